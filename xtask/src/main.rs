@@ -1,1 +1,85 @@
-fn main() {}
+//! `cargo xtask`: see the library of this package.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use xtask::codegen::{self, CodegenError, Options};
+
+/// Maintenance of this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Generate the client from the OpenAPI document.
+    Codegen(Codegen),
+}
+
+#[derive(Args)]
+struct Codegen {
+    /// Change nothing; fail and print a diff if the generated files are not what they should be.
+    #[arg(long)]
+    check: bool,
+    /// The OpenAPI document, if not the one of the workspace.
+    #[arg(long, value_name = "FILE")]
+    spec: Option<PathBuf>,
+    /// The folder of the generated files, if not the one of the workspace.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let Command::Codegen(arguments) = Cli::parse().command;
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                eprintln!("  because: {cause}");
+                source = cause.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Codegen) -> Result<ExitCode, CodegenError> {
+    let mut options = Options::default();
+    let mut command = "cargo xtask codegen".to_owned();
+    if let Some(spec) = &arguments.spec {
+        command.push_str(&format!(" --spec {}", spec.display()));
+        options.spec.clone_from(spec);
+    }
+    if let Some(out) = &arguments.out {
+        command.push_str(&format!(" --out {}", out.display()));
+        options.out.clone_from(out);
+    }
+    if !arguments.check {
+        let changes = codegen::run(&options)?;
+        for change in &changes {
+            eprintln!("{change}");
+        }
+        if changes.is_empty() {
+            eprintln!("up to date");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let changes = codegen::plan(&options)?;
+    if changes.is_empty() {
+        eprintln!("up to date");
+        return Ok(ExitCode::SUCCESS);
+    }
+    for change in &changes {
+        print!("{}", change.diff());
+    }
+    eprintln!("error: the generated files are not what the document says");
+    eprintln!("hint: run `{command}` and commit what it writes");
+    Ok(ExitCode::FAILURE)
+}

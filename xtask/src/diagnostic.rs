@@ -1,0 +1,164 @@
+//! What is wrong with a document, where, and what would be right.
+
+use std::fmt;
+
+/// A place in a source file. Lines and columns count from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+    /// How many characters to underline.
+    pub width: usize,
+}
+
+impl Mark {
+    /// The beginning of a file, for what concerns all of it.
+    pub const START: Self = Self {
+        line: 1,
+        column: 1,
+        width: 1,
+    };
+}
+
+/// A file as it was read, under the name to show to people.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// The name, relative to the workspace where possible.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Diagnostic {
+    /// Where it is.
+    pub at: Mark,
+    /// What is wrong, in one line without a full stop.
+    pub message: String,
+    /// What would be right.
+    pub expected: Option<String>,
+    /// How to get there.
+    pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// A mistake at a place.
+    pub fn new(at: Mark, message: impl Into<String>) -> Self {
+        Self {
+            at,
+            message: message.into(),
+            expected: None,
+            hint: None,
+        }
+    }
+
+    /// Adds what would be right.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Adds how to mend it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds how to mend it, if there is something to say.
+    #[must_use]
+    pub fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+}
+
+/// All mistakes of one file, in the order of their places. `Display` renders them with the lines they are in.
+#[derive(Clone, Debug)]
+pub struct Report {
+    source: SourceFile,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// Sorts the mistakes and drops repetitions.
+    #[must_use]
+    pub fn new(source: SourceFile, mut diagnostics: Vec<Diagnostic>) -> Self {
+        diagnostics.sort();
+        diagnostics.dedup();
+        Self { source, diagnostics }
+    }
+
+    /// The mistakes, by place.
+    #[must_use]
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for diagnostic in &self.diagnostics {
+            render(f, &self.source, diagnostic)?;
+            writeln!(f)?;
+        }
+        let count = self.diagnostics.len();
+        let noun = if count == 1 { "error" } else { "errors" };
+        write!(f, "{count} {noun} in {}", self.source.name)
+    }
+}
+
+impl std::error::Error for Report {}
+
+fn render(f: &mut fmt::Formatter<'_>, source: &SourceFile, diagnostic: &Diagnostic) -> fmt::Result {
+    let Mark { line, column, width } = diagnostic.at;
+    writeln!(f, "{}:{line}:{column}: error: {}", source.name, diagnostic.message)?;
+    let number = line.to_string();
+    let margin = " ".repeat(number.len());
+    if let Some(text) = source.text.lines().nth(line.saturating_sub(1)) {
+        // A tab in front of the caret keeps its width only if it stays a tab.
+        let lead: String = text
+            .chars()
+            .take(column.saturating_sub(1))
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        let rest = text.chars().count().saturating_sub(column.saturating_sub(1));
+        let carets = "^".repeat(width.clamp(1, rest.max(1)));
+        writeln!(f, "{margin} |")?;
+        writeln!(f, "{number} | {text}")?;
+        writeln!(f, "{margin} | {lead}{carets}")?;
+    }
+    if let Some(expected) = &diagnostic.expected {
+        writeln!(f, "{margin} = expected: {expected}")?;
+    }
+    if let Some(hint) = &diagnostic.hint {
+        writeln!(f, "{margin} = hint: {hint}")?;
+    }
+    Ok(())
+}
+
+/// The candidate that is most like `word`, if one is like it at all.
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, candidate)| *distance <= word.chars().count().max(candidate.chars().count()).div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// "did you mean" for the nearest candidate.
+#[must_use]
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
+}

@@ -1,0 +1,213 @@
+//! `codes.rs`: one enum of error codes an operation, one for the gateway.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{format_ident, quote};
+
+use super::doc_text::to_rustdoc;
+use super::names::upper_camel;
+use crate::spec::model::{CATEGORIES, Code, Model};
+
+/// The name of the enum of an operation.
+pub fn enum_ident(operation_id: &str) -> Ident {
+    format_ident!("{}ErrorCode", upper_camel(operation_id))
+}
+
+/// All enums, and what they have in common.
+pub fn generate(model: &Model) -> TokenStream {
+    let common = common();
+    let operations = model.operations.iter().map(|operation| {
+        let doc = format!("The codes with which a failed `{}` may be answered.", operation.id);
+        let codes = operation.codes.iter().chain(&model.common_codes);
+        error_code(
+            &enum_ident(&operation.id),
+            &doc,
+            &operation.id,
+            &codes.collect::<Vec<_>>(),
+        )
+    });
+    let gateway = error_code(
+        &format_ident!("GatewayErrorCode"),
+        "The codes with which the API gateway and its token service may answer, whatever the operation.",
+        "gateway",
+        &model.gateway_codes.iter().collect::<Vec<_>>(),
+    );
+    quote! {
+        #common
+        #(#operations)*
+        #gateway
+    }
+}
+
+fn common() -> TokenStream {
+    let categories = CATEGORIES.iter().map(|(_, variant, doc)| {
+        let variant = format_ident!("{variant}");
+        quote! {
+            #[doc = #doc]
+            #variant,
+        }
+    });
+    quote! {
+        /// What kind of failure a code stands for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Category {
+            #(#categories)*
+            /// The document does not list the code.
+            Unknown,
+        }
+
+        /// What the document says about a code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct CodeInfo {
+            /// The number.
+            pub code: i64,
+            /// The name of the variant.
+            pub name: &'static str,
+            /// The documented message. The message of an answer may differ.
+            pub message: &'static str,
+            /// What kind of failure it is.
+            pub category: Category,
+            /// What has happened.
+            pub description: &'static str,
+            /// What to do about it.
+            pub remedy: &'static str,
+        }
+
+        /// The codes of an operation. A number that the document does not list is kept, never lost.
+        pub trait ErrorCode:
+            Copy + Eq + ::core::hash::Hash + ::core::fmt::Debug + ::core::fmt::Display + Send + Sync + 'static
+        {
+            /// The `operationId`, or `gateway`.
+            const OPERATION: &'static str;
+
+            /// The operation's own codes, ascending, then those that all operations have in common, ascending.
+            const ALL: &'static [CodeInfo];
+
+            /// The code with this number.
+            fn from_code(code: i64) -> Self;
+
+            /// The number.
+            fn code(self) -> i64;
+
+            /// What the document says about the code; `None` if it does not list it.
+            fn info(self) -> Option<&'static CodeInfo>;
+
+            /// The documented message; `None` if the document does not list the code.
+            fn message(self) -> Option<&'static str> {
+                self.info().map(|info| info.message)
+            }
+
+            /// What kind of failure it is.
+            fn category(self) -> Category {
+                self.info().map_or(Category::Unknown, |info| info.category)
+            }
+
+            /// What to do about it; `None` if the document does not list the code.
+            fn remedy(self) -> Option<&'static str> {
+                self.info().map(|info| info.remedy)
+            }
+        }
+
+        fn write_code(
+            f: &mut ::core::fmt::Formatter<'_>,
+            code: i64,
+            info: Option<&CodeInfo>,
+        ) -> ::core::fmt::Result {
+            match info {
+                Some(info) => write!(f, "{code} {}", info.message),
+                None => write!(f, "{code} (a code that the spec does not list)"),
+            }
+        }
+    }
+}
+
+fn error_code(name: &Ident, doc: &str, operation: &str, codes: &[&Code]) -> TokenStream {
+    let variants: Vec<_> = codes.iter().map(|code| format_ident!("{}", code.name)).collect();
+    let numbers: Vec<_> = codes.iter().map(|code| Literal::i64_unsuffixed(code.code)).collect();
+    let docs = codes.iter().map(|code| variant_doc(code));
+    let infos = codes.iter().map(|code| info(code));
+    let indices = (0..codes.len()).map(Literal::usize_unsuffixed);
+    quote! {
+        #[doc = #doc]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum #name {
+            #(
+                #[doc = #docs]
+                #variants,
+            )*
+            /// A code that the document does not list.
+            Unknown(i64),
+        }
+
+        impl ErrorCode for #name {
+            const OPERATION: &'static str = #operation;
+            const ALL: &'static [CodeInfo] = &[#(#infos),*];
+
+            fn from_code(code: i64) -> Self {
+                match code {
+                    #(#numbers => Self::#variants,)*
+                    other => Self::Unknown(other),
+                }
+            }
+
+            fn code(self) -> i64 {
+                match self {
+                    #(Self::#variants => #numbers,)*
+                    Self::Unknown(code) => code,
+                }
+            }
+
+            fn info(self) -> Option<&'static CodeInfo> {
+                match self {
+                    #(Self::#variants => Self::ALL.get(#indices),)*
+                    Self::Unknown(code) => Self::ALL.iter().find(|info| info.code == code),
+                }
+            }
+        }
+
+        impl ::core::fmt::Display for #name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                write_code(f, self.code(), self.info())
+            }
+        }
+    }
+}
+
+fn variant_doc(code: &Code) -> String {
+    format!(
+        "{}: {}\n\n{}\n\n{}",
+        code.code,
+        to_rustdoc(&code.message),
+        to_rustdoc(&code.description),
+        to_rustdoc(&code.remedy)
+    )
+}
+
+fn info(code: &Code) -> TokenStream {
+    let Code {
+        code,
+        name,
+        message,
+        category,
+        description,
+        remedy,
+    } = code;
+    let code = Literal::i64_unsuffixed(*code);
+    let category = CATEGORIES
+        .iter()
+        .find(|(word, _, _)| word == category)
+        .map_or("Unknown", |(_, variant, _)| *variant);
+    let category = format_ident!("{category}");
+    quote! {
+        CodeInfo {
+            code: #code,
+            name: #name,
+            message: #message,
+            category: Category::#category,
+            description: #description,
+            remedy: #remedy,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Names in the generated code.
+
+use heck::{ToSnakeCase as _, ToUpperCamelCase as _};
+use proc_macro2::Ident;
+use quote::format_ident;
+
+/// Names at the root of the client crate, which no generated type may take.
+pub const ROOT: [&str; 17] = [
+    "Authorize",
+    "Authorizer",
+    "ByteStream",
+    "Category",
+    "Client",
+    "ClientInfo",
+    "CodeInfo",
+    "Envelope",
+    "Error",
+    "ErrorCode",
+    "GatewayErrorCode",
+    "MAX_ANSWER_BYTES",
+    "Operation",
+    "ResponseValue",
+    "Self",
+    "operations",
+    "types",
+];
+
+/// `RetryTask` for `retryTask`.
+pub fn upper_camel(name: &str) -> Ident {
+    format_ident!("{}", name.to_upper_camel_case())
+}
+
+/// `retry_task` for `retryTask`, as the client generator makes it.
+pub fn snake(name: &str) -> String {
+    name.to_snake_case()
+}

@@ -1,0 +1,12 @@
+//! Maintenance of the workspace, run as `cargo xtask`.
+//!
+//! [`spec`] reads the OpenAPI document into a tree that knows the place of everything in it, [`check`] says what is
+//! wrong with it, [`generate`] makes the files of the client from it, and [`output`] compares and writes them.
+
+pub mod check;
+pub mod codegen;
+pub mod diagnostic;
+pub mod generate;
+pub mod output;
+pub mod spec;
+pub mod workspace;

@@ -1,0 +1,279 @@
+//! What the document says beyond what the client generator reads: error codes, the failure envelope, limits of lists.
+
+use super::Document;
+use super::lower::METHODS;
+use super::tree::{Entry, Node};
+use crate::diagnostic::{Diagnostic, Mark};
+
+/// Everything that the project's own generators need.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// In the order of the document.
+    pub operations: Vec<Operation>,
+    /// Codes that every operation may answer, ascending.
+    pub common_codes: Vec<Code>,
+    /// Codes of the gateway, ascending.
+    pub gateway_codes: Vec<Code>,
+    /// Array components with limits that the client generator ignores, by name.
+    pub lists: Vec<List>,
+}
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// `operationId`.
+    pub id: String,
+    /// Where the `operationId` is.
+    pub at: Mark,
+    /// The value of the parameter `action`.
+    pub action: String,
+    /// Names of the parameters that a caller passes, in the order of the document.
+    pub parameters: Vec<String>,
+    /// The operation's own codes, ascending.
+    pub codes: Vec<Code>,
+    /// How an answer reports failure.
+    pub envelope: Envelope,
+}
+
+/// One entry of a list of error codes.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// The number.
+    pub code: i64,
+    /// The name of the Rust variant.
+    pub name: String,
+    /// The documented message.
+    pub message: String,
+    /// One of [`CATEGORIES`].
+    pub category: String,
+    /// What has happened.
+    pub description: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// An extension on a response: which members of the answer say whether the call has succeeded.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    /// The member with the code.
+    pub code: Member,
+    /// The member with the text.
+    pub message: Option<Member>,
+    /// The member with the id of the call.
+    pub request_id: Option<Member>,
+    /// The member with which the gateway reports a dead token.
+    pub gateway_status: Option<Member>,
+    /// The code of a success.
+    pub success: i64,
+}
+
+/// A member that an envelope names.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its name in JSON.
+    pub name: String,
+    /// Where the envelope names it.
+    pub at: Mark,
+}
+
+/// An array component that becomes a checked list type.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// The component's name.
+    pub name: String,
+    /// The name of the component of its items.
+    pub item: String,
+    /// What the component's description says.
+    pub description: String,
+    /// `minItems`.
+    pub min: u64,
+    /// `maxItems`.
+    pub max: Option<u64>,
+    /// `uniqueItems`.
+    pub unique: bool,
+}
+
+/// What kinds of failure there are: the word in the document, the Rust variant, the meaning.
+pub const CATEGORIES: [(&str, &str, &str); 8] = [
+    ("argument", "Argument", "An argument is missing or not valid."),
+    ("permission", "Permission", "The application may not do this."),
+    (
+        "precondition",
+        "Precondition",
+        "Something that the call needs does not exist or is not in the right state.",
+    ),
+    (
+        "refusal",
+        "Refusal",
+        "The platform refused the call because of what it asked for.",
+    ),
+    ("internal", "Internal", "The platform failed."),
+    (
+        "credentials",
+        "Credentials",
+        "The app key or the app secret is not right.",
+    ),
+    ("replay", "Replay", "The same signed request was sent twice."),
+    (
+        "token_expired",
+        "TokenExpired",
+        "The access token is no longer accepted.",
+    ),
+];
+
+/// Reads the model from a document that has passed the checks.
+///
+/// # Errors
+///
+/// Something is missing that the checks should have missed too.
+pub fn extract(document: &Document) -> Result<Model, Diagnostic> {
+    let root = &document.root;
+    let mut operations = Vec::new();
+    for path in root.get("paths").map(Node::entries).unwrap_or_default() {
+        for method in path
+            .value
+            .entries()
+            .iter()
+            .filter(|entry| METHODS.contains(&entry.key.as_str()))
+        {
+            operations.push(operation(document, &path.value, method)?);
+        }
+    }
+    let mut lists = Vec::new();
+    for component in root
+        .find(&["components", "schemas"])
+        .map(Node::entries)
+        .unwrap_or_default()
+    {
+        if is_checked_list(&component.value) {
+            lists.push(list(component)?);
+        }
+    }
+    lists.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Model {
+        operations,
+        common_codes: codes(root.get("x-common-error-codes"))?,
+        gateway_codes: codes(root.get("x-gateway-error-codes"))?,
+        lists,
+    })
+}
+
+/// Whether an array component has a limit, so that a type of its own is generated for it.
+#[must_use]
+pub fn is_checked_list(schema: &Node) -> bool {
+    schema.text("type") == Some("array")
+        && (schema.get("minItems").is_some()
+            || schema.get("maxItems").is_some()
+            || schema.get("uniqueItems").is_some_and(Node::is_true))
+}
+
+/// The name of the schema component that a reference points to.
+#[must_use]
+pub fn schema_name(reference: &str) -> Option<&str> {
+    reference
+        .strip_prefix("#/components/schemas/")
+        .filter(|name| !name.contains('/'))
+}
+
+fn operation(document: &Document, path_item: &Node, method: &Entry) -> Result<Operation, Diagnostic> {
+    let node = &method.value;
+    let id = node
+        .get("operationId")
+        .ok_or_else(|| missing(method.at, "operationId"))?;
+    let parameters = document.parameters(path_item, node);
+    let action = parameters
+        .iter()
+        .filter_map(|parameter| document.fixed_value(parameter))
+        .find(|(name, _)| *name == "action")
+        .ok_or_else(|| missing(method.at, "action"))?
+        .1;
+    let free = parameters
+        .iter()
+        .filter(|parameter| document.fixed_value(parameter).is_none());
+    let names = free.filter_map(|parameter| Some(document.resolve(parameter)?.text("name")?.to_owned()));
+    let response = node
+        .find(&["responses", "200"])
+        .and_then(|response| document.resolve(response))
+        .ok_or_else(|| missing(method.at, "responses.200"))?;
+    let envelope = response
+        .get("x-failure-envelope")
+        .ok_or_else(|| missing(response.at, "x-failure-envelope"))?;
+    Ok(Operation {
+        id: id.as_str().unwrap_or_default().to_owned(),
+        at: id.at,
+        action: action.to_owned(),
+        parameters: names.collect(),
+        codes: codes(node.get("x-error-codes"))?,
+        envelope: Envelope {
+            code: member(envelope, "code").ok_or_else(|| missing(envelope.at, "code"))?,
+            message: member(envelope, "message"),
+            request_id: member(envelope, "requestId"),
+            gateway_status: member(envelope, "gatewayStatus"),
+            success: envelope
+                .get("success")
+                .and_then(Node::as_i64)
+                .ok_or_else(|| missing(envelope.at, "success"))?,
+        },
+    })
+}
+
+fn member(envelope: &Node, key: &str) -> Option<Member> {
+    let node = envelope.get(key)?;
+    Some(Member {
+        name: node.as_str()?.to_owned(),
+        at: node.at,
+    })
+}
+
+fn codes(node: Option<&Node>) -> Result<Vec<Code>, Diagnostic> {
+    let mut codes = node
+        .map(Node::items)
+        .unwrap_or_default()
+        .iter()
+        .map(code)
+        .collect::<Result<Vec<_>, _>>()?;
+    codes.sort_by_key(|code| code.code);
+    Ok(codes)
+}
+
+fn code(node: &Node) -> Result<Code, Diagnostic> {
+    let text = |key| node.text(key).map(str::to_owned).ok_or_else(|| missing(node.at, key));
+    Ok(Code {
+        code: node
+            .get("code")
+            .and_then(Node::as_i64)
+            .ok_or_else(|| missing(node.at, "code"))?,
+        name: text("name")?,
+        message: text("message")?,
+        category: text("category")?,
+        description: text("description")?,
+        remedy: text("remedy")?,
+    })
+}
+
+fn list(component: &Entry) -> Result<List, Diagnostic> {
+    let schema = &component.value;
+    let item = schema
+        .find(&["items", "$ref"])
+        .and_then(Node::as_str)
+        .and_then(schema_name)
+        .ok_or_else(|| missing(component.at, "items"))?;
+    let count = |key| {
+        schema
+            .get(key)
+            .and_then(Node::as_i64)
+            .and_then(|n| u64::try_from(n).ok())
+    };
+    Ok(List {
+        name: component.key.clone(),
+        item: item.to_owned(),
+        description: schema.text("description").unwrap_or_default().to_owned(),
+        min: count("minItems").unwrap_or(0),
+        max: count("maxItems"),
+        unique: schema.get("uniqueItems").is_some_and(Node::is_true),
+    })
+}
+
+fn missing(at: Mark, key: &str) -> Diagnostic {
+    Diagnostic::new(at, format!("`{key}` is missing here or not of the right kind"))
+}
