@@ -1,0 +1,289 @@
+//! Reading what the platform, its gateway, or something in between sends back.
+
+use std::time::SystemTime;
+
+use enos_ota_client::{Envelope, ErrorCode, GatewayErrorCode};
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Deserializer};
+
+use crate::error::{Error, ErrorKind, Reach};
+use crate::secret::redact;
+use crate::transport::{clock_note, retry_after, snippet, status_error};
+
+/// The members of an answer that tell success from failure, whichever part of the platform wrote it.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// Of the services.
+    pub(crate) code: Option<i64>,
+    /// Of the token service, and perhaps of the gateway.
+    pub(crate) status: Option<i64>,
+    /// Of the gateway, as the vendor's Python client reads it. Not documented.
+    pub(crate) apim_status: Option<i64>,
+    pub(crate) message: Option<String>,
+    pub(crate) request_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Loose {
+    #[serde(default, deserialize_with = "lenient_integer")]
+    code: Option<i64>,
+    #[serde(default, deserialize_with = "lenient_integer")]
+    status: Option<i64>,
+    // The samples of many versions of the page spell it so.
+    #[serde(default, deserialize_with = "lenient_integer")]
+    stauts: Option<i64>,
+    #[serde(default, deserialize_with = "lenient_integer")]
+    apim_status: Option<i64>,
+    #[serde(default, deserialize_with = "lenient_text")]
+    msg: Option<String>,
+    #[serde(default, rename = "requestId", deserialize_with = "lenient_text")]
+    request_id: Option<String>,
+}
+
+/// Accepts a number or a number in quotes; anything else counts as absent.
+pub(crate) fn lenient_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Number(number) => number.as_i64(),
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    })
+}
+
+fn lenient_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    })
+}
+
+impl Verdict {
+    /// Reads the members that are there. `None` if the body is not a JSON object or has none of the three numbers.
+    pub(crate) fn of_body(body: &[u8]) -> Option<Self> {
+        // Without this, an array would be read as the members in their order.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return None;
+        }
+        let loose: Loose = serde_json::from_slice(body).ok()?;
+        let verdict = Self {
+            code: loose.code,
+            status: loose.status.or(loose.stauts),
+            apim_status: loose.apim_status,
+            message: loose.msg,
+            request_id: loose.request_id,
+        };
+        (verdict.code.is_some() || verdict.status.is_some() || verdict.apim_status.is_some()).then_some(verdict)
+    }
+
+    pub(crate) fn of_envelope(envelope: &impl Envelope) -> Self {
+        Self {
+            code: Some(envelope.code()),
+            status: None,
+            apim_status: envelope.gateway_status(),
+            message: envelope.message().map(str::to_owned),
+            request_id: envelope.request_id().map(str::to_owned),
+        }
+    }
+
+    /// The failure that the verdict reports, or `None` if it reports success.
+    ///
+    /// The number is looked up in the operation's list first and in the gateway's then: 1203 is in the first of none.
+    pub(crate) fn failure<C: ErrorCode>(self, secrets: &[&str]) -> Option<Error> {
+        let message = self
+            .message
+            .map(|message| clean(&redact(&message, secrets)))
+            .filter(|message| !message.is_empty());
+        let error = match (self.apim_status, self.code.or(self.status)) {
+            (Some(apim_status @ (4011 | 4012)), _) => Error::new(
+                ErrorKind::Unauthenticated,
+                format!("the gateway no longer accepts the access token (apim_status {apim_status})"),
+            )
+            .with_code(apim_status)
+            .with_reach(Reach::Refused)
+            .with_dead_token(),
+            (Some(apim_status), _) if apim_status != 0 => Error::of_code(apim_status, None, message),
+            (_, Some(0) | None) => return None,
+            (_, Some(code)) => {
+                let info = C::from_code(code)
+                    .info()
+                    .or_else(|| GatewayErrorCode::from_code(code).info());
+                Error::of_code(code, info, message)
+            }
+        };
+        Some(error.with_request_id(self.request_id.map(|id| clean(&redact(&id, secrets)))))
+    }
+}
+
+/// Makes a text of the platform fit for one line: no control characters, and not endless.
+fn clean(text: &str) -> String {
+    text.trim().chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+/// An answer with an HTTP status other than 200, or with a body that is not the operation's.
+pub(crate) struct OddAnswer<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
+
+impl OddAnswer<'_> {
+    /// The error that the answer stands for. It is never a success, whatever it says.
+    pub(crate) fn into_error<C: ErrorCode>(self, secrets: &[&str]) -> Error {
+        let reported = Verdict::of_body(self.body).and_then(|verdict| verdict.failure::<C>(secrets));
+        match reported {
+            // The status is the clearer word here, and the only one that is sure to carry Retry-After.
+            Some(error) if self.status == StatusCode::TOO_MANY_REQUESTS => {
+                let mut throttled = status_error(self.status, self.headers, "");
+                if let Some(code) = error.code() {
+                    throttled = throttled.with_code(code);
+                }
+                throttled.with_request_id(error.request_id().map(str::to_owned))
+            }
+            Some(error) => finish(error, self.status, self.headers),
+            None => self.unreported(secrets),
+        }
+    }
+
+    fn unreported(self, secrets: &[&str]) -> Error {
+        let start = redact(&snippet(self.body), secrets);
+        if self.status != StatusCode::OK {
+            let error = status_error(self.status, self.headers, &start);
+            return finish(error, self.status, self.headers);
+        }
+        let (kind, message) = if self.body.trim_ascii().is_empty() {
+            (ErrorKind::EmptyAnswer, "the answer has no body".to_owned())
+        } else if looks_like_html(self.body) {
+            (
+                ErrorKind::HtmlAnswer,
+                format!("the answer is a web page, beginning with: {start}"),
+            )
+        } else if serde_json::from_slice::<serde::de::IgnoredAny>(self.body).is_err_and(|error| error.is_eof()) {
+            (
+                ErrorKind::TruncatedAnswer,
+                format!("the answer breaks off, beginning with: {start}"),
+            )
+        } else {
+            (
+                ErrorKind::MalformedAnswer,
+                format!("the answer is not what the platform sends, beginning with: {start}"),
+            )
+        };
+        Error::new(kind, message)
+            .with_status(self.status)
+            .with_reach(Reach::Unknown)
+    }
+}
+
+/// Adds to a reported failure what the HTTP answer around it says.
+pub(crate) fn finish(error: Error, status: StatusCode, headers: &HeaderMap) -> Error {
+    let now = SystemTime::now();
+    let note = if error.kind() == ErrorKind::Unauthenticated {
+        clock_note(headers, now)
+    } else {
+        None
+    };
+    let wait = retry_after(headers, now);
+    error.with_status(status).with_retry_after(wait).with_note(note)
+}
+
+fn looks_like_html(body: &[u8]) -> bool {
+    let start = body.trim_ascii_start();
+    start.first() == Some(&b'<')
+}
+
+/// Reads at most the first 64 KiB of a body that will only be quoted or searched for a code.
+pub(crate) async fn read_start(mut response: reqwest::Response) -> Vec<u8> {
+    const LIMIT: usize = 64 << 10;
+    let mut start = Vec::new();
+    while start.len() < LIMIT {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let room = LIMIT - start.len();
+                start.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+            // What has come so far is still worth quoting.
+            Ok(None) | Err(_) => break,
+        }
+    }
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use enos_ota_client::RetryTaskErrorCode;
+
+    use super::*;
+
+    fn odd(status: u16, body: &str) -> Error {
+        OddAnswer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: &HeaderMap::new(),
+            body: body.as_bytes(),
+        }
+        .into_error::<RetryTaskErrorCode>(&["hidden"])
+    }
+
+    #[test]
+    fn codes_are_found_under_every_name_that_the_platform_uses() {
+        for (body, code, kind) in [
+            (
+                r#"{"code":24404,"msg":"Job not found"}"#,
+                24404,
+                ErrorKind::Precondition,
+            ),
+            (r#"{"code":"24621"}"#, 24621, ErrorKind::Refused),
+            (r#"{"status":1203,"msg":"expired"}"#, 1203, ErrorKind::Unauthenticated),
+            (r#"{"stauts":1003}"#, 1003, ErrorKind::Unauthenticated),
+            (r#"{"code":1203}"#, 1203, ErrorKind::Unauthenticated),
+            (r#"{"status":99500}"#, 99500, ErrorKind::Service),
+            (r#"{"apim_status":4011}"#, 4011, ErrorKind::Unauthenticated),
+            (r#"{"code":0,"apim_status":4012}"#, 4012, ErrorKind::Unauthenticated),
+            (r#"{"code":0,"apim_status":7}"#, 7, ErrorKind::UnknownCode),
+            (r#"{"code":31337,"msg":null}"#, 31337, ErrorKind::UnknownCode),
+        ] {
+            let error = odd(200, body);
+            assert_eq!((error.code(), error.kind()), (Some(code), kind), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_odd_answer_is_never_a_success() {
+        for (status, body, kind) in [
+            (200, r#"{"status":0}"#, ErrorKind::MalformedAnswer),
+            (200, "{}", ErrorKind::MalformedAnswer),
+            (200, "[1]", ErrorKind::MalformedAnswer),
+            (200, "null", ErrorKind::MalformedAnswer),
+            (200, "", ErrorKind::EmptyAnswer),
+            (200, " \r\n", ErrorKind::EmptyAnswer),
+            (200, r#"{"code":0,"msg":"O"#, ErrorKind::TruncatedAnswer),
+            (200, "<html>", ErrorKind::HtmlAnswer),
+            (202, r#"{"code":0}"#, ErrorKind::MalformedAnswer),
+            (301, "", ErrorKind::Redirect),
+            (401, "", ErrorKind::Unauthenticated),
+            (403, "no", ErrorKind::PermissionDenied),
+            (404, "<html>", ErrorKind::NoSuchApi),
+            (418, "", ErrorKind::HttpStatus),
+            (429, "", ErrorKind::Throttled),
+            (500, r#"{"code":0}"#, ErrorKind::Service),
+            (502, "<html>", ErrorKind::Service),
+        ] {
+            assert_eq!(odd(status, body).kind(), kind, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn texts_of_others_are_cleaned_and_redacted() {
+        let error = odd(200, r#"{"code":99400,"msg":" bad\u001b[31m hidden\n"}"#);
+        assert_eq!(error.platform_message(), Some("bad[31m ***"));
+        let error = odd(502, "<html>\n\n  hidden   token");
+        assert_eq!(
+            error.to_string(),
+            "the gateway answered HTTP 502 Bad Gateway, beginning with: <html> *** token…"
+        );
+    }
+
+    #[test]
+    fn a_throttled_answer_keeps_its_code() {
+        let error = odd(429, r#"{"code":99500}"#);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Throttled, Some(99500)));
+    }
+}

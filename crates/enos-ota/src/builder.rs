@@ -1,0 +1,237 @@
+//! Settings of a client, checked before anything is sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use enos_ota_client::OrgId;
+
+use crate::client::Client;
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, ErrorKind};
+use crate::retry::RetryPolicy;
+use crate::secret::Credentials;
+use crate::token::{TokenSettings, TokenSource};
+use crate::transport::{BaseUrl, SystemResolver};
+
+/// Builds a [`Client`] or a [`TokenSource`].
+///
+/// A base URL and credentials are needed, and an organization for a client; all else has a default.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    base_url: Option<String>,
+    credentials: Option<Credentials>,
+    org_id: Option<String>,
+    allow_http: bool,
+    attempt_timeout: Duration,
+    timeout: Option<Duration>,
+    retry: RetryPolicy,
+    proxy: Option<reqwest::Proxy>,
+    root_certificates: Vec<Vec<u8>>,
+    user_agent_prefix: Option<String>,
+    http: Option<reqwest::Client>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self {
+            base_url: None,
+            credentials: None,
+            org_id: None,
+            allow_http: false,
+            attempt_timeout: Duration::from_secs(30),
+            timeout: Some(Duration::from_mins(2)),
+            retry: RetryPolicy::default(),
+            proxy: None,
+            root_certificates: Vec::new(),
+            user_agent_prefix: None,
+            http: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// `enos-ota/0.1.0`
+const USER_AGENT: &str = concat!("enos-ota/", env!("CARGO_PKG_VERSION"));
+
+impl ClientBuilder {
+    /// Sets the address of the API gateway, such as `https://apim-gateway.example.com`. Needed.
+    ///
+    /// A trailing slash does not matter. A path is kept, for a gateway behind a proxy that has one.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Sets access key and secret of the application. Needed.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Sets the organization (OU) in which the jobs are. Needed for a [`Client`].
+    pub fn org_id(mut self, org_id: impl Into<String>) -> Self {
+        self.org_id = Some(org_id.into());
+        self
+    }
+
+    /// Allows plain `http` to a host other than this machine. Refused by default.
+    ///
+    /// EnOS Edge is reached by http. Anyone on the way can then read the access token, and change what is answered.
+    pub fn allow_http(mut self, allow: bool) -> Self {
+        self.allow_http = allow;
+        self
+    }
+
+    /// Sets how long one attempt may take, from connecting to the end of the answer. 30 s by default.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a call may take with all its attempts and waits, the access token included. 120 s by default;
+    /// `None` for no limit.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    /// Sets how failed requests are repeated.
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Sends all requests through a proxy.
+    ///
+    /// By default the proxy settings of the environment hold, except for a base URL of this machine.
+    pub fn proxy(mut self, proxy: reqwest::Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Trusts a root certificate in PEM form, beside those of the operating system.
+    pub fn root_certificate_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates.push(pem.into());
+        self
+    }
+
+    /// Puts the name of your program before `enos-ota/<version>` in the header `user-agent`, such as `fleet-tool/2.1`.
+    pub fn user_agent(mut self, program: impl Into<String>) -> Self {
+        self.user_agent_prefix = Some(program.into());
+        self
+    }
+
+    /// Uses an HTTP client of your own, for settings that this builder does not have.
+    ///
+    /// Build it without redirects (`redirect::Policy::none()`) and without repetition (`retry::never()`): a redirect
+    /// would take the access token to another host, and only this crate knows which request may be sent twice. It
+    /// excludes [`proxy`](Self::proxy), [`root_certificate_pem`](Self::root_certificate_pem) and
+    /// [`user_agent`](Self::user_agent).
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http = Some(client);
+        self
+    }
+
+    /// Uses another wall clock for timestamps.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Builds the client.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if a needed setting is missing or any is not valid. Nothing is sent.
+    pub fn build(self) -> Result<Client, Error> {
+        let org_id = required(self.org_id.as_deref(), "organization id", "ClientBuilder::org_id")?;
+        let org_id: OrgId = org_id
+            .parse()
+            .map_err(|error| Error::new(ErrorKind::Config, "the organization id is empty").with_source(error))?;
+        let timeout = self.timeout;
+        let settings = self.settings()?;
+        Ok(Client::new(settings, org_id, timeout))
+    }
+
+    /// Builds only the source of access tokens, for signing calls to other EnOS APIs.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build); no organization is needed.
+    pub fn build_token_source(self) -> Result<TokenSource, Error> {
+        Ok(TokenSource::new(self.settings()?))
+    }
+
+    fn settings(self) -> Result<TokenSettings, Error> {
+        let base_url = required(self.base_url.as_deref(), "base URL", "ClientBuilder::base_url")?;
+        let base_url = BaseUrl::parse(base_url, self.allow_http)?;
+        let credentials = self.credentials.clone().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                "no app key and secret are set; see ClientBuilder::credentials",
+            )
+        })?;
+        Ok(TokenSettings {
+            base_url: base_url.as_str().into(),
+            credentials,
+            clock: Arc::clone(&self.clock),
+            retry: self.retry.clone(),
+            attempt_timeout: self.attempt_timeout,
+            http: self.into_http(&base_url)?,
+        })
+    }
+
+    fn into_http(self, base_url: &BaseUrl) -> Result<reqwest::Client, Error> {
+        if let Some(http) = self.http {
+            let excluded = [
+                ("a proxy", self.proxy.is_some()),
+                ("a root certificate", !self.root_certificates.is_empty()),
+                ("a user agent", self.user_agent_prefix.is_some()),
+            ];
+            return match excluded.into_iter().find(|(_, given)| *given) {
+                Some((what, _)) => Err(Error::new(
+                    ErrorKind::Config,
+                    format!("{what} is set, but also an HTTP client of your own; set it on that client"),
+                )),
+                None => Ok(http),
+            };
+        }
+        let user_agent = match self.user_agent_prefix {
+            Some(program) => format!("{program} {USER_AGENT}"),
+            None => USER_AGENT.to_owned(),
+        };
+        let mut http = reqwest::Client::builder()
+            .user_agent(user_agent)
+            .redirect(reqwest::redirect::Policy::none())
+            // Only the call knows whether its request may be sent twice.
+            .retry(reqwest::retry::never())
+            .connect_timeout(self.attempt_timeout.min(Duration::from_secs(10)))
+            .dns_resolver(Arc::new(SystemResolver))
+            .tcp_nodelay(true);
+        if let Some(proxy) = self.proxy {
+            http = http.proxy(proxy);
+        } else if base_url.is_loopback() {
+            http = http.no_proxy();
+        }
+        for pem in &self.root_certificates {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::Config,
+                        "the root certificate is not valid; expected PEM, beginning with -----BEGIN CERTIFICATE-----",
+                    )
+                })?;
+            http = http.tls_certs_merge(certificates);
+        }
+        http.build()
+            .map_err(|error| Error::new(ErrorKind::Config, "the HTTP client could not be built").with_source(error))
+    }
+}
+
+fn required<'a>(value: Option<&'a str>, what: &str, setter: &str) -> Result<&'a str, Error> {
+    value.ok_or_else(|| Error::new(ErrorKind::Config, format!("no {what} is set; see {setter}")))
+}

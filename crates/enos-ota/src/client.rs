@@ -1,0 +1,310 @@
+//! Calls: signed, repeated where that is safe, and judged by what the platform says of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use enos_ota_client as generated;
+use enos_ota_client::{Authorizer, Operation, OrgId, ResponseValue};
+use http::StatusCode;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+use tracing::field::Empty;
+
+use crate::answer::{self, OddAnswer, Verdict, read_start};
+use crate::authorize::Signer;
+use crate::builder::ClientBuilder;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Reach};
+use crate::retry::{Decision, Failure, RetryPolicy};
+use crate::secret::{AccessToken, AppSecret};
+use crate::token::{TokenSettings, TokenSource};
+use crate::transport::{attempt_timed_out, transport_error};
+
+/// A client of the OTA-job API in one organization.
+///
+/// Clones are cheap and share connections and the access token. Every call
+///
+/// - gets an access token if none is at hand, and one more if the gateway says that it is dead;
+/// - is signed anew for every attempt;
+/// - is repeated as the [`RetryPolicy`] says, while its time lasts;
+/// - succeeds only if the platform answers code 0;
+/// - opens a `tracing` span `enos_ota` with the operation, and for each attempt its number, HTTP status, EnOS code,
+///   request id and elapsed time: never a secret, never a body.
+///
+/// A call that is dropped may have been carried out, as one whose answer is lost.
+#[derive(Clone, Debug)]
+pub struct Client {
+    tokens: TokenSource,
+    api: generated::Client,
+    app_secret: AppSecret,
+    clock: Arc<dyn Clock>,
+    org_id: Arc<OrgId>,
+    retry: Arc<RetryPolicy>,
+    attempt_timeout: Duration,
+    timeout: Option<Duration>,
+}
+
+/// What a successful call gives back besides its data.
+pub(crate) struct Success<T> {
+    pub(crate) response: T,
+    pub(crate) attempts: u32,
+}
+
+impl Client {
+    /// Starts to build a client.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    pub(crate) fn new(settings: TokenSettings, org_id: OrgId, timeout: Option<Duration>) -> Self {
+        Self {
+            api: generated::Client::new_with_client(
+                &settings.base_url,
+                settings.http.clone(),
+                Authorizer::new(Unsigned),
+            ),
+            app_secret: settings.credentials.app_secret().clone(),
+            clock: Arc::clone(&settings.clock),
+            org_id: Arc::new(org_id),
+            retry: Arc::new(settings.retry.clone()),
+            attempt_timeout: settings.attempt_timeout,
+            timeout,
+            tokens: TokenSource::new(settings),
+        }
+    }
+
+    /// The organization in which this client's calls are made.
+    #[must_use]
+    pub fn org_id(&self) -> &OrgId {
+        &self.org_id
+    }
+
+    /// A client for another organization that shares connections and the access token with this one.
+    #[must_use]
+    pub fn in_org(&self, org_id: OrgId) -> Self {
+        Self {
+            org_id: Arc::new(org_id),
+            ..self.clone()
+        }
+    }
+
+    /// The source of the access tokens that sign this client's calls.
+    #[must_use]
+    pub fn token_source(&self) -> &TokenSource {
+        &self.tokens
+    }
+
+    /// Makes a call, with all that the type's documentation promises.
+    ///
+    /// Only for an operation that may be sent again after its answer was lost. *Retry OTA Task* may, because the
+    /// platform compares before it sets: only a failed task can be retried, and a retried one is no longer failed.
+    pub(crate) async fn call<O: Operation>(&self, operation: &O) -> Result<Success<O::Response>, Error> {
+        let span = tracing::info_span!(
+            "enos_ota",
+            operation = O::OPERATION_ID,
+            attempts = Empty,
+            code = Empty,
+            request_id = Empty
+        );
+        let call = Call {
+            client: self,
+            operation,
+            deadline: self.timeout.map(|timeout| Instant::now() + timeout),
+        };
+        async {
+            let result = call.run().await;
+            let span = tracing::Span::current();
+            if let Err(error) = &result {
+                span.record("attempts", error.attempts());
+                span.record("code", error.code());
+                span.record("request_id", error.request_id());
+                tracing::debug!(kind = ?error.kind(), outcome_unknown = error.outcome_unknown(), "call failed");
+            }
+            result
+        }
+        .instrument(span)
+        .await
+    }
+}
+
+/// Stands in the generated client until a call brings its own signer.
+struct Unsigned;
+
+impl generated::Authorize for Unsigned {
+    fn authorize(&self, _: &mut reqwest::Request) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Err("the request has no signer".into())
+    }
+}
+
+struct Call<'c, O> {
+    client: &'c Client,
+    operation: &'c O,
+    deadline: Option<Instant>,
+}
+
+impl<O: Operation> Call<'_, O> {
+    async fn run(&self) -> Result<Success<O::Response>, Error> {
+        let mut attempts = 0;
+        // Once an attempt may have been carried out, no later refusal proves that the call was not.
+        let mut reach = Reach::NeverSent;
+        let mut token_replaced = false;
+        loop {
+            let token = match self.token().await {
+                Ok(token) => token,
+                // The error names the token service; the call itself has come as far as it had before.
+                Err(error) if reach == Reach::NeverSent => return Err(error),
+                Err(error) => return Err(error.with_reach(reach)),
+            };
+            attempts += 1;
+            let error = match self.attempt(&token, attempts).await {
+                Ok(response) => return Ok(Success { response, attempts }),
+                Err(error) => error,
+            };
+            reach = worse(reach, error.reach());
+            if error.token_died() && !token_replaced {
+                token_replaced = true;
+                self.client.tokens.discard(&token);
+                continue;
+            }
+            let time_left = self
+                .deadline
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            // Replacing a dead token is not one of the policy's repetitions.
+            let failure = Failure::of(&error, attempts - u32::from(token_replaced), time_left);
+            match self.client.retry.decide(&failure, fastrand::f64()) {
+                Decision::Permanent | Decision::Exhausted => {
+                    return Err(error.in_operation(O::OPERATION_ID, attempts, reach));
+                }
+                Decision::Continue(wait) => {
+                    tracing::debug!(attempts, ?wait, %error, "attempt failed, waiting for the next");
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    async fn token(&self) -> Result<AccessToken, Error> {
+        let token = self.client.tokens.token();
+        match self.deadline {
+            None => token.await,
+            Some(deadline) => tokio::time::timeout_at(deadline, token).await.map_err(|_| {
+                Error::new(
+                    ErrorKind::Timeout,
+                    "the time of the call ran out while it waited for an access token",
+                )
+            })?,
+        }
+    }
+
+    async fn attempt(&self, token: &AccessToken, attempt: u32) -> Result<O::Response, Error> {
+        let client = self.client;
+        let started = Instant::now();
+        let limit = match self.deadline {
+            Some(deadline) => client.attempt_timeout.min(deadline.saturating_duration_since(started)),
+            None => client.attempt_timeout,
+        };
+        let result = match tokio::time::timeout(limit, self.exchange(token)).await {
+            Ok(result) => result,
+            Err(_) => Err(attempt_timed_out(limit)),
+        };
+        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &result {
+            Ok((_, request_id)) => {
+                tracing::debug!(
+                    attempt,
+                    status = 200,
+                    code = 0,
+                    request_id,
+                    elapsed_ms,
+                    "attempt succeeded"
+                );
+            }
+            Err(error) => tracing::debug!(
+                attempt,
+                status = error.status().map(|status| status.as_u16()),
+                code = error.code(),
+                request_id = error.request_id(),
+                elapsed_ms,
+                "attempt failed"
+            ),
+        }
+        result.map(|(response, _)| response)
+    }
+
+    /// Sends the request once and judges the answer.
+    async fn exchange(&self, token: &AccessToken) -> Result<(O::Response, Option<String>), Error> {
+        let client = self.client;
+        let signer = Signer::new(token.clone(), client.app_secret.clone(), Arc::clone(&client.clock));
+        let api = client.api.with_authorizer(Authorizer::new(signer));
+        let secrets = [token.expose(), client.app_secret.expose()];
+        match self.operation.send(&api).await {
+            Ok(response) => judge::<O>(response, &secrets),
+            Err(error) => Err(failed::<O>(error, &secrets).await),
+        }
+    }
+}
+
+fn judge<O: Operation>(
+    response: ResponseValue<O::Response>,
+    secrets: &[&str],
+) -> Result<(O::Response, Option<String>), Error> {
+    let verdict = Verdict::of_envelope(&*response);
+    let request_id = verdict.request_id.clone();
+    match verdict.failure::<O::ErrorCode>(secrets) {
+        None => Ok((response.into_inner(), request_id)),
+        Some(error) => Err(answer::finish(error, response.status(), response.headers())),
+    }
+}
+
+/// The generated client's error, told in this crate's terms. Its own text would print response headers.
+async fn failed<O: Operation>(error: generated::Error<()>, secrets: &[&str]) -> Error {
+    match error {
+        generated::Error::CommunicationError(error) | generated::Error::ResponseBodyError(error) => {
+            transport_error(error)
+        }
+        // Only an answer with status 200 is decoded.
+        generated::Error::InvalidResponsePayload(body, source) => {
+            let answer = OddAnswer {
+                status: StatusCode::OK,
+                headers: &http::HeaderMap::new(),
+                body: &body,
+            };
+            let error = answer.into_error::<O::ErrorCode>(secrets);
+            // What the decoder found wrong helps only where nothing else is known.
+            if error.kind() == ErrorKind::MalformedAnswer {
+                error.with_source(source)
+            } else {
+                error
+            }
+        }
+        generated::Error::UnexpectedResponse(response) => {
+            let status = response.status();
+            let headers = response.headers().clone();
+            let body = read_start(response).await;
+            let answer = OddAnswer {
+                status,
+                headers: &headers,
+                body: &body,
+            };
+            answer.into_error::<O::ErrorCode>(secrets)
+        }
+        generated::Error::InvalidRequest(message) | generated::Error::Custom(message) => {
+            Error::new(ErrorKind::Internal, format!("the request could not be made: {message}"))
+        }
+        // Neither is declared in the document.
+        generated::Error::InvalidUpgrade(_) | generated::Error::ErrorResponse(_) => Error::new(
+            ErrorKind::Internal,
+            "the generated client answered what the document does not declare",
+        )
+        .with_reach(Reach::Unknown),
+    }
+}
+
+/// What is known of a call of which one attempt came this far and another that far.
+fn worse(one: Reach, other: Reach) -> Reach {
+    match (one, other) {
+        (Reach::Unknown, _) | (_, Reach::Unknown) => Reach::Unknown,
+        (Reach::Refused, _) | (_, Reach::Refused) => Reach::Refused,
+        (Reach::NeverSent, Reach::NeverSent) => Reach::NeverSent,
+    }
+}

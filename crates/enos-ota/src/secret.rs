@@ -1,0 +1,194 @@
+//! Values that must never be printed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind};
+
+/// The secret of an application, as the EnOS Management Console shows it beside the access key.
+///
+/// It is wiped from memory when the last clone is dropped, and `Debug` does not print it. It is never sent: it only
+/// goes into the hashes that sign requests.
+#[derive(Clone)]
+pub struct AppSecret(Arc<Zeroizing<String>>);
+
+impl AppSecret {
+    /// Takes over a secret.
+    #[must_use]
+    pub fn new(secret: String) -> Self {
+        Self(Arc::new(Zeroizing::new(secret)))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AppSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AppSecret(***)")
+    }
+}
+
+/// The access key of an application together with its secret.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    app_key: Arc<str>,
+    app_secret: AppSecret,
+}
+
+impl Credentials {
+    /// Pairs an access key with its secret.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if either is empty or has white space at an end, or a line break within: such values come
+    /// from a file or variable that was cut or filled badly, and the platform would only say that they are wrong.
+    pub fn new(app_key: impl Into<String>, app_secret: impl Into<String>) -> Result<Self, Error> {
+        let app_key = app_key.into();
+        let app_secret = AppSecret::new(app_secret.into());
+        check_key_material("app key", &app_key)?;
+        check_key_material("app secret", app_secret.expose())?;
+        Ok(Self {
+            app_key: app_key.into(),
+            app_secret,
+        })
+    }
+
+    /// The access key. It is sent in clear to the token service and is not a secret.
+    #[must_use]
+    pub fn app_key(&self) -> &str {
+        &self.app_key
+    }
+
+    /// The secret that belongs to the access key.
+    #[must_use]
+    pub fn app_secret(&self) -> &AppSecret {
+        &self.app_secret
+    }
+}
+
+fn check_key_material(what: &str, value: &str) -> Result<(), Error> {
+    let wrong = if value.is_empty() {
+        "is empty"
+    } else if value.trim() != value {
+        "begins or ends with white space"
+    } else if value.contains(char::is_control) {
+        "contains a control character"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Config, format!("the {what} {wrong}")))
+}
+
+/// An access token of the gateway. `Debug` does not print it.
+///
+/// Clones share one copy, which is wiped when the last of them is dropped. The copy inside the HTTP header is marked
+/// as sensitive, but it is not wiped.
+#[derive(Clone)]
+pub struct AccessToken(Arc<TokenText>);
+
+struct TokenText {
+    text: Zeroizing<String>,
+    header: HeaderValue,
+}
+
+impl AccessToken {
+    /// Takes over a token that was obtained elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the token is empty or cannot stand in an HTTP header.
+    pub fn new(token: impl Into<String>) -> Result<Self, Error> {
+        let text = Zeroizing::new(token.into());
+        let refuse = |why| Error::new(ErrorKind::Config, format!("the access token {why}"));
+        if text.is_empty() {
+            return Err(refuse("is empty"));
+        }
+        let mut header =
+            HeaderValue::from_str(&text).map_err(|_| refuse("has a character that an HTTP header cannot carry"))?;
+        header.set_sensitive(true);
+        Ok(Self(Arc::new(TokenText { text, header })))
+    }
+
+    /// The token itself, for a caller who signs or sends requests by other means. Do not log it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0.text
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.0.header.clone()
+    }
+}
+
+impl PartialEq for AccessToken {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.text == other.0.text
+    }
+}
+
+impl Eq for AccessToken {}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(***)")
+    }
+}
+
+/// Replaces every occurrence of `secrets` in a text that somebody else wrote.
+///
+/// A gateway may well repeat in its complaint what it was sent.
+pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
+    let mut out = text.to_owned();
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        if out.contains(secret) {
+            out = out.replace(secret, "***");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_prints_no_secret() {
+        let credentials = Credentials::new("key-1", "hidden-secret").unwrap();
+        let token = AccessToken::new("hidden-token").unwrap();
+        let printed = format!("{credentials:?} {:?} {token:?}", credentials.app_secret());
+        assert!(!printed.contains("hidden"), "{printed}");
+        assert!(printed.contains("key-1"));
+        assert!(!format!("{:?}", token.header()).contains("hidden"));
+    }
+
+    #[test]
+    fn key_material_that_was_cut_or_filled_badly_is_refused() {
+        for (key, secret, complaint) in [
+            ("", "s", "the app key is empty"),
+            ("k", "", "the app secret is empty"),
+            ("k", "s\n", "the app secret begins or ends with white space"),
+            (" k", "s", "the app key begins or ends with white space"),
+            ("k", "a\nb", "the app secret contains a control character"),
+        ] {
+            let error = Credentials::new(key, secret).unwrap_err();
+            assert_eq!(error.to_string(), complaint);
+            assert_eq!(error.kind(), ErrorKind::Config);
+        }
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_refused_without_being_shown() {
+        let error = AccessToken::new("hidden\ntoken").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn redaction_removes_every_occurrence() {
+        assert_eq!(redact("tok=abc; again abc", &["abc", ""]), "tok=***; again ***");
+    }
+}

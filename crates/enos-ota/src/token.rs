@@ -1,0 +1,437 @@
+//! Access tokens: obtained when first needed, shared by all callers, renewed ahead of expiry.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use enos_ota_client::{Category, GatewayErrorCode};
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::answer::{OddAnswer, Verdict, lenient_integer, read_start};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Reach};
+use crate::retry::{Decision, Failure, RetryPolicy};
+use crate::secret::{AccessToken, Credentials};
+use crate::sign;
+use crate::transport::{attempt_timed_out, transport_error};
+
+/// Gets access tokens and keeps them fresh.
+///
+/// - However many callers ask at once, one request is under way.
+/// - A token is renewed in the background when nine tenths of its life (at most all but five minutes of it) have
+///   passed, a little earlier or later by chance. If that fails, the old token stays in use while it lives.
+/// - A token request is never sent twice: each attempt has a timestamp of its own, so that the token service cannot
+///   take it for a repetition (code 1001).
+///
+/// Clones share one token. The source needs a tokio runtime. Build one with
+/// [`ClientBuilder::build_token_source`](crate::ClientBuilder::build_token_source), or take that of a
+/// [`Client`](crate::Client).
+#[derive(Clone)]
+pub struct TokenSource(Arc<Shared>);
+
+pub(crate) struct TokenSettings {
+    pub(crate) base_url: Arc<str>,
+    pub(crate) http: reqwest::Client,
+    pub(crate) credentials: Credentials,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) attempt_timeout: Duration,
+}
+
+struct Shared {
+    settings: TokenSettings,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    /// The last token that the gateway called dead.
+    dead: Option<AccessToken>,
+    /// The request under way.
+    flight: Option<Landing>,
+}
+
+#[derive(Clone)]
+struct Held {
+    token: AccessToken,
+    renew_at: Instant,
+    usable_until: Instant,
+}
+
+type Landing = watch::Receiver<Option<Result<AccessToken, Error>>>;
+
+/// Seconds, of a token that was just made.
+const DOCUMENTED_LIFE: u64 = 7200;
+/// Tokens are given up this long before they expire, for the way to the gateway.
+const MARGIN: Duration = Duration::from_secs(1);
+const LONGEST_LEAD: Duration = Duration::from_mins(5);
+/// After a failed renewal, the next one is not tried before this.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
+
+impl TokenSource {
+    pub(crate) fn new(settings: TokenSettings) -> Self {
+        Self(Arc::new(Shared {
+            settings,
+            state: Mutex::default(),
+        }))
+    }
+
+    /// Returns a token that is accepted for at least another second, as far as is known here.
+    ///
+    /// Asks the token service only if there is none at hand.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unauthenticated`] if the platform does not accept the credentials, and any transport error. All
+    /// callers that waited for the same request get the same error.
+    pub async fn token(&self) -> Result<AccessToken, Error> {
+        let mut landing = {
+            let mut state = self.0.lock();
+            let now = Instant::now();
+            let usable = state
+                .held
+                .as_ref()
+                .filter(|held| now < held.usable_until)
+                .map(|held| (held.token.clone(), now >= held.renew_at));
+            match usable {
+                Some((token, renew)) => {
+                    if renew && !state.is_flying() {
+                        state.flight = Some(self.depart(Some(token.clone())));
+                    }
+                    return Ok(token);
+                }
+                None => match &state.flight {
+                    Some(flight) if state.is_flying() => flight.clone(),
+                    _ => state.flight.insert(self.depart(None)).clone(),
+                },
+            }
+        };
+        match landing.wait_for(Option::is_some).await {
+            Ok(landed) => match &*landed {
+                Some(result) => result.clone(),
+                // `wait_for` has just seen that there is a value.
+                None => Err(interrupted()),
+            },
+            Err(_) => Err(interrupted()),
+        }
+    }
+
+    /// Says that the gateway no longer accepts a token. The next [`token`](Self::token) is another one.
+    ///
+    /// Does nothing if the token has been replaced already, so many callers may report the same one.
+    pub fn discard(&self, token: &AccessToken) {
+        let mut state = self.0.lock();
+        if state.held.as_ref().is_some_and(|held| held.token == *token) {
+            state.held = None;
+            state.dead = Some(token.clone());
+        }
+    }
+
+    /// How long the token at hand will be used; `None` if there is none.
+    #[must_use]
+    pub fn remaining_life(&self) -> Option<Duration> {
+        let held = self.0.lock().held.clone()?;
+        held.usable_until.checked_duration_since(Instant::now())
+    }
+
+    /// Starts the one request. It runs on its own, so that no caller who gives up takes it from the others.
+    fn depart(&self, renewed: Option<AccessToken>) -> Landing {
+        let (sender, landing) = watch::channel(None);
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let result = shared.obtain(renewed).await;
+            let landed = shared.land(result);
+            // Nobody may be waiting for a renewal.
+            let _ = sender.send(Some(landed));
+        });
+        landing
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSource")
+            .field("base_url", &self.0.settings.base_url)
+            .field("app_key", &self.0.settings.credentials.app_key())
+            .finish_non_exhaustive()
+    }
+}
+
+fn interrupted() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "the request for an access token was interrupted, because its runtime has been shut down",
+    )
+}
+
+impl State {
+    fn is_flying(&self) -> bool {
+        // A sender that is gone without a value has been dropped together with its runtime.
+        self.flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Action {
+    Get,
+    Refresh,
+}
+
+impl Action {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Get => "/apim-token-service/v2.0/token/get",
+            Self::Refresh => "/apim-token-service/v2.0/token/refresh",
+        }
+    }
+
+    fn operation(self) -> &'static str {
+        match self {
+            Self::Get => "token/get",
+            Self::Refresh => "token/refresh",
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenRequest<'a> {
+    app_key: &'a str,
+    encryption: &'a str,
+    timestamp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    data: Option<TokenData>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenData {
+    access_token: String,
+    #[serde(deserialize_with = "lenient_integer")]
+    expire: Option<i64>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while the lock is held, and the state is whole between any two statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn land(&self, result: Result<Held, Error>) -> Result<AccessToken, Error> {
+        let mut state = self.lock();
+        state.flight = None;
+        match result {
+            Ok(held) => {
+                let token = held.token.clone();
+                state.held = Some(held);
+                Ok(token)
+            }
+            Err(error) => {
+                if let Some(held) = &mut state.held {
+                    held.renew_at = Instant::now() + RENEWAL_PAUSE;
+                    tracing::warn!(%error, "the access token could not be renewed; the old one stays in use");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Gets a token that is neither dead nor about to expire.
+    async fn obtain(&self, renewed: Option<AccessToken>) -> Result<Held, Error> {
+        if let Some(old) = renewed {
+            // Asking again would only return the same token, so renewal means refresh.
+            match self.request(Action::Refresh, Some(&old)).await {
+                // The service has answered, and it will not refresh: get is what remains.
+                Err(error) if error.code().is_some() => {}
+                result => return result,
+            }
+        }
+        let held = self.request(Action::Get, None).await?;
+        let dead = self.lock().dead.as_ref() == Some(&held.token);
+        if dead || held.usable_until <= Instant::now() {
+            // The service returns the same token until it expires, also one that the gateway no longer takes.
+            return self.request(Action::Refresh, Some(&held.token)).await;
+        }
+        Ok(held)
+    }
+
+    async fn request(&self, action: Action, old: Option<&AccessToken>) -> Result<Held, Error> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let error = match self.attempt(action, old).await {
+                Ok(held) => {
+                    tracing::debug!(operation = action.operation(), attempts, "access token obtained");
+                    return Ok(held);
+                }
+                // The call that needs the token has not been sent, whatever became of this request.
+                Err(error) => error.in_operation(action.operation(), attempts, Reach::NeverSent),
+            };
+            tracing::debug!(operation = action.operation(), attempts, %error, "no access token");
+            let decision = self
+                .settings
+                .retry
+                .decide(&Failure::of(&error, attempts, None), fastrand::f64());
+            match decision {
+                Decision::Permanent | Decision::Exhausted => return Err(error),
+                // Another timestamp is all that a repeated one needs.
+                Decision::Continue(_) if is_repetition(&error) => {}
+                Decision::Continue(wait) => tokio::time::sleep(wait).await,
+            }
+        }
+    }
+
+    async fn attempt(&self, action: Action, old: Option<&AccessToken>) -> Result<Held, Error> {
+        let settings = &self.settings;
+        let timestamp = settings.clock.unique_ms();
+        let encryption = sign::token_encryption(
+            settings.credentials.app_key(),
+            timestamp,
+            settings.credentials.app_secret(),
+        );
+        let secrets = [
+            encryption.as_str(),
+            old.map(AccessToken::expose).unwrap_or_default(),
+            settings.credentials.app_secret().expose(),
+        ];
+        let body = serde_json::to_vec(&TokenRequest {
+            app_key: settings.credentials.app_key(),
+            encryption: encryption.as_str(),
+            timestamp,
+            access_token: old.map(AccessToken::expose),
+        })
+        .map_err(|error| {
+            Error::new(ErrorKind::Internal, "the token request could not be written").with_source(error)
+        })?;
+
+        let asked_at = Instant::now();
+        let exchange = async {
+            let request = settings
+                .http
+                .post(format!("{}{}", settings.base_url, action.path()))
+                .header(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/json;charset=UTF-8"),
+                )
+                .body(Bytes::from(body));
+            let response = request.send().await.map_err(transport_error)?;
+            let status = response.status();
+            let headers = response.headers().clone();
+            Ok((status, headers, read_start(response).await))
+        };
+        let (status, headers, body) = tokio::time::timeout(settings.attempt_timeout, exchange)
+            .await
+            .map_err(|_| attempt_timed_out(settings.attempt_timeout))??;
+
+        if status == StatusCode::OK
+            && let Some(held) = read_token(&body, asked_at)?
+        {
+            return Ok(held);
+        }
+        let answer = OddAnswer {
+            status,
+            headers: &headers,
+            body: &body,
+        };
+        Err(answer.into_error::<GatewayErrorCode>(&secrets))
+    }
+}
+
+fn is_repetition(error: &Error) -> bool {
+    error.code_info().is_some_and(|info| info.category == Category::Replay)
+}
+
+/// Reads a token from an answer; `None` if the answer does not report success or has no token in it.
+fn read_token(body: &[u8], asked_at: Instant) -> Result<Option<Held>, Error> {
+    let succeeded = Verdict::of_body(body).is_some_and(|verdict| verdict.status.or(verdict.code) == Some(0));
+    if !succeeded {
+        return Ok(None);
+    }
+    let Some(data) = serde_json::from_slice::<TokenAnswer>(body)
+        .ok()
+        .and_then(|answer| answer.data)
+    else {
+        return Ok(None);
+    };
+    let token = AccessToken::new(data.access_token).map_err(|_| {
+        Error::new(
+            ErrorKind::MalformedAnswer,
+            "the token service answered a token that an HTTP header cannot carry",
+        )
+    })?;
+    // A life that is not told is the documented one; one that is over is over.
+    let life = data
+        .expire
+        .map_or(DOCUMENTED_LIFE, |seconds| u64::try_from(seconds).unwrap_or_default());
+    Ok(Some(Held::new(
+        token,
+        asked_at,
+        Duration::from_secs(life),
+        fastrand::f64(),
+    )))
+}
+
+impl Held {
+    /// `jitter` is a random number from 0 to 1.
+    fn new(token: AccessToken, asked_at: Instant, life: Duration, jitter: f64) -> Self {
+        // A life beyond a year is no less than one; the bound keeps the addition from overflowing.
+        let life = life.min(Duration::from_hours(365 * 24));
+        let lead = (life / 10).min(LONGEST_LEAD);
+        Self {
+            token,
+            renew_at: asked_at + life - lead.mul_f64(1.0 + jitter / 2.0),
+            usable_until: asked_at + life.saturating_sub(MARGIN),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renewal_leads_expiry_by_a_tenth_of_the_life_and_five_minutes_at_most() {
+        let now = Instant::now();
+        let held = |seconds, jitter| {
+            let token = AccessToken::new("t").unwrap();
+            let held = Held::new(token, now, Duration::from_secs(seconds), jitter);
+            (held.renew_at - now, held.usable_until - now)
+        };
+        let seconds = Duration::from_secs_f64;
+        assert_eq!(held(7200, 0.0), (seconds(6900.0), seconds(7199.0)));
+        assert_eq!(held(7200, 1.0), (seconds(6750.0), seconds(7199.0)));
+        assert_eq!(held(20, 0.0), (seconds(18.0), seconds(19.0)));
+        assert_eq!(held(0, 1.0), (seconds(0.0), seconds(0.0)));
+    }
+
+    #[test]
+    fn an_answer_without_a_token_is_no_success() {
+        let now = Instant::now();
+        for body in [
+            r#"{"status":0,"msg":"SUCCESS"}"#,
+            r#"{"status":0,"data":null}"#,
+            r#"{"status":0,"data":{"expire":7200}}"#,
+            r#"{"status":1003,"data":{"accessToken":"t","expire":1}}"#,
+            r#"{"data":{"accessToken":"t","expire":1}}"#,
+        ] {
+            assert!(read_token(body.as_bytes(), now).unwrap().is_none(), "{body}");
+        }
+        for body in [
+            r#"{"status":0,"data":{"accessToken":"t","expire":7200}}"#,
+            r#"{"stauts":0,"data":{"accessToken":"t","expire":"7200"}}"#,
+            r#"{"code":0,"data":{"accessToken":"t","expire":7200,"more":1}}"#,
+        ] {
+            assert!(read_token(body.as_bytes(), now).unwrap().is_some(), "{body}");
+        }
+    }
+}

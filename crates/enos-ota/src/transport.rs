@@ -1,0 +1,288 @@
+//! HTTP beneath the calls: the base URL, the client, and what a transport failure means.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::LengthLimitError;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+use crate::error::{Error, ErrorKind, Reach};
+
+/// The address of a gateway, checked: `http` or `https`, no query, no fragment, no trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BaseUrl {
+    text: Arc<str>,
+    loopback: bool,
+}
+
+impl BaseUrl {
+    pub(crate) fn parse(text: &str, allow_http: bool) -> Result<Self, Error> {
+        let refuse = |why: &str| Error::new(ErrorKind::Config, format!("the base URL {why}"));
+        // The text is not repeated where it may hold a password.
+        let url = Url::parse(text.trim()).map_err(|error| {
+            refuse("is not a URL; expected something like https://apim-gateway.example.com").with_source(error)
+        })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refuse(
+                "contains a user name or password; the platform has no use for one, leave it out",
+            ));
+        }
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(refuse(&format!("begins with `{}:`; expected https://", url.scheme())));
+        }
+        let Some(host) = url.host() else {
+            return Err(refuse("has no host"));
+        };
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(refuse(&format!(
+                "`{url}` has a query or a fragment; expected only scheme, host, port and perhaps a path"
+            )));
+        }
+        let loopback = match host {
+            Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        };
+        if url.scheme() == "http" && !loopback && !allow_http {
+            return Err(refuse(&format!(
+                "`{url}` is plain http, which lets anyone on the way read the access token; use https, or allow http \
+                 explicitly if this is an EnOS Edge in a network that you trust"
+            )));
+        }
+        Ok(Self {
+            text: url.as_str().trim_end_matches('/').into(),
+            loopback,
+        })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the address is of this machine, so that no proxy has a place in between.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+/// Resolves names as the standard library does, with an error that can be told from other connection failures.
+#[derive(Debug)]
+pub(crate) struct SystemResolver;
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let addresses: Vec<_> = match tokio::net::lookup_host((name.as_str(), 0)).await {
+                Ok(addresses) => addresses.collect(),
+                Err(source) => {
+                    return Err(ResolveError {
+                        host: name.as_str().to_owned(),
+                        source,
+                    }
+                    .into());
+                }
+            };
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[derive(Debug)]
+struct ResolveError {
+    host: String,
+    source: io::Error,
+}
+
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no address was found for the host name `{}`", self.host)
+    }
+}
+
+impl StdError for ResolveError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// What a failure of the HTTP client means for the call.
+pub(crate) fn transport_error(error: reqwest::Error) -> Error {
+    // The URL carries nothing secret, but it says nothing that the operation does not say better.
+    let error = error.without_url();
+    let (kind, message, reach) = if find::<LengthLimitError>(&error).is_some() {
+        (
+            ErrorKind::AnswerTooLarge,
+            format!(
+                "the answer is larger than {} MiB",
+                enos_ota_client::MAX_ANSWER_BYTES >> 20
+            ),
+            Reach::Unknown,
+        )
+    } else if let Some(resolve) = find::<ResolveError>(&error) {
+        (ErrorKind::Resolve, resolve.to_string(), Reach::NeverSent)
+    } else if error.is_connect() && is_tls(&error) {
+        (
+            ErrorKind::Tls,
+            "no TLS connection to the gateway came about".to_owned(),
+            Reach::NeverSent,
+        )
+    } else if error.is_connect() {
+        (
+            ErrorKind::Connect,
+            "no connection to the gateway came about".to_owned(),
+            Reach::NeverSent,
+        )
+    } else if error.is_timeout() {
+        (
+            ErrorKind::Timeout,
+            "the gateway did not answer in time".to_owned(),
+            Reach::Unknown,
+        )
+    } else if error.is_builder() {
+        (
+            ErrorKind::Internal,
+            "the request could not be built".to_owned(),
+            Reach::NeverSent,
+        )
+    } else if error.is_body() || error.is_decode() {
+        (
+            ErrorKind::TruncatedAnswer,
+            "the answer broke off".to_owned(),
+            Reach::Unknown,
+        )
+    } else {
+        (
+            ErrorKind::ConnectionLost,
+            "the connection broke before the answer came".to_owned(),
+            Reach::Unknown,
+        )
+    };
+    Error::new(kind, message).with_reach(reach).with_source(error)
+}
+
+pub(crate) fn attempt_timed_out(limit: Duration) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!("the gateway did not answer within {limit:?}"),
+    )
+    .with_reach(Reach::Unknown)
+}
+
+/// Finds an error of a type in a chain of causes. An `io::Error` hides the one that it wraps from `source`.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+            && let Some(found) = find::<E>(inner)
+        {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(feature = "rustls")]
+fn is_tls(error: &reqwest::Error) -> bool {
+    find::<rustls::Error>(error).is_some()
+}
+
+/// Without rustls, TLS failures count as connection failures: the native libraries have no common error type.
+#[cfg(not(feature = "rustls"))]
+fn is_tls(_: &reqwest::Error) -> bool {
+    false
+}
+
+/// The wait that an answer asks for, if it does: seconds, or a date.
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// What an HTTP status means where the body holds no answer of the platform.
+pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_body: &str) -> Error {
+    let mut message = format!("the gateway answered HTTP {}", status.as_u16());
+    if let Some(reason) = status.canonical_reason() {
+        message.push(' ');
+        message.push_str(reason);
+    }
+    let (kind, reach) = match status.as_u16() {
+        300..=399 => {
+            if let Some(location) = headers.get(header::LOCATION).and_then(|l| l.to_str().ok()) {
+                message.push_str(", a redirect to ");
+                message.push_str(&snippet(location.as_bytes()));
+            }
+            (ErrorKind::Redirect, Reach::Refused)
+        }
+        401 => (ErrorKind::Unauthenticated, Reach::Refused),
+        403 => (ErrorKind::PermissionDenied, Reach::Refused),
+        404 => (ErrorKind::NoSuchApi, Reach::Refused),
+        408 => (ErrorKind::Timeout, Reach::Unknown),
+        429 => (ErrorKind::Throttled, Reach::Refused),
+        500..=599 => (ErrorKind::Service, Reach::Unknown),
+        // Another status of success would be an answer, were there anything of the platform in it.
+        200..=299 => (ErrorKind::MalformedAnswer, Reach::Unknown),
+        _ => (ErrorKind::HttpStatus, Reach::Refused),
+    };
+    if !start_of_body.is_empty() && kind != ErrorKind::Redirect {
+        message.push_str(", beginning with: ");
+        message.push_str(start_of_body);
+    }
+    let mut error = Error::new(kind, message)
+        .with_status(status)
+        .with_reach(reach)
+        .with_retry_after(retry_after(headers, SystemTime::now()));
+    if status == StatusCode::UNAUTHORIZED {
+        // In which form the gateway reports a dead token is not documented; a new one is worth a try.
+        error = error.with_dead_token();
+    }
+    error
+}
+
+/// The first bytes of a body, fit for one line of an error text.
+pub(crate) fn snippet(body: &[u8]) -> String {
+    const CHARACTERS: usize = 120;
+    let start = &body[..body.len().min(4 * CHARACTERS)];
+    let text = String::from_utf8_lossy(start);
+    let mut line: String = text
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(CHARACTERS)
+        .collect();
+    if body.len() > line.len() {
+        line.push('…');
+    }
+    line
+}
+
+/// If the clock of this machine and the gateway's differ by more than a minute: how, and what follows.
+///
+/// A signature with a timestamp that is 15 minutes off is refused, and the platform does not say that this is why.
+pub(crate) fn clock_note(headers: &HeaderMap, now: SystemTime) -> Option<String> {
+    let theirs = httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?).ok()?;
+    let (seconds, word) = match now.duration_since(theirs) {
+        Ok(ahead) => (ahead.as_secs(), "ahead of"),
+        Err(behind) => (behind.duration().as_secs(), "behind"),
+    };
+    (seconds > 60).then(|| {
+        format!(
+            "The clock of this machine is {seconds} s {word} the gateway's. Set it right: a request must arrive \
+             within 15 minutes of its timestamp."
+        )
+    })
+}
