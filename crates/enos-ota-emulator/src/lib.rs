@@ -1,1 +1,108 @@
-//! placeholder
+//! A local EnOS API gateway and OTA service, to develop and test against without an account.
+//!
+//! An [`Emulator`] is a real HTTP server on a loopback port. It
+//!
+//! - issues and refreshes access tokens, and refuses an `encryption` that was sent before (1001);
+//! - checks token, timestamp and signature of every call, with code of its own that it shares with no client;
+//! - keeps the jobs and tasks of a [`Fleet`], and answers `retryTask` with the documented envelope, codes and messages;
+//! - moves tasks on from `init` to `succeeded` or `failed` as its [`Clock`] goes on;
+//! - misbehaves when told to, with [`Fault`]s: latency, 429, proxy pages, cut connections, lost answers, dead tokens;
+//! - counts, so that a test can assert that a device was retried exactly once.
+//!
+//! **Not for production.** It protects nothing, forgets everything when it stops, and is only as true to the platform
+//! as the platform's public pages are complete: it was never compared with a live gateway.
+//!
+//! ```
+//! use enos_ota_emulator::{DEMO_JOB_ID, Emulator, ManualClock, TaskStatus};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let emulator = Emulator::builder().clock(ManualClock::starting_now()).start().await?;
+//!
+//! // These four go to the client under test.
+//! println!("{} {}", emulator.base_url(), emulator.org_id());
+//! println!("{} {}", emulator.app_key(), emulator.app_secret());
+//!
+//! // What became of a device, whatever the client was told.
+//! let task = emulator.task(DEMO_JOB_ID, "pump-01").ok_or("the demo fleet has this device")?;
+//! assert_eq!(task.status, TaskStatus::Failed);
+//! assert_eq!(emulator.retry_count(DEMO_JOB_ID, "pump-01").ok_or("and its task")?.applied, 0);
+//!
+//! emulator.shutdown().await;
+//! # Ok(()) }
+//! ```
+//!
+//! # What is documented, and what is assumed
+//!
+//! "Documented" means that a public page of the platform says so. Everything else is a guess, made so that a client
+//! which copes with the emulator should cope with the platform; most guesses can be switched.
+//!
+//! | What | How it is here | Standing |
+//! |---|---|---|
+//! | Paths, envelopes, codes and messages of `token/get`, `token/refresh`, `retryTask` | taken over by way of the OpenAPI document | documented |
+//! | Signature, `encryption` | SHA-256 as the pages say; query names and values decoded, `+` a blank, of a repeated name only the first value | documented; decoding, `+` and repetition inferred from the vendor's samples |
+//! | 15 minutes for the timestamp | both ends included | documented for API calls; that `token/get` checks it too is assumed |
+//! | The timestamp of a token request | a number or text | a number is documented; text inferred, as known clients send it |
+//! | The same token while it lives, 7200 s at first | `expire` is the rest of its life, rounded down | documented; the rest of its life inferred |
+//! | The old token after a refresh | dies; [`OldToken`] | not documented |
+//! | `stauts` instead of `status` | off; [`misspell_status`](EmulatorBuilder::misspell_status) | samples of EnOS 2.1 to 2.4.4 have it |
+//! | Form of the gateway's rejections | HTTP 200 and the token service's envelope; [`GatewayStyle`] | not documented |
+//! | Codes of the gateway's rejections | 1202 a header missing, 1004 not readable, 1003 bad signature or timestamp outside the window, 1203 token not alive or not known | the codes are documented; which one stands for what is assumed, but for 1203 |
+//! | `action` missing, `orgId` not known, `orgId` denied | 99400, 99400, 99403 with the sample's text | documented |
+//! | Other arguments missing or not valid, unknown action | 99400 in the same manner | assumed |
+//! | Order of the checks | gateway, action, organization, job id, body, job, job running, tasks | assumed |
+//! | A list in which only some tasks have failed | refused as a whole, 24621; [`MixedList`] | not documented |
+//! | A device without a task in the job | counts as not failed | not documented |
+//! | A device key twice in one list | counts once | not documented |
+//! | State after a retry | `init`, progress 0, no reason, the same `taskId` | `init` inferred; the rest assumed |
+//! | Progress of a failed task | -1 to -5, the codes of the vendor's device SDKs | negative is documented; the numbers inferred |
+//! | A cancelled task | `failed` with the reason `Cancelled by user` | inferred from the vendor's sample |
+//! | A stopped job | its tasks stand still | assumed |
+//! | HTTP status of the platform's own failures | 200 | inferred from known clients |
+//! | Greatest number of device keys, size of a body | none, [64 MiB](EmulatorBuilder::max_request_bytes) | not documented |
+//! | The eight other actions | HTTP 501 | not emulated yet |
+//!
+//! # Endpoints of its own
+//!
+//! For tests in other languages. None of the platform's paths begins like these.
+//!
+//! | Endpoint | What it does |
+//! |---|---|
+//! | `GET /_emulator/state` | jobs, tasks (at most 1000 a job, `?tasks=N` for more), counters, faults |
+//! | `GET /_emulator/requests` | the last 10,000 requests and their answers, without tokens, signatures and bodies |
+//! | `GET`, `POST`, `DELETE /_emulator/faults` | shows, adds, clears faults; the JSON is described at [`Fault`] |
+//! | `POST /_emulator/clock/advance` | `{"ms": N}`; only with a [`ManualClock`] |
+//! | `POST /_emulator/tokens/kill` | all tokens die |
+
+mod action;
+mod actions;
+mod admin;
+mod answer;
+mod builder;
+mod clock;
+mod emulator;
+mod faults;
+mod fleet;
+mod gateway;
+mod journal;
+mod random;
+mod server;
+mod service;
+mod shared;
+mod signature;
+mod state;
+mod token;
+mod wire;
+
+pub use action::Action;
+pub use builder::{DEMO_APP_KEY, DEMO_APP_SECRET, EmulatorBuilder, StartError};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use emulator::Emulator;
+pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, RetryAfter, Scope};
+pub use fleet::{
+    DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID, Fleet, FleetError, Job, JobStatus, Outcome,
+    Task, TaskStatus,
+};
+pub use gateway::GatewayStyle;
+pub use journal::{AnswerRecord, Counters, RequestRecord};
+pub use state::{JobState, MixedList, Pace, RetryCount, Tally, TaskInfo};
+pub use token::OldToken;

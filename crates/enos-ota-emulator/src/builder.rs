@@ -1,0 +1,295 @@
+//! Setting up an emulator.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::clock::{Clock, SkewedClock, SystemClock, to_ms};
+use crate::emulator::Emulator;
+use crate::faults::{Fault, FaultQueue};
+use crate::fleet::{Fleet, FleetError};
+use crate::gateway::GatewayStyle;
+use crate::journal::{Counters, Journal};
+use crate::random::Random;
+use crate::server;
+use crate::shared::{Inner, Shared};
+use crate::state::{MixedList, Pace, World};
+use crate::token::{OldToken, TokenService};
+
+/// The app key of an emulator that is given no other. It is no key of any platform.
+pub const DEMO_APP_KEY: &str = "00000000-demo-demo-demo-appkey000000";
+/// The app secret of an emulator that is given no other. It is no secret.
+pub const DEMO_APP_SECRET: &str = "00000000-demo-demo-demo-notasecret00";
+
+/// Sets up an [`Emulator`]; [`Emulator::builder`] makes one. Nothing has to be set.
+pub struct EmulatorBuilder {
+    fleet: Fleet,
+    app_key: String,
+    app_secret: String,
+    clock: Box<dyn Clock>,
+    clock_skew_ms: i64,
+    listen: SocketAddr,
+    allow_remote: bool,
+    gateway_style: GatewayStyle,
+    mixed_list: MixedList,
+    pace: Pace,
+    token_lifetime: Duration,
+    old_token: OldToken,
+    misspell_status: bool,
+    max_request_bytes: usize,
+    seed: u64,
+    faults: Vec<Fault>,
+}
+
+impl EmulatorBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            fleet: Fleet::demo(),
+            app_key: DEMO_APP_KEY.to_owned(),
+            app_secret: DEMO_APP_SECRET.to_owned(),
+            clock: Box::new(SystemClock),
+            clock_skew_ms: 0,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_remote: false,
+            gateway_style: GatewayStyle::default(),
+            mixed_list: MixedList::default(),
+            pace: Pace::default(),
+            token_lifetime: Duration::from_hours(2),
+            old_token: OldToken::default(),
+            misspell_status: false,
+            max_request_bytes: 64 * 1024 * 1024,
+            seed: 0,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Sets the organization, jobs and tasks. [`Fleet::demo`] by default.
+    #[must_use]
+    pub fn fleet(mut self, fleet: Fleet) -> Self {
+        self.fleet = fleet;
+        self
+    }
+
+    /// Sets the only application that the emulator knows. [`DEMO_APP_KEY`] and [`DEMO_APP_SECRET`] by default; a real
+    /// secret has no business here.
+    #[must_use]
+    pub fn credentials(mut self, app_key: impl Into<String>, app_secret: impl Into<String>) -> Self {
+        self.app_key = app_key.into();
+        self.app_secret = app_secret.into();
+        self
+    }
+
+    /// Sets the clock: [`SystemClock`] by default.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Makes the emulator's clock run ahead of [`clock`](Self::clock) by so many milliseconds, or behind it if
+    /// negative: for a client whose machine has the wrong time.
+    #[must_use]
+    pub fn clock_skew_ms(mut self, ms: i64) -> Self {
+        self.clock_skew_ms = ms;
+        self
+    }
+
+    /// Sets the address to listen on: by default 127.0.0.1 and a port that the system chooses.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Allows an address that other machines can reach. Anyone there can then read and change the emulator's state.
+    #[must_use]
+    pub fn allow_remote(mut self, allow: bool) -> Self {
+        self.allow_remote = allow;
+        self
+    }
+
+    /// Sets the form in which the gateway rejects calls; none is documented.
+    #[must_use]
+    pub fn gateway_style(mut self, style: GatewayStyle) -> Self {
+        self.gateway_style = style;
+        self
+    }
+
+    /// Sets what `retryTask` does with a list in which only some tasks have failed; that is not documented.
+    #[must_use]
+    pub fn mixed_list(mut self, mode: MixedList) -> Self {
+        self.mixed_list = mode;
+        self
+    }
+
+    /// Sets how fast tasks move.
+    #[must_use]
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// Sets how long a token lives: 7200 s by default, as documented.
+    #[must_use]
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.token_lifetime = lifetime;
+        self
+    }
+
+    /// Sets what becomes of the old token when it is refreshed; that is not documented.
+    #[must_use]
+    pub fn old_token(mut self, fate: OldToken) -> Self {
+        self.old_token = fate;
+        self
+    }
+
+    /// Makes the token service spell the member `status` of its answers `stauts`, as the samples of EnOS 2.1 to 2.4.4
+    /// do.
+    #[must_use]
+    pub fn misspell_status(mut self, misspell: bool) -> Self {
+        self.misspell_status = misspell;
+        self
+    }
+
+    /// Sets how big a request's body may be, 64 MiB by default; a bigger one is answered 413. What the real gateway
+    /// takes is not documented.
+    #[must_use]
+    pub fn max_request_bytes(mut self, bytes: usize) -> Self {
+        self.max_request_bytes = bytes;
+        self
+    }
+
+    /// Sets the seed of the dice for [`Fault::probability`], of request ids and of tokens: 0 by default. The same
+    /// requests in the same order get the same answers.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Adds a fault; more can be added to [`Emulator::faults`] later.
+    #[must_use]
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Starts the emulator on the current tokio runtime. It accepts connections when this returns.
+    ///
+    /// # Errors
+    ///
+    /// If the fleet contradicts itself, the address is not a loopback address and [`allow_remote`](Self::allow_remote)
+    /// was not called, or the address cannot be listened on.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time enabled.
+    pub async fn start(self) -> Result<Emulator, StartError> {
+        if !self.allow_remote && !self.listen.ip().to_canonical().is_loopback() {
+            return Err(StartError::NotLoopback(self.listen));
+        }
+        let clock = SkewedClock {
+            inner: self.clock,
+            skew_ms: self.clock_skew_ms,
+        };
+        let org_id = self.fleet.org_id.clone();
+        let world = World::new(self.fleet, self.pace, clock.now_ms()).map_err(StartError::Fleet)?;
+        let bind_error = |source| StartError::Listen {
+            address: self.listen,
+            source,
+        };
+        let listener = TcpListener::bind(self.listen).await.map_err(bind_error)?;
+        let address = listener.local_addr().map_err(bind_error)?;
+
+        let (close, closing) = watch::channel(false);
+        let tokens = TokenService::new(
+            self.app_key.clone(),
+            self.app_secret.clone(),
+            to_ms(self.token_lifetime),
+            self.old_token,
+        );
+        let shared = Arc::new(Shared {
+            clock,
+            gateway_style: self.gateway_style,
+            mixed_list: self.mixed_list,
+            misspell_status: self.misspell_status,
+            max_request_bytes: self.max_request_bytes,
+            faults: FaultQueue::new(self.faults, self.seed),
+            journal: Journal::default(),
+            inner: Mutex::new(Inner {
+                world,
+                tokens,
+                random: Random::seeded(self.seed),
+                counters: Counters::default(),
+            }),
+            closing,
+        });
+        let server = tokio::spawn(server::run(listener, Arc::clone(&shared)));
+        Ok(Emulator::new(
+            shared,
+            address,
+            org_id,
+            (self.app_key, self.app_secret),
+            close,
+            server,
+        ))
+    }
+}
+
+impl fmt::Debug for EmulatorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither the secret nor a fleet of a million tasks.
+        f.debug_struct("EmulatorBuilder")
+            .field("app_key", &self.app_key)
+            .field("listen", &self.listen)
+            .field("gateway_style", &self.gateway_style)
+            .field("mixed_list", &self.mixed_list)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an emulator does not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address is one that other machines can reach, and that was not allowed.
+    NotLoopback(SocketAddr),
+    /// The address cannot be listened on.
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The fleet cannot be used.
+    Fleet(FleetError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLoopback(address) => write!(
+                f,
+                "{address} is not a loopback address: other machines could reach the emulator, which protects nothing; \
+                 listen on 127.0.0.1, or allow remote access explicitly"
+            ),
+            Self::Listen { address, .. } => write!(f, "cannot listen on {address}"),
+            Self::Fleet(_) => f.write_str("the fleet cannot be used"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotLoopback(_) => None,
+            Self::Listen { source, .. } => Some(source),
+            Self::Fleet(error) => Some(error),
+        }
+    }
+}

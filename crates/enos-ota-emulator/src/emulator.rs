@@ -1,0 +1,187 @@
+//! A running emulator.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::builder::EmulatorBuilder;
+use crate::faults::FaultQueue;
+use crate::fleet::JobStatus;
+use crate::journal::{Counters, RequestRecord};
+use crate::shared::Shared;
+use crate::state::{JobState, RetryCount, TaskInfo};
+
+/// A running emulator. It stops when this is dropped, or with [`shutdown`](Emulator::shutdown).
+///
+/// All that is read here is read past the faults and without HTTP: a test can see what really became of a request.
+pub struct Emulator {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    base_url: String,
+    org_id: String,
+    credentials: (String, String),
+    /// The server stops when this is dropped.
+    close: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Emulator {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        address: SocketAddr,
+        org_id: String,
+        credentials: (String, String),
+        close: watch::Sender<bool>,
+        server: JoinHandle<()>,
+    ) -> Self {
+        Self {
+            shared,
+            address,
+            base_url: format!("http://{address}"),
+            org_id,
+            credentials,
+            close,
+            server,
+        }
+    }
+
+    /// Sets up an emulator.
+    #[must_use]
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::new()
+    }
+
+    /// The URL to give to a client: `http://HOST:PORT`, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The address on which it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The app key (access key) of the only application.
+    #[must_use]
+    pub fn app_key(&self) -> &str {
+        &self.credentials.0
+    }
+
+    /// The app secret of the only application.
+    #[must_use]
+    pub fn app_secret(&self) -> &str {
+        &self.credentials.1
+    }
+
+    /// The organization of the fleet.
+    #[must_use]
+    pub fn org_id(&self) -> &str {
+        &self.org_id
+    }
+
+    /// The faults that are yet to strike.
+    #[must_use]
+    pub fn faults(&self) -> &FaultQueue {
+        &self.shared.faults
+    }
+
+    /// The present time by the emulator's clock, in milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.shared.now()
+    }
+
+    /// The jobs, with the number of tasks in each state.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobState> {
+        let now = self.shared.now();
+        self.shared.lock().world.job_states(now)
+    }
+
+    /// A job, with the number of its tasks in each state.
+    #[must_use]
+    pub fn job(&self, job_id: &str) -> Option<JobState> {
+        let now = self.shared.now();
+        self.shared.lock().world.job_state(job_id, now)
+    }
+
+    /// The tasks of a job; none if there is no such job.
+    #[must_use]
+    pub fn tasks(&self, job_id: &str) -> Vec<TaskInfo> {
+        let now = self.shared.now();
+        self.shared
+            .lock()
+            .world
+            .tasks(job_id, now, usize::MAX)
+            .map(|(task, _)| task)
+            .collect()
+    }
+
+    /// The task of a device in a job.
+    #[must_use]
+    pub fn task(&self, job_id: &str, device_key: &str) -> Option<TaskInfo> {
+        let now = self.shared.now();
+        self.shared.lock().world.task(job_id, device_key, now)
+    }
+
+    /// How often a device was retried. `applied` is 1 if the device was retried exactly once.
+    #[must_use]
+    pub fn retry_count(&self, job_id: &str, device_key: &str) -> Option<RetryCount> {
+        self.shared.lock().world.retry_count(job_id, device_key)
+    }
+
+    /// Starts a job; false if there is no such job.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn start_job(&self, job_id: &str) -> bool {
+        let now = self.shared.now();
+        self.shared.lock().world.set_job_status(job_id, JobStatus::Started, now)
+    }
+
+    /// Stops a job, so that its tasks stand still; false if there is no such job.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn stop_job(&self, job_id: &str) -> bool {
+        let now = self.shared.now();
+        self.shared.lock().world.set_job_status(job_id, JobStatus::Stopped, now)
+    }
+
+    /// Makes all access tokens die, as if they had expired.
+    pub fn kill_tokens(&self) {
+        self.shared.lock().tokens.kill();
+    }
+
+    /// How often the emulator has been asked for what.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared.lock().counters
+    }
+
+    /// The requests that the emulator has received, oldest first; only the last 10,000. Those to `/_emulator` are not
+    /// among them.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.shared.journal.records()
+    }
+
+    /// Stops the emulator. Connections are closed, whatever they are at; when this returns, the port is free.
+    pub async fn shutdown(self) {
+        self.close.send_replace(true);
+        // An error would be a panic of the server's own loop, and there is nothing left to be done about it.
+        let _ = self.server.await;
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the secret, though it is none: what is printed here ends up in logs, and habits are formed.
+        f.debug_struct("Emulator")
+            .field("base_url", &self.base_url)
+            .field("app_key", &self.credentials.0)
+            .field("org_id", &self.org_id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! What a fleet must satisfy, whether it comes from a file or from code.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use super::{Fleet, Task, TaskStatus};
+
+impl Fleet {
+    pub(crate) fn check(&self) -> Result<(), FleetError> {
+        if self.org_id.is_empty() {
+            return Err(FleetError::rule("`orgId` is empty".to_owned()));
+        }
+        if self.denied_org_ids.contains(&self.org_id) {
+            return Err(FleetError::rule(format!(
+                "`{}` is both `orgId` and in `deniedOrgIds`",
+                self.org_id
+            )));
+        }
+        let mut jobs = HashSet::new();
+        for job in &self.jobs {
+            if job.job_id.is_empty() {
+                return Err(FleetError::rule("a `jobId` is empty".to_owned()));
+            }
+            if !jobs.insert(job.job_id.as_str()) {
+                return Err(FleetError::rule(format!("the job id `{}` occurs twice", job.job_id)));
+            }
+            let mut keys = HashSet::with_capacity(job.tasks.len());
+            for task in &job.tasks {
+                task.check()
+                    .map_err(|text| FleetError::rule(format!("job `{}`: {text}", job.job_id)))?;
+                if !keys.insert(task.device_key.as_str()) {
+                    return Err(FleetError::rule(format!(
+                        "the device key `{}` occurs twice in job `{}`",
+                        task.device_key, job.job_id
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Task {
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.device_key.is_empty() {
+            return Err("a `deviceKey` is empty".to_owned());
+        }
+        let key = &self.device_key;
+        if let Some(progress) = self.progress {
+            let (fits, expected) = match self.status {
+                TaskStatus::Init | TaskStatus::Published => (progress == 0, "0"),
+                TaskStatus::Upgrading => ((1..=99).contains(&progress), "1 to 99"),
+                TaskStatus::Succeeded => (progress == 100, "100"),
+                TaskStatus::Failed => (progress < 0, "a negative number"),
+            };
+            if !fits {
+                return Err(format!(
+                    "device `{key}`: progress {progress} does not go with status `{}`, expected {expected}",
+                    self.status
+                ));
+            }
+        }
+        if self.outcome.is_some() && matches!(self.status, TaskStatus::Succeeded | TaskStatus::Failed) {
+            return Err(format!(
+                "device `{key}`: `outcome` goes only with a task that is under way, not with status `{}` \
+                 (`retryOutcome` says how a retry ends)",
+                self.status
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Why a fleet cannot be used.
+#[derive(Debug)]
+pub struct FleetError(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Json(serde_json::Error),
+    Rule(String),
+}
+
+impl FleetError {
+    pub(super) fn json(error: serde_json::Error) -> Self {
+        Self(Kind::Json(error))
+    }
+
+    fn rule(text: String) -> Self {
+        Self(Kind::Rule(text))
+    }
+
+    /// The line of the file, from 1, if the error has a place.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match &self.0 {
+            Kind::Json(error) => Some(error.line()).filter(|line| *line > 0),
+            Kind::Rule(_) => None,
+        }
+    }
+
+    /// The column in that line, from 1, if the error has a place.
+    #[must_use]
+    pub fn column(&self) -> Option<usize> {
+        match &self.0 {
+            Kind::Json(error) => Some(error.column()).filter(|_| error.line() > 0),
+            Kind::Rule(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for FleetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            // serde_json's text ends with line and column and is all there is to say, so it is no `source`.
+            Kind::Json(error) => write!(f, "the fleet file is not valid: {error}"),
+            Kind::Rule(text) => write!(f, "the fleet is not valid: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for FleetError {}

@@ -1,0 +1,525 @@
+//! What the emulator starts with: an organization, its OTA jobs, and a task of the job for each device.
+
+mod check;
+pub(crate) mod demo;
+mod file;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use check::FleetError;
+pub use demo::{DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID};
+
+/// The organization, jobs and tasks that an emulator starts with.
+///
+/// A fleet is built in code, read from a JSON file with [`Fleet::from_json`], or is the built-in [`Fleet::demo`].
+/// The emulator checks it when it starts: job ids and, within a job, device keys must not repeat.
+///
+/// ```
+/// use enos_ota_emulator::{Fleet, Job, Task};
+///
+/// let fleet = Fleet::new("o1").job(
+///     Job::started("5ed758ca49f032b4663063aa")
+///         .task(Task::failed("pump-1").progress(-2).desc("firmware download failed"))
+///         .task(Task::succeeded("pump-2")),
+/// );
+/// assert_eq!(fleet.jobs()[0].failed_device_keys().collect::<Vec<_>>(), ["pump-1"]);
+/// ```
+///
+/// # The file
+///
+/// A JSON object. Members that are not listed are refused, so that a typing error cannot pass unseen.
+///
+/// | Member | Type | Default | Meaning |
+/// |---|---|---|---|
+/// | `orgId` | string | required | the organization |
+/// | `deniedOrgIds` | strings | none | organizations that exist, but that the application may not touch: answered 99403 |
+/// | `jobs` | jobs | none | |
+///
+/// A job:
+///
+/// | Member | Type | Default | Meaning |
+/// |---|---|---|---|
+/// | `jobId` | string | required | the platform's own ids have 24 hexadecimal digits; any text will do here |
+/// | `orgId` | string | `orgId` of the fleet | the organization that owns the job |
+/// | `name` | string | `""` | |
+/// | `status` | `started`, `stopped` | `started` | |
+/// | `productKey` | string | `"demoProduct"` | of all tasks that name no other |
+/// | `fromVersion`, `toVersion` | string | `"1.0.0"`, `"1.1.0"` | of all tasks that name no other |
+/// | `tasks` | tasks | none | |
+///
+/// A task:
+///
+/// | Member | Type | Default | Meaning |
+/// |---|---|---|---|
+/// | `deviceKey` | string | required | |
+/// | `status` | `init`, `published`, `upgrading`, `succeeded`, `failed` | required | |
+/// | `progress` | integer | by status: 0, 0, 50, 100, -1 | only for `upgrading` (1 to 99) and `failed` (negative) |
+/// | `desc` | string | `""` | the reason of a failure |
+/// | `outcome` | `succeeds`, `fails` | by the device key | how a task ends that is under way (`init`, `published`, `upgrading`) |
+/// | `retryOutcome` | `succeeds`, `fails` | by the device key | how the task ends after each retry |
+/// | `productKey`, `fromVersion`, `toVersion` | string | of the job | |
+/// | `taskId`, `assetId` | string | by the job id and device key | |
+/// | `updateTime` | integer | the start of the emulator | milliseconds since 1970-01-01 UTC |
+///
+/// ```
+/// use enos_ota_emulator::{Fleet, TaskStatus};
+///
+/// let fleet = Fleet::from_json(
+///     r#"{
+///       "orgId": "o15724268424841",
+///       "deniedOrgIds": ["o15580000000000"],
+///       "jobs": [
+///         {
+///           "jobId": "5ed758ca49f032b4663063aa",
+///           "name": "pump controller 2.4.1",
+///           "status": "started",
+///           "toVersion": "2.4.1",
+///           "tasks": [
+///             { "deviceKey": "pump-1", "status": "failed", "progress": -2, "desc": "firmware download failed" },
+///             { "deviceKey": "pump-2", "status": "failed", "progress": -3, "retryOutcome": "fails" },
+///             { "deviceKey": "pump-3", "status": "upgrading", "progress": 40, "outcome": "succeeds" },
+///             { "deviceKey": "pump-4", "status": "succeeded" }
+///           ]
+///         }
+///       ]
+///     }"#,
+/// )?;
+/// assert_eq!(fleet.jobs()[0].tasks()[2].status(), TaskStatus::Upgrading);
+///
+/// // What is wrong is told with its place.
+/// let error = Fleet::from_json(r#"{ "orgId": "o1", "job": [] }"#).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the fleet file is not valid: unknown field `job`, expected one of `orgId`, `deniedOrgIds`, `jobs` \
+///      at line 1 column 22"
+/// );
+/// # Ok::<(), enos_ota_emulator::FleetError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fleet {
+    pub(crate) org_id: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) denied_org_ids: Vec<String>,
+    #[serde(default)]
+    pub(crate) jobs: Vec<Job>,
+}
+
+impl Fleet {
+    /// A fleet without jobs.
+    pub fn new(org_id: impl Into<String>) -> Self {
+        Self {
+            org_id: org_id.into(),
+            denied_org_ids: Vec::new(),
+            jobs: Vec::new(),
+        }
+    }
+
+    /// Adds an organization that exists but that the application may not touch (code 99403).
+    #[must_use]
+    pub fn denied_org(mut self, org_id: impl Into<String>) -> Self {
+        self.denied_org_ids.push(org_id.into());
+        self
+    }
+
+    /// Adds a job.
+    #[must_use]
+    pub fn job(mut self, job: Job) -> Self {
+        self.jobs.push(job);
+        self
+    }
+
+    /// The organization.
+    #[must_use]
+    pub fn org_id(&self) -> &str {
+        &self.org_id
+    }
+
+    /// The organizations that the application may not touch.
+    pub fn denied_org_ids(&self) -> impl Iterator<Item = &str> {
+        self.denied_org_ids.iter().map(String::as_str)
+    }
+
+    /// The jobs, in the order in which they were added.
+    #[must_use]
+    pub fn jobs(&self) -> &[Job] {
+        &self.jobs
+    }
+}
+
+/// A job of a [`Fleet`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the platform's name of the field")]
+pub struct Job {
+    pub(crate) job_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) org_id: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) name: String,
+    #[serde(default = "started")]
+    pub(crate) status: JobStatus,
+    #[serde(default = "demo::product_key")]
+    pub(crate) product_key: String,
+    #[serde(default = "demo::from_version")]
+    pub(crate) from_version: String,
+    #[serde(default = "demo::to_version")]
+    pub(crate) to_version: String,
+    #[serde(default, deserialize_with = "file::tasks")]
+    pub(crate) tasks: Vec<Task>,
+}
+
+fn started() -> JobStatus {
+    JobStatus::Started
+}
+
+impl Job {
+    /// A running job without tasks.
+    pub fn started(job_id: impl Into<String>) -> Self {
+        Self::new(job_id.into(), JobStatus::Started)
+    }
+
+    /// A stopped job without tasks. Its tasks do not move.
+    pub fn stopped(job_id: impl Into<String>) -> Self {
+        Self::new(job_id.into(), JobStatus::Stopped)
+    }
+
+    fn new(job_id: String, status: JobStatus) -> Self {
+        Self {
+            job_id,
+            org_id: None,
+            name: String::new(),
+            status,
+            product_key: demo::product_key(),
+            from_version: demo::from_version(),
+            to_version: demo::to_version(),
+            tasks: Vec::new(),
+        }
+    }
+
+    /// Sets the name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Gives the job to another organization than the fleet's.
+    #[must_use]
+    pub fn org_id(mut self, org_id: impl Into<String>) -> Self {
+        self.org_id = Some(org_id.into());
+        self
+    }
+
+    /// Sets the product of the tasks that name no other.
+    #[must_use]
+    pub fn product_key(mut self, product_key: impl Into<String>) -> Self {
+        self.product_key = product_key.into();
+        self
+    }
+
+    /// Sets the versions of the tasks that name no others.
+    #[must_use]
+    pub fn versions(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.from_version = from.into();
+        self.to_version = to.into();
+        self
+    }
+
+    /// Adds a task.
+    #[must_use]
+    pub fn task(mut self, task: Task) -> Self {
+        self.tasks.push(task);
+        self
+    }
+
+    /// Adds tasks. A million of them is fine.
+    #[must_use]
+    pub fn with_tasks(mut self, tasks: impl IntoIterator<Item = Task>) -> Self {
+        self.tasks.extend(tasks);
+        self
+    }
+
+    /// The id of the job.
+    #[must_use]
+    pub fn job_id(&self) -> &str {
+        &self.job_id
+    }
+
+    /// The name of the job, empty if it has none.
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the job runs.
+    #[must_use]
+    pub fn status(&self) -> JobStatus {
+        self.status
+    }
+
+    /// The tasks, one a device.
+    #[must_use]
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// The devices whose tasks have failed at the start: those that `retryTask` takes.
+    pub fn failed_device_keys(&self) -> impl Iterator<Item = &str> {
+        self.tasks
+            .iter()
+            .filter(|task| task.status == TaskStatus::Failed)
+            .map(|task| task.device_key.as_str())
+    }
+}
+
+/// The run of a [`Job`] on one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "file::RawTask")]
+#[expect(clippy::struct_field_names, reason = "the platform's name of the field")]
+pub struct Task {
+    pub(crate) device_key: String,
+    pub(crate) status: TaskStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) progress: Option<i32>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) desc: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) outcome: Option<Outcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_outcome: Option<Outcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) product_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) from_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) to_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) task_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) asset_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) update_time: Option<i64>,
+}
+
+impl Task {
+    /// A task in the given state.
+    pub fn new(device_key: impl Into<String>, status: TaskStatus) -> Self {
+        Self {
+            device_key: device_key.into(),
+            status,
+            progress: None,
+            desc: String::new(),
+            outcome: None,
+            retry_outcome: None,
+            product_key: None,
+            from_version: None,
+            to_version: None,
+            task_id: None,
+            asset_id: None,
+            update_time: None,
+        }
+    }
+
+    /// A task that waits to be pushed.
+    pub fn init(device_key: impl Into<String>) -> Self {
+        Self::new(device_key, TaskStatus::Init)
+    }
+
+    /// A task that has been pushed to the device, which has not answered yet.
+    pub fn published(device_key: impl Into<String>) -> Self {
+        Self::new(device_key, TaskStatus::Published)
+    }
+
+    /// A task whose device reports progress: 50 percent, unless [`progress`](Task::progress) says otherwise.
+    pub fn upgrading(device_key: impl Into<String>) -> Self {
+        Self::new(device_key, TaskStatus::Upgrading)
+    }
+
+    /// A task that has succeeded.
+    pub fn succeeded(device_key: impl Into<String>) -> Self {
+        Self::new(device_key, TaskStatus::Succeeded)
+    }
+
+    /// A task that has failed: with progress -1, unless [`progress`](Task::progress) says otherwise.
+    pub fn failed(device_key: impl Into<String>) -> Self {
+        Self::new(device_key, TaskStatus::Failed)
+    }
+
+    /// Sets the progress: 1 to 99 for `upgrading`, negative for `failed`; the other states leave no choice.
+    #[must_use]
+    pub fn progress(mut self, progress: i32) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Sets the text that says why the task has failed.
+    #[must_use]
+    pub fn desc(mut self, desc: impl Into<String>) -> Self {
+        self.desc = desc.into();
+        self
+    }
+
+    /// Sets how a task ends that is under way at the start.
+    #[must_use]
+    pub fn outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// Sets how the task ends after each retry.
+    #[must_use]
+    pub fn retry_outcome(mut self, outcome: Outcome) -> Self {
+        self.retry_outcome = Some(outcome);
+        self
+    }
+
+    /// Sets the id of the task.
+    #[must_use]
+    pub fn task_id(mut self, task_id: impl Into<String>) -> Self {
+        self.task_id = Some(task_id.into());
+        self
+    }
+
+    /// Sets the asset of the device.
+    #[must_use]
+    pub fn asset_id(mut self, asset_id: impl Into<String>) -> Self {
+        self.asset_id = Some(asset_id.into());
+        self
+    }
+
+    /// Sets the product of the device.
+    #[must_use]
+    pub fn product_key(mut self, product_key: impl Into<String>) -> Self {
+        self.product_key = Some(product_key.into());
+        self
+    }
+
+    /// Sets the versions from and to which the device is upgraded.
+    #[must_use]
+    pub fn versions(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.from_version = Some(from.into());
+        self.to_version = Some(to.into());
+        self
+    }
+
+    /// Sets when the task last changed, in milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn update_time(mut self, ms: i64) -> Self {
+        self.update_time = Some(ms);
+        self
+    }
+
+    /// The key of the device.
+    #[must_use]
+    pub fn device_key(&self) -> &str {
+        &self.device_key
+    }
+
+    /// The state at the start.
+    #[must_use]
+    pub fn status(&self) -> TaskStatus {
+        self.status
+    }
+
+    /// Why the task has failed; empty if it has not, or if no reason is given.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.desc
+    }
+
+    /// The progress at the start, as the platform reports it.
+    #[must_use]
+    pub fn progress_or_default(&self) -> i32 {
+        self.progress.unwrap_or(match self.status {
+            TaskStatus::Init | TaskStatus::Published => 0,
+            TaskStatus::Upgrading => 50,
+            TaskStatus::Succeeded => 100,
+            TaskStatus::Failed => -1,
+        })
+    }
+}
+
+/// The states of a job. There are only these two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobStatus {
+    /// The job runs: its tasks move and can be retried.
+    Started,
+    /// The job does not run: its tasks stand still and cannot be retried.
+    Stopped,
+}
+
+/// The states of a task. A task that a person has cancelled is `failed` (inferred from the vendor's sample code).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskStatus {
+    /// Not yet pushed to the device.
+    Init,
+    /// Pushed; the device has reported no progress yet.
+    Published,
+    /// The device reports progress.
+    Upgrading,
+    /// The device runs the new version.
+    Succeeded,
+    /// The upgrade has failed; the task can be retried.
+    Failed,
+}
+
+impl JobStatus {
+    /// The platform's name of the state.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl TaskStatus {
+    /// All states, in the order in which a task goes through them.
+    pub const ALL: [Self; 5] = [
+        Self::Init,
+        Self::Published,
+        Self::Upgrading,
+        Self::Succeeded,
+        Self::Failed,
+    ];
+
+    /// The platform's name of the state.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Published => "published",
+            Self::Upgrading => "upgrading",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for JobStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for TaskStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a task that is under way ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The task ends as `succeeded`.
+    Succeeds,
+    /// The task ends as `failed`.
+    Fails,
+}

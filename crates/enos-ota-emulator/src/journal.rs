@@ -1,0 +1,189 @@
+//! What the emulator has been asked, and what it answered. Neither tokens nor signatures nor secrets are in it.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use crate::action::Action;
+
+/// So many requests are remembered.
+pub(crate) const REMEMBERED_REQUESTS: usize = 10_000;
+
+/// One request that the emulator has received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct RequestRecord {
+    /// Its number, from 1, in the order of arrival.
+    pub number: u64,
+    /// When it arrived, by the emulator's clock, in milliseconds since 1970-01-01 UTC.
+    pub at_ms: i64,
+    /// The HTTP method.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The action, if the platform has one of this name.
+    pub action: Option<Action>,
+    /// The query parameter `orgId`.
+    pub org_id: Option<String>,
+    /// The query parameter `jobId`.
+    pub job_id: Option<String>,
+    /// How many device keys it named, if it got as far as the service and its body could be read.
+    pub device_keys: Option<usize>,
+    /// How many tasks it changed.
+    pub applied: usize,
+    /// The faults that struck it, by their names in JSON.
+    pub faults: Vec<&'static str>,
+    /// How it ended.
+    pub answer: AnswerRecord,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+#[non_exhaustive]
+pub enum AnswerRecord {
+    /// It is being worked on, or the emulator was shut down before it was answered.
+    Pending,
+    /// It was answered.
+    Answered {
+        /// The HTTP status.
+        http_status: u16,
+        /// The `code`, `status` or `apim_status` in the body, if it has one.
+        code: Option<i64>,
+        /// The `requestId` in the body, if it has one.
+        request_id: Option<String>,
+    },
+    /// The connection was closed without an answer.
+    Cut,
+}
+
+impl RequestRecord {
+    /// The HTTP status of the answer.
+    #[must_use]
+    pub fn http_status(&self) -> Option<u16> {
+        match &self.answer {
+            AnswerRecord::Answered { http_status, .. } => Some(*http_status),
+            AnswerRecord::Pending | AnswerRecord::Cut => None,
+        }
+    }
+
+    /// The `code`, `status` or `apim_status` of the answer.
+    #[must_use]
+    pub fn code(&self) -> Option<i64> {
+        match &self.answer {
+            AnswerRecord::Answered { code, .. } => *code,
+            AnswerRecord::Pending | AnswerRecord::Cut => None,
+        }
+    }
+}
+
+/// How often the emulator has been asked for what, since its start. Unlike [`RequestRecord`]s, none is forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Counters {
+    /// TCP connections.
+    pub connections: u64,
+    /// Requests to `token/get`.
+    pub token_gets: u64,
+    /// Requests to `token/refresh`.
+    pub token_refreshes: u64,
+    /// Tokens issued.
+    pub tokens_issued: u64,
+    /// Valid `encryption`s used up.
+    pub encryptions_used: u64,
+    /// Requests with an `action`, whatever became of them.
+    pub job_calls: u64,
+    /// Those of them with `action=retryTask`.
+    pub retry_calls: u64,
+    /// `retryTask` calls that were applied.
+    pub retry_calls_applied: u64,
+    /// Calls that the gateway rejected for their token, timestamp or signature.
+    pub gateway_rejections: u64,
+    /// Requests that a fault has struck.
+    pub faulted: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Journal(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    records: VecDeque<RequestRecord>,
+    /// How many there have been in all.
+    total: u64,
+}
+
+impl Journal {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        // A panic elsewhere leaves the journal whole: nothing below stops halfway.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a request and returns its number.
+    pub(crate) fn open(&self, mut record: RequestRecord) -> u64 {
+        let mut entries = self.lock();
+        if entries.records.len() == REMEMBERED_REQUESTS {
+            entries.records.pop_front();
+        }
+        entries.total += 1;
+        let number = entries.total;
+        record.number = number;
+        entries.records.push_back(record);
+        number
+    }
+
+    /// Changes a request that is still remembered.
+    pub(crate) fn amend(&self, number: u64, change: impl FnOnce(&mut RequestRecord)) {
+        let mut entries = self.lock();
+        let age = usize::try_from(entries.total - number).unwrap_or(usize::MAX);
+        let index = entries.records.len().checked_sub(age.saturating_add(1));
+        if let Some(record) = index.and_then(|index| entries.records.get_mut(index)) {
+            change(record);
+        }
+    }
+
+    pub(crate) fn records(&self) -> Vec<RequestRecord> {
+        self.lock().records.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> RequestRecord {
+        RequestRecord {
+            number: 0,
+            at_ms: 0,
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            action: None,
+            org_id: None,
+            job_id: None,
+            device_keys: None,
+            applied: 0,
+            faults: Vec::new(),
+            answer: AnswerRecord::Pending,
+        }
+    }
+
+    #[test]
+    fn the_oldest_requests_are_forgotten_and_the_rest_can_still_be_amended() {
+        let journal = Journal::default();
+        let last = (0..=REMEMBERED_REQUESTS)
+            .map(|_| journal.open(record()))
+            .max()
+            .unwrap_or(0);
+        journal.amend(1, |record| record.applied = 1);
+        journal.amend(2, |record| record.applied = 2);
+        journal.amend(last, |record| record.applied = 3);
+        let records = journal.records();
+        assert_eq!(records.len(), REMEMBERED_REQUESTS);
+        assert_eq!((records[0].number, records[0].applied), (2, 2));
+        assert_eq!(records[records.len() - 1].applied, 3);
+        assert!(records[1..records.len() - 1].iter().all(|record| record.applied == 0));
+    }
+}

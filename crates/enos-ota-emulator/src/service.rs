@@ -1,0 +1,350 @@
+//! The life of a request to the platform: journal, faults, gateway, service, faults again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use enos_ota_client::ErrorCode as _;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::sleep;
+
+use crate::action::Action;
+use crate::actions::{self, Call, Outcome};
+use crate::answer::Answer;
+use crate::faults::{Endpoint, FaultKind, Plan};
+use crate::gateway;
+use crate::journal::{AnswerRecord, RequestRecord};
+use crate::shared::{Inner, Shared};
+use crate::signature::Query;
+use crate::token::TokenCall;
+use crate::wire::{self, ForeignAnswer};
+
+/// Where the paths of the platform lead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Service {
+    Token(TokenCall),
+    Jobs,
+}
+
+/// A request that has been received in full.
+struct Received {
+    service: Service,
+    parts: Parts,
+    query: Query,
+    body: Bytes,
+    /// Its number in the journal.
+    number: u64,
+}
+
+/// What the request has done, beside its answer.
+#[derive(Default)]
+struct Effect {
+    device_keys: Option<usize>,
+    applied: usize,
+}
+
+pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let number = open_record(&shared, service, &parts, &query);
+    let body = match read(body, shared.max_request_bytes).await {
+        Ok(body) => body,
+        Err(Unread::TooBig) => {
+            let text = format!("the emulator reads at most {} bytes\n", shared.max_request_bytes);
+            return finish(&shared, number, Answer::plain(StatusCode::PAYLOAD_TOO_LARGE, text));
+        }
+        Err(Unread::ClientGone) => return finish_cut(&shared, number),
+    };
+    let received = Received {
+        service,
+        parts,
+        query,
+        body,
+        number,
+    };
+
+    // A task of its own, because hyper drops this future when the client hangs up: a real service would go on.
+    let work = tokio::spawn({
+        let shared = Arc::clone(&shared);
+        async move {
+            tokio::select! {
+                response = answer(&shared, received) => response,
+                () = shared.closed() => wire::cut(),
+            }
+        }
+    });
+    match work.await {
+        Ok(response) => response,
+        // It has panicked, or the runtime is going down.
+        Err(_) => finish_cut(&shared, number),
+    }
+}
+
+enum Unread {
+    TooBig,
+    ClientGone,
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
+    // A request that says beforehand that it is too big is not read at all.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Unread::TooBig);
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooBig),
+        Err(_) => Err(Unread::ClientGone),
+    }
+}
+
+async fn answer(shared: &Shared, received: Received) -> Response {
+    let number = received.number;
+    let plan = shared.faults.draw(endpoint(&received));
+    if !plan.names.is_empty() {
+        shared.lock().counters.faulted += 1;
+        shared
+            .journal
+            .amend(number, |record| record.faults.clone_from(&plan.names));
+    }
+    wait(plan.latency).await;
+    if plan.kill_token {
+        shared.lock().tokens.kill();
+    }
+    let response = respond(shared, &received, &plan);
+    wait(plan.delay_answer).await;
+    response
+}
+
+/// Waits in real time. Not at all for a duration of 0, which tokio would round up to a millisecond.
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
+    }
+}
+
+fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
+    let number = received.number;
+    let applied = || {
+        let (answer, effect) = apply(shared, received, plan);
+        shared.journal.amend(number, |record| {
+            record.device_keys = effect.device_keys;
+            record.applied = effect.applied;
+        });
+        answer
+    };
+    match &plan.decisive {
+        // The way of all requests that no fault spoils.
+        None => finish(shared, number, applied()),
+        Some(FaultKind::Http { status, body, retry_after, location, after_applying }) => {
+            if *after_applying {
+                applied();
+            }
+            let foreign = ForeignAnswer {
+                status: *status,
+                body: *body,
+                retry_after: *retry_after,
+                location: location.as_deref(),
+            };
+            let response = foreign.into_response(shared.now());
+            record_answer(shared, number, response.status(), None, None);
+            response
+        }
+        Some(FaultKind::BigBody { megabytes }) => {
+            record_answer(shared, number, StatusCode::OK, Some(0), None);
+            wire::big(*megabytes)
+        }
+        Some(FaultKind::TruncatedBody) => {
+            let answer = applied();
+            record(shared, number, &answer);
+            wire::truncated(answer)
+        }
+        Some(FaultKind::SlowBody { chunk_bytes, interval_ms }) => {
+            let answer = applied();
+            record(shared, number, &answer);
+            wire::slow(answer, *chunk_bytes, Duration::from_millis(*interval_ms))
+        }
+        Some(FaultKind::CutAfterApplying) => {
+            applied();
+            finish_cut(shared, number)
+        }
+        Some(FaultKind::Code { code, msg }) => {
+            let request_id = shared.lock().random.uuid_v4();
+            finish(shared, number, Answer::service(*code, msg, request_id))
+        }
+        Some(FaultKind::TokenStatus { status, msg }) => {
+            let business = business(received.service);
+            finish(shared, number, Answer::status(*status, msg, business, None, shared.misspell_status))
+        }
+        Some(FaultKind::ApimStatus { apim_status }) => finish(shared, number, Answer::apim_status(*apim_status)),
+        Some(
+            FaultKind::CutBeforeApplying
+            // A plan never holds one of the following as decisive.
+            | FaultKind::Latency { .. }
+            | FaultKind::DelayAnswer { .. }
+            | FaultKind::KillToken
+            | FaultKind::MixedList { .. },
+        ) => finish_cut(shared, number),
+    }
+}
+
+/// Does what the request asks for.
+fn apply(shared: &Shared, received: &Received, plan: &Plan) -> (Answer, Effect) {
+    let now = shared.now();
+    let mut inner = shared.lock();
+    match received.service {
+        Service::Token(call) => (token(shared, &mut inner, received, call, now), Effect::default()),
+        Service::Jobs => jobs(shared, &mut inner, received, plan, now),
+    }
+}
+
+fn token(shared: &Shared, inner: &mut Inner, received: &Received, call: TokenCall, now: i64) -> Answer {
+    if received.parts.method != Method::POST {
+        return Answer::method_not_allowed(&Method::POST);
+    }
+    let result = inner.tokens.answer(call, &received.body, now, &mut inner.random);
+    inner.counters.tokens_issued = inner.tokens.issued();
+    inner.counters.encryptions_used = inner.tokens.used_encryptions();
+    let business = business(received.service);
+    match result {
+        Ok(data) => Answer::status(0, "SUCCESS", business, Some(data), shared.misspell_status),
+        Err(error) => {
+            let msg = gateway::message(error.code, error.detail.as_deref());
+            Answer::status(error.code.code(), &msg, business, None, shared.misspell_status)
+        }
+    }
+}
+
+fn jobs(shared: &Shared, inner: &mut Inner, received: &Received, plan: &Plan, now: i64) -> (Answer, Effect) {
+    let Received { parts, query, body, .. } = received;
+    if let Err(rejection) = gateway::check(&inner.tokens, &parts.headers, query, body, now) {
+        inner.counters.gateway_rejections += 1;
+        return (rejection.into_answer(shared.gateway_style), Effect::default());
+    }
+    let call = Call {
+        method: &parts.method,
+        query,
+        body,
+        now,
+        mixed_list: plan.mixed_list.unwrap_or(shared.mixed_list),
+    };
+    match actions::call(&mut inner.world, &call) {
+        Outcome::Other(answer) => (answer, Effect::default()),
+        Outcome::Service(done) => {
+            let request_id = inner.random.uuid_v4();
+            let effect = Effect {
+                device_keys: done.device_keys,
+                applied: done.applied,
+            };
+            let answer = match done.result {
+                Ok(()) => {
+                    if action(query) == Some(Action::RetryTask) {
+                        inner.counters.retry_calls_applied += 1;
+                    }
+                    Answer::service(0, "OK", request_id)
+                }
+                Err(refusal) => Answer::service(refusal.code, &refusal.msg, request_id),
+            };
+            (answer, effect)
+        }
+    }
+}
+
+/// The member `business` of an answer. That of the token service is documented, the gateway's assumed.
+fn business(service: Service) -> &'static str {
+    match service {
+        Service::Token(_) => "apim-token-service",
+        Service::Jobs => "apim",
+    }
+}
+
+fn action(query: &Query) -> Option<Action> {
+    query.get("action").and_then(Action::from_name)
+}
+
+fn endpoint(received: &Received) -> Endpoint {
+    match received.service {
+        Service::Token(TokenCall::Get) => Endpoint::TokenGet,
+        Service::Token(TokenCall::Refresh) => Endpoint::TokenRefresh,
+        Service::Jobs => Endpoint::Jobs(action(&received.query)),
+    }
+}
+
+fn open_record(shared: &Shared, service: Service, parts: &Parts, query: &Query) -> u64 {
+    let action = match service {
+        Service::Token(_) => None,
+        Service::Jobs => action(query),
+    };
+    {
+        let counters = &mut shared.lock().counters;
+        match service {
+            Service::Token(TokenCall::Get) => counters.token_gets += 1,
+            Service::Token(TokenCall::Refresh) => counters.token_refreshes += 1,
+            Service::Jobs => counters.job_calls += 1,
+        }
+        if action == Some(Action::RetryTask) {
+            counters.retry_calls += 1;
+        }
+    }
+    shared.journal.open(RequestRecord {
+        number: 0,
+        at_ms: shared.now(),
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        action,
+        org_id: query.get("orgId").map(str::to_owned),
+        job_id: query.get("jobId").map(str::to_owned),
+        device_keys: None,
+        applied: 0,
+        faults: Vec::new(),
+        answer: AnswerRecord::Pending,
+    })
+}
+
+/// Notes and answers a request to a path that the platform does not have, or that is not emulated. A wrong base URL
+/// shows in the journal that way.
+pub(crate) fn unknown_path(shared: &Shared, request: &Request) -> Response {
+    let path = request.uri().path();
+    let number = shared.journal.open(RequestRecord {
+        number: 0,
+        at_ms: shared.now(),
+        method: request.method().to_string(),
+        path: path.to_owned(),
+        action: None,
+        org_id: None,
+        job_id: None,
+        device_keys: None,
+        applied: 0,
+        faults: Vec::new(),
+        answer: AnswerRecord::Pending,
+    });
+    let text = format!("the emulator has nothing at {path}\n");
+    finish(shared, number, Answer::plain(StatusCode::NOT_FOUND, text))
+}
+
+fn finish(shared: &Shared, number: u64, answer: Answer) -> Response {
+    record(shared, number, &answer);
+    answer.into_response()
+}
+
+fn finish_cut(shared: &Shared, number: u64) -> Response {
+    shared.journal.amend(number, |record| record.answer = AnswerRecord::Cut);
+    wire::cut()
+}
+
+fn record(shared: &Shared, number: u64, answer: &Answer) {
+    record_answer(shared, number, answer.status, answer.code, answer.request_id.clone());
+}
+
+fn record_answer(shared: &Shared, number: u64, status: StatusCode, code: Option<i64>, request_id: Option<String>) {
+    let answer = AnswerRecord::Answered {
+        http_status: status.as_u16(),
+        code,
+        request_id,
+    };
+    shared.journal.amend(number, |record| record.answer = answer);
+}

@@ -1,0 +1,51 @@
+//! What all connections of an emulator have in common.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::clock::{Clock, SkewedClock};
+use crate::faults::FaultQueue;
+use crate::gateway::GatewayStyle;
+use crate::journal::{Counters, Journal};
+use crate::random::Random;
+use crate::state::{MixedList, World};
+use crate::token::TokenService;
+
+pub(crate) struct Shared {
+    pub(crate) clock: SkewedClock,
+    pub(crate) gateway_style: GatewayStyle,
+    pub(crate) mixed_list: MixedList,
+    pub(crate) misspell_status: bool,
+    pub(crate) max_request_bytes: usize,
+    pub(crate) faults: FaultQueue,
+    pub(crate) journal: Journal,
+    pub(crate) inner: Mutex<Inner>,
+    /// Turns to true, or loses its sender, when the emulator shuts down.
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+/// What changes. Held only for as long as one request takes to be answered, and never across an `await`.
+pub(crate) struct Inner {
+    pub(crate) world: World,
+    pub(crate) tokens: TokenService,
+    pub(crate) random: Random,
+    pub(crate) counters: Counters,
+}
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic in a request must not take down all later ones, which would hide the first.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Comes back when the emulator shuts down.
+    pub(crate) async fn closed(&self) {
+        // An error means that the sender is gone, which happens when the emulator is dropped.
+        let _ = self.closing.clone().wait_for(|closing| *closing).await;
+    }
+}

@@ -1,0 +1,107 @@
+//! The running time of a job: wall-clock time, less the time for which the job was stopped.
+//!
+//! Tasks are dated in running time, so that stopping a job of a million tasks stops them all at once, and a task's
+//! state can be worked out whenever somebody asks for it.
+
+/// A stretch of time through which the job ran.
+#[derive(Debug)]
+struct Stretch {
+    /// When it began, in wall-clock milliseconds.
+    wall: i64,
+    /// How long the job had run before it.
+    running: i64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Timeline {
+    stretches: Vec<Stretch>,
+    /// For how long the job has run in all, if it is stopped now.
+    stopped_at: Option<i64>,
+}
+
+impl Timeline {
+    pub(super) fn started(wall: i64) -> Self {
+        Self {
+            stretches: vec![Stretch { wall, running: 0 }],
+            stopped_at: None,
+        }
+    }
+
+    pub(super) fn stopped() -> Self {
+        Self {
+            stretches: Vec::new(),
+            stopped_at: Some(0),
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.stopped_at.is_none()
+    }
+
+    pub(super) fn start(&mut self, wall: i64) {
+        if let Some(running) = self.stopped_at.take() {
+            self.stretches.push(Stretch { wall, running });
+        }
+    }
+
+    pub(super) fn stop(&mut self, wall: i64) {
+        if self.is_running() {
+            self.stopped_at = Some(self.running_at(wall));
+        }
+    }
+
+    /// For how long the job has run by the present time `wall`.
+    pub(super) fn running_at(&self, wall: i64) -> i64 {
+        match (self.stopped_at, self.stretches.last()) {
+            (Some(running), _) => running,
+            // A clock that was set back does not make the job run backward.
+            (None, Some(last)) => last.running + (wall - last.wall).max(0),
+            (None, None) => 0,
+        }
+    }
+
+    /// The wall-clock time at which the job had run for so long; `None` if that lies before its first start.
+    pub(super) fn wall_at(&self, running: i64) -> Option<i64> {
+        let index = self.stretches.partition_point(|stretch| stretch.running <= running);
+        let stretch = self.stretches.get(index.checked_sub(1)?)?;
+        Some(stretch.wall + (running - stretch.running))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timeline;
+
+    #[test]
+    fn time_does_not_pass_while_the_job_is_stopped() {
+        let mut timeline = Timeline::started(1_000);
+        assert_eq!(timeline.running_at(1_400), 400);
+        timeline.stop(1_500);
+        assert_eq!(timeline.running_at(9_000), 500);
+        timeline.start(10_000);
+        assert_eq!(timeline.running_at(10_200), 700);
+    }
+
+    #[test]
+    fn a_moment_of_running_time_is_found_in_the_right_stretch() {
+        let mut timeline = Timeline::started(1_000);
+        timeline.stop(1_500);
+        timeline.start(10_000);
+        assert_eq!(timeline.wall_at(-1), None);
+        assert_eq!(timeline.wall_at(0), Some(1_000));
+        assert_eq!(timeline.wall_at(499), Some(1_499));
+        assert_eq!(timeline.wall_at(700), Some(10_200));
+    }
+
+    #[test]
+    fn a_job_that_never_ran_has_no_running_time() {
+        let timeline = Timeline::stopped();
+        assert_eq!(timeline.running_at(5_000), 0);
+        assert_eq!(timeline.wall_at(0), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_turn_the_job_back() {
+        assert_eq!(Timeline::started(1_000).running_at(500), 0);
+    }
+}

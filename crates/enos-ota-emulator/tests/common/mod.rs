@@ -1,0 +1,220 @@
+//! A client of its own: signs by hand, so that the emulator is not tested with the code that it uses itself.
+
+// Each test binary uses some of it.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::format_collect
+)]
+
+use enos_ota_emulator::{DEMO_JOB_ID, Emulator};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e} in {:?}", self.text))
+    }
+
+    pub fn code(&self) -> i64 {
+        self.json()["code"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("no code in {:?}", self.text))
+    }
+
+    pub fn token_status(&self) -> i64 {
+        self.json()["status"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("no status in {:?}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+pub fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn http() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap()
+}
+
+pub async fn send(request: reqwest::RequestBuilder) -> Result<Reply, reqwest::Error> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Ok(Reply {
+        status,
+        headers,
+        text: response.text().await?,
+    })
+}
+
+pub async fn post(emulator: &Emulator, path: &str, body: impl Into<String>) -> Reply {
+    send(http().post(format!("{}{path}", emulator.base_url())).body(body.into()))
+        .await
+        .unwrap()
+}
+
+pub async fn get(emulator: &Emulator, path: &str) -> Reply {
+    send(http().get(format!("{}{path}", emulator.base_url())))
+        .await
+        .unwrap()
+}
+
+pub async fn delete(emulator: &Emulator, path: &str) -> Reply {
+    send(http().delete(format!("{}{path}", emulator.base_url())))
+        .await
+        .unwrap()
+}
+
+pub const TOKEN_GET: &str = "/apim-token-service/v2.0/token/get";
+pub const TOKEN_REFRESH: &str = "/apim-token-service/v2.0/token/refresh";
+
+/// The body of a request for a token.
+pub fn token_body(emulator: &Emulator, timestamp: i64) -> Value {
+    json!({
+        "appKey": emulator.app_key(),
+        "encryption": sha256(&format!("{}{timestamp}{}", emulator.app_key(), emulator.app_secret())),
+        "timestamp": timestamp,
+    })
+}
+
+pub async fn token_reply(emulator: &Emulator, timestamp: i64) -> Reply {
+    post(emulator, TOKEN_GET, token_body(emulator, timestamp).to_string()).await
+}
+
+pub async fn refresh_reply(emulator: &Emulator, timestamp: i64, old: &str) -> Reply {
+    let mut body = token_body(emulator, timestamp);
+    body["accessToken"] = old.into();
+    post(emulator, TOKEN_REFRESH, body.to_string()).await
+}
+
+/// Gets a token. The timestamp must not have been used before.
+pub async fn token_at(emulator: &Emulator, timestamp: i64) -> String {
+    let reply = token_reply(emulator, timestamp).await;
+    reply.json()["data"]["accessToken"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{reply:?}"))
+        .to_owned()
+}
+
+pub async fn token(emulator: &Emulator) -> String {
+    token_at(emulator, emulator.now_ms()).await
+}
+
+/// A call of the OTA-job API, before it is signed.
+#[derive(Clone)]
+pub struct Job {
+    pub query: Vec<(&'static str, String)>,
+    pub body: String,
+    pub token: String,
+    pub timestamp: String,
+    pub secret: String,
+}
+
+impl Job {
+    /// A retry of some devices of the demo job.
+    pub fn retry(emulator: &Emulator, token: &str, device_keys: &[&str]) -> Self {
+        Self {
+            query: vec![
+                ("action", "retryTask".to_owned()),
+                ("orgId", emulator.org_id().to_owned()),
+                ("jobId", DEMO_JOB_ID.to_owned()),
+            ],
+            body: json!({ "deviceKeys": device_keys }).to_string(),
+            token: token.to_owned(),
+            timestamp: emulator.now_ms().to_string(),
+            secret: emulator.app_secret().to_owned(),
+        }
+    }
+
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.query.retain(|(known, _)| *known != name);
+        self.query.push((name, value.to_owned()));
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.query.retain(|(known, _)| *known != name);
+        self
+    }
+
+    pub fn body(mut self, body: impl Into<String>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub fn timestamp(mut self, timestamp: i64) -> Self {
+        self.timestamp = timestamp.to_string();
+        self
+    }
+
+    pub fn url(&self, emulator: &Emulator) -> String {
+        let query: Vec<String> = self
+            .query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        format!(
+            "{}/connect-service/v2.1/ota-jobs?{}",
+            emulator.base_url(),
+            query.join("&")
+        )
+    }
+
+    pub fn signature(&self) -> String {
+        let mut sorted = self.query.clone();
+        sorted.sort();
+        let query: String = sorted
+            .into_iter()
+            .map(|(name, value)| format!("{name}{value}"))
+            .collect();
+        sha256(&format!(
+            "{}{query}{}{}{}",
+            self.token, self.body, self.timestamp, self.secret
+        ))
+    }
+
+    pub fn request(&self, emulator: &Emulator) -> reqwest::RequestBuilder {
+        http()
+            .post(self.url(emulator))
+            .header("apim-accesstoken", &self.token)
+            .header("apim-timestamp", &self.timestamp)
+            .header("apim-signature", self.signature())
+            .body(self.body.clone())
+    }
+
+    pub async fn try_send(&self, emulator: &Emulator) -> Result<Reply, reqwest::Error> {
+        send(self.request(emulator)).await
+    }
+
+    pub async fn send(&self, emulator: &Emulator) -> Reply {
+        self.try_send(emulator).await.unwrap()
+    }
+}
+
+/// Gets a token and retries some devices of the demo job.
+pub async fn retry(emulator: &Emulator, device_keys: &[&str]) -> Reply {
+    let token = token(emulator).await;
+    Job::retry(emulator, &token, device_keys).send(emulator).await
+}
