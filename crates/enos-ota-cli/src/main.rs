@@ -1,1 +1,67 @@
-fn main() {}
+//! The command line of the OTA-job API of the EnOS IoT platform.
+//!
+//! Data goes to standard output, everything else to standard error. Exit codes are decided in `exit.rs`.
+
+mod args;
+mod cmd_emulator;
+mod cmd_retry;
+mod cmd_sign;
+mod cmd_token;
+mod config;
+mod console;
+mod demo;
+mod device_keys;
+mod exit;
+mod failure;
+mod interrupt;
+mod log;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Color, Command};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    log::init(cli.verbose);
+    match run(&cli.command) {
+        Ok(exit) => exit.into(),
+        // Whoever read our output has had enough of it.
+        Err(failure) if failure.is_broken_pipe() => failure.exit.into(),
+        Err(failure) => {
+            console::error(&failure);
+            if let Some(hint) = failure.hint() {
+                console::hint(hint);
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<Exit, Failure> {
+    if let Command::Sign(args) = command {
+        return cmd_sign::run(args);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, format!("the runtime could not be started: {error}")))?;
+    runtime.block_on(async {
+        match command {
+            Command::Retry(args) => cmd_retry::run(args).await,
+            Command::Token(args) => cmd_token::run(args).await,
+            Command::Emulator(args) => cmd_emulator::run(args).await,
+            Command::Sign(args) => cmd_sign::run(args),
+        }
+    })
+}

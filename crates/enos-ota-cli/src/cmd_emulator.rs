@@ -1,0 +1,63 @@
+//! `enos-ota emulator`
+
+use std::fs;
+use std::io::{self, Write as _};
+
+use enos_ota_emulator::{Emulator, Fleet};
+
+use crate::args;
+use crate::config::unreadable;
+use crate::console;
+use crate::exit::Exit;
+use crate::failure::{Failure, with_causes};
+use crate::interrupt::Interrupts;
+
+pub(crate) async fn run(args: &args::Emulator) -> Result<Exit, Failure> {
+    let fleet = match &args.fleet {
+        None => Fleet::demo(),
+        Some(file) => {
+            let text = fs::read_to_string(file).map_err(|error| unreadable("fleet file", file, &error))?;
+            Fleet::from_json(&text).map_err(|error| {
+                Failure::usage(format!("{}: {}", file.display(), with_causes(&error)))
+                    .with_hint("`enos-ota emulator --print-fleet` prints a fleet in the form that is expected")
+            })?
+        }
+    };
+    let mut out = io::stdout();
+    if args.print_fleet {
+        writeln!(out, "{}", fleet.to_json())?;
+        return Ok(Exit::Success);
+    }
+    let mut interrupts = Interrupts::listen()?;
+    let emulator = Emulator::builder()
+        .fleet(fleet)
+        .listen(args.listen)
+        .start()
+        .await
+        .map_err(|error| {
+            Failure::usage(format!(
+                "the emulator cannot listen on {}: {}",
+                args.listen,
+                with_causes(&error)
+            ))
+            .with_hint("give an address of this machine with --listen; port 0 takes a free port")
+        })?;
+    writeln!(out, "listening on {}", emulator.base_url())?;
+    if args.print_config {
+        for (name, value) in [
+            ("ENOS_BASE_URL", emulator.base_url()),
+            ("ENOS_APP_KEY", emulator.app_key()),
+            ("ENOS_APP_SECRET", emulator.app_secret()),
+            ("ENOS_ORG_ID", emulator.org_id()),
+        ] {
+            writeln!(out, "export {name}={value}")?;
+        }
+    }
+    out.flush()?;
+    console::note(
+        "An emulator, not for production: state is in memory, and anyone on this machine can use it. Ctrl-C ends it.",
+    );
+    interrupts.next().await;
+    emulator.shutdown().await;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,71 @@
+//! `enos-ota sign`
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use enos_ota::sign::{self, Unsigned};
+use enos_ota::{AccessToken, Clock as _, SystemClock};
+use url::Url;
+
+use crate::args::Sign;
+use crate::config::{self, SecretOptions, unreadable, variable};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
+    let url = Url::parse(&args.url).map_err(|error| {
+        Failure::usage(format!("--url: `{}` is not a URL: {error}", args.url))
+            .with_hint("expected something like https://apim-gateway.example.com/some/v1/api?orgId=o1")
+    })?;
+    let body = args.data.as_deref().map(read_body).transpose()?.unwrap_or_default();
+    let token = match &args.access_token {
+        Some(token) => token.clone(),
+        None => variable("ENOS_ACCESS_TOKEN")?.ok_or_else(|| {
+            Failure::usage("no access token is given")
+                .with_hint("give --access-token or set ENOS_ACCESS_TOKEN; `enos-ota token` gets one")
+        })?,
+    };
+    let token = AccessToken::new(token)?;
+    let secret = config::app_secret(&SecretOptions {
+        app_secret_file: args.app_secret_file.as_deref(),
+        profile: args.profile.as_deref(),
+        config: args.config.as_deref(),
+    })?;
+    let unsigned = Unsigned {
+        access_token: &token,
+        query: url.query().unwrap_or_default(),
+        body: &body,
+        timestamp_ms: args.timestamp.unwrap_or_else(|| SystemClock.now_ms()),
+    };
+
+    let mut out = io::stdout().lock();
+    let refuse = |error: sign::SignError| Failure::usage(format!("--url: {error}"));
+    for (name, value) in sign::headers(&unsigned, &secret).map_err(refuse)? {
+        out.write_all(name.as_str().as_bytes())?;
+        out.write_all(b": ")?;
+        out.write_all(value.as_bytes())?;
+        out.write_all(b"\n")?;
+    }
+    if args.explain {
+        writeln!(out, "string to sign: {}", sign::explain(&unsigned).map_err(refuse)?)?;
+    }
+    out.flush()?;
+    Ok(Exit::Success)
+}
+
+/// The body as it will be sent. Nothing is trimmed: a line feed at the end is part of it.
+fn read_body(data: &str) -> Result<Vec<u8>, Failure> {
+    match data.strip_prefix('@') {
+        None => Ok(data.as_bytes().to_vec()),
+        Some("-") => {
+            let mut body = Vec::new();
+            io::stdin()
+                .lock()
+                .read_to_end(&mut body)
+                .map_err(|error| unreadable("body", Path::new("-"), &error))?;
+            Ok(body)
+        }
+        Some(file) => fs::read(file).map_err(|error| unreadable("body file", Path::new(file), &error)),
+    }
+}

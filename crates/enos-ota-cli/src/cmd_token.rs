@@ -1,0 +1,46 @@
+//! `enos-ota token`
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::args::{Token, TokenOutput};
+use crate::demo;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenObject<'a> {
+    schema: &'static str,
+    access_token: &'a str,
+    expires_in_seconds: u64,
+}
+
+pub(crate) async fn run(args: &Token) -> Result<Exit, Failure> {
+    // Kept until the end: the emulator stops when it is dropped.
+    let emulator;
+    let builder = if args.connection.emulator {
+        emulator = demo::start().await?;
+        args.connection.tune(demo::client_of(&emulator)?)
+    } else {
+        args.connection.resolve(None)?.0
+    };
+    let tokens = builder.build_token_source()?;
+    let token = tokens.token().await?;
+    let mut out = io::stdout().lock();
+    match args.output {
+        TokenOutput::Text => writeln!(out, "{}", token.expose())?,
+        TokenOutput::Json => {
+            let object = TokenObject {
+                schema: "enos-ota/token/1",
+                access_token: token.expose(),
+                expires_in_seconds: tokens.remaining_life().unwrap_or_default().as_secs(),
+            };
+            serde_json::to_writer(&mut out, &object).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Success)
+}

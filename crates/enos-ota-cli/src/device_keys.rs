@@ -1,0 +1,210 @@
+//! Device keys from the command line, a file or standard input.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use enos_ota::{DeviceKey, DeviceKeys};
+
+use crate::config::unreadable;
+use crate::console;
+use crate::failure::Failure;
+
+/// Where device keys come from.
+pub(crate) enum Source<'a> {
+    Arguments(&'a [String]),
+    File(&'a Path),
+}
+
+/// Reads the device keys. A repeated key is merged with the first, and a warning tells how many there were.
+pub(crate) fn read(source: &Source<'_>) -> Result<DeviceKeys, Failure> {
+    let mut list = List::default();
+    match source {
+        Source::Arguments(keys) => {
+            for (index, key) in keys.iter().enumerate() {
+                list.push(key, || format!("device key {}", index + 1))?;
+            }
+        }
+        Source::File(path) if *path == Path::new("-") => {
+            list.read(io::stdin().lock(), "standard input")
+                .map_err(|error| error.into_failure(Path::new("-")))?;
+        }
+        Source::File(path) => {
+            let file = File::open(path).map_err(|error| unreadable("device key file", path, &error))?;
+            list.read(BufReader::new(file), &path.display().to_string())
+                .map_err(|error| error.into_failure(path))?;
+        }
+    }
+    list.finish()
+}
+
+#[derive(Default)]
+struct List {
+    keys: Vec<DeviceKey>,
+    seen: HashSet<String>,
+    repeated: usize,
+    undocumented: usize,
+    example: Option<String>,
+}
+
+enum ReadError {
+    Io(io::Error),
+    Bad(Failure),
+}
+
+impl ReadError {
+    fn into_failure(self, path: &Path) -> Failure {
+        match self {
+            Self::Io(error) => unreadable("device key file", path, &error),
+            Self::Bad(failure) => failure,
+        }
+    }
+}
+
+impl List {
+    fn read(&mut self, mut input: impl BufRead, name: &str) -> Result<(), ReadError> {
+        let mut line = Vec::new();
+        let mut number = 0;
+        loop {
+            line.clear();
+            if input.read_until(b'\n', &mut line).map_err(ReadError::Io)? == 0 {
+                return Ok(());
+            }
+            number += 1;
+            let place = || format!("{name}, line {number}");
+            let text = std::str::from_utf8(&line).map_err(|_| {
+                ReadError::Bad(
+                    Failure::usage(format!("{}: not valid UTF-8", place())).with_hint("save the file as UTF-8"),
+                )
+            })?;
+            let text = if number == 1 {
+                text.trim_start_matches('\u{feff}')
+            } else {
+                text
+            };
+            let text = text.trim();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            refuse_separators(text, place).map_err(ReadError::Bad)?;
+            self.push(text, place).map_err(ReadError::Bad)?;
+        }
+    }
+
+    fn push(&mut self, text: &str, place: impl Fn() -> String) -> Result<(), Failure> {
+        if text.is_empty() {
+            return Err(Failure::usage(format!("{}: a device key cannot be empty", place())));
+        }
+        if self.seen.contains(text) {
+            self.repeated += 1;
+            return Ok(());
+        }
+        if !is_documented_form(text) {
+            self.undocumented += 1;
+            self.example.get_or_insert_with(|| text.to_owned());
+        }
+        let key: DeviceKey = text
+            .parse()
+            .map_err(|error| Failure::usage(format!("{}: `{text}` is not a device key: {error}", place())))?;
+        self.seen.insert(text.to_owned());
+        self.keys.push(key);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<DeviceKeys, Failure> {
+        if self.keys.is_empty() {
+            return Err(Failure::usage("no device keys were given")
+                .with_hint("name devices, or a file with one device key a line with --device-keys-file"));
+        }
+        if self.repeated > 0 {
+            console::warning(format_args!(
+                "{} repeated device {} left out",
+                self.repeated,
+                if self.repeated == 1 { "key was" } else { "keys were" }
+            ));
+        }
+        if let Some(example) = &self.example {
+            console::warning(format_args!(
+                "{} of the device keys, `{example}` among them, {} not of the form that EnOS 3.0.0 documents (4 to 64 \
+                 letters, digits, `-`, `_` or `.`)",
+                self.undocumented,
+                if self.undocumented == 1 { "is" } else { "are" }
+            ));
+        }
+        DeviceKeys::new(self.keys).map_err(|error| Failure::usage(error.to_string()))
+    }
+}
+
+/// A separator within a line means that the file is another than a list of keys.
+fn refuse_separators(text: &str, place: impl Fn() -> String) -> Result<(), Failure> {
+    let Some(found) = text
+        .chars()
+        .find(|c| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '"'))
+    else {
+        return Ok(());
+    };
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
+    Err(Failure::usage(format!(
+        "{}: `{shown}` is not a device key: it contains {found:?}",
+        place()
+    ))
+    .with_hint("expected one device key a line, without quotes, commas or further columns"))
+}
+
+/// The form on the limits page of EnOS 3.0.0. No other version documents one, so this only warns.
+fn is_documented_form(key: &str) -> bool {
+    (4..=64).contains(&key.len())
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn read_text(text: &[u8]) -> Result<Vec<String>, String> {
+        let mut list = List::default();
+        match list.read(text, "keys.txt") {
+            Ok(()) => {}
+            Err(ReadError::Bad(failure)) => return Err(failure.to_string()),
+            Err(ReadError::Io(error)) => return Err(error.to_string()),
+        }
+        let keys = list.finish().map_err(|failure| failure.to_string())?;
+        Ok(keys.iter().map(|key| key.to_string()).collect())
+    }
+
+    #[test]
+    fn a_file_may_have_a_bom_windows_line_ends_comments_and_blank_lines() {
+        let text = "\u{feff}meter-1\r\n\r\n# a comment\r\n  meter-2  \r\nmeter-1\r\nmeter-3";
+        assert_eq!(read_text(text.as_bytes()).unwrap(), ["meter-1", "meter-2", "meter-3"]);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_its_number() {
+        for (text, complaint) in [
+            (
+                &b"meter-1\nme ter\n"[..],
+                "keys.txt, line 2: `me ter` is not a device key: it contains ' '",
+            ),
+            (
+                b"# x\n\nmeter-1,failed\n",
+                "keys.txt, line 3: `meter-1,failed` is not a device key: it contains ','",
+            ),
+            (b"meter-1\n\xff\xfe\n", "keys.txt, line 2: not valid UTF-8"),
+            (b"# nothing\n\n", "no device keys were given"),
+            (b"", "no device keys were given"),
+        ] {
+            assert_eq!(read_text(text).unwrap_err(), complaint);
+        }
+    }
+
+    #[test]
+    fn keys_outside_the_documented_form_are_still_taken() {
+        assert!(!is_documented_form("abc") && !is_documented_form("zähler-1") && is_documented_form("a-_.9"));
+        assert_eq!(read_text("abc\nzähler-1".as_bytes()).unwrap(), ["abc", "zähler-1"]);
+    }
+}

@@ -1,0 +1,93 @@
+//! Errors of the program itself: one line that says what is wrong, and a hint that says what to do.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use enos_ota::{Error, ErrorKind};
+
+use crate::exit::Exit;
+
+/// Why the program ends before its work is done.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Something that the user gave is wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Whether the reader of our standard output has gone, which is no error.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        self.message == BROKEN_PIPE
+    }
+}
+
+const BROKEN_PIPE: &str = "the reader of the output has gone";
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Failure {}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let hint = match error.kind() {
+            // The SDK speaks of settings; here they have names.
+            ErrorKind::Config => "`enos-ota help retry` tells how each setting is given; plain http needs --allow-http",
+            _ => error.remedy(),
+        };
+        Self::new(Exit::of_error(&error), with_causes(&error)).with_hint(hint)
+    }
+}
+
+/// A write to standard output that failed.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::new(Exit::Success, BROKEN_PIPE)
+        } else {
+            Self::new(Exit::Internal, format!("the output could not be written: {error}"))
+        }
+    }
+}
+
+/// An error and its causes on one line. A cause that only repeats what stands before it is left out.
+pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}

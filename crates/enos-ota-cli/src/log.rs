@@ -1,0 +1,27 @@
+//! What `-v` shows: events of this project's own crates, on standard error.
+//!
+//! Other crates are left out on purpose: an HTTP library's trace may print the headers that it sends.
+
+use std::io;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+pub(crate) fn init(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let own = Targets::new().with_target("enos_ota", level);
+    let color = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(color);
+    tracing_subscriber::registry().with(lines.with_filter(own)).init();
+}
