@@ -41,7 +41,12 @@ impl Exit {
 
     /// The end that an error of the SDK leads to.
     pub(crate) fn of_error(error: &Error) -> Self {
+        // Whatever the token service refuses, the program is not authenticated.
+        let of_token = error
+            .operation()
+            .is_some_and(|operation| operation.starts_with("token/"));
         match error.kind() {
+            ErrorKind::InvalidArgument | ErrorKind::UnknownCode if of_token => Self::Denied,
             ErrorKind::Config => Self::Usage,
             ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => Self::Denied,
             ErrorKind::Precondition => Self::Precondition,

@@ -130,20 +130,25 @@ impl OddAnswer<'_> {
     pub(crate) fn into_error<C: ErrorCode>(self, secrets: &[&str]) -> Error {
         let reported = Verdict::of_body(self.body).and_then(|verdict| verdict.failure::<C>(secrets));
         match reported {
-            // The status is the clearer word here, and the only one that is sure to carry Retry-After.
-            Some(error) if self.status == StatusCode::TOO_MANY_REQUESTS => {
-                let mut throttled = status_error(self.status, self.headers, "");
-                if let Some(code) = error.code() {
-                    throttled = throttled.with_code(code);
+            // The status is the clearer word here. A proxy's JSON, say, may have a `status` that only repeats it.
+            Some(error)
+                if self.status == StatusCode::TOO_MANY_REQUESTS
+                    || (error.kind() == ErrorKind::UnknownCode && !self.status.is_success()) =>
+            {
+                let by_status = self
+                    .unreported(secrets)
+                    .with_request_id(error.request_id().map(str::to_owned));
+                match error.code().filter(|code| *code != i64::from(self.status.as_u16())) {
+                    Some(code) => by_status.with_code(code),
+                    None => by_status,
                 }
-                throttled.with_request_id(error.request_id().map(str::to_owned))
             }
             Some(error) => finish(error, self.status, self.headers),
             None => self.unreported(secrets),
         }
     }
 
-    fn unreported(self, secrets: &[&str]) -> Error {
+    fn unreported(&self, secrets: &[&str]) -> Error {
         let start = redact(&snippet(self.body), secrets);
         if self.status != StatusCode::OK {
             let error = status_error(self.status, self.headers, &start);
@@ -285,5 +290,13 @@ mod tests {
     fn a_throttled_answer_keeps_its_code() {
         let error = odd(429, r#"{"code":99500}"#);
         assert_eq!((error.kind(), error.code()), (ErrorKind::Throttled, Some(99500)));
+    }
+
+    #[test]
+    fn a_number_that_only_repeats_the_http_status_is_no_code() {
+        let error = odd(503, r#"{"timestamp":1,"status":503,"error":"Service Unavailable"}"#);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Service, None));
+        let error = odd(500, r#"{"code":31337}"#);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Service, Some(31337)));
     }
 }

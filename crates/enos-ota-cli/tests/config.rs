@@ -1,0 +1,232 @@
+//! Where settings come from, and what is refused rather than guessed.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use common::{APP_KEY, Gateway, SECRET, program, run};
+
+/// Writes a configuration file that only its owner can read.
+fn write_config(gateway: &Gateway, text: &str) {
+    let folder = gateway.folder.path().join("enos-ota");
+    fs::create_dir_all(&folder).unwrap();
+    write_private(&folder.join("config.toml"), text);
+}
+
+fn write_private(file: &Path, text: &str) {
+    fs::write(file, text).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+fn token(gateway: &Gateway) -> Command {
+    let mut command = program(gateway.folder.path());
+    command.arg("token");
+    command
+}
+
+#[track_caller]
+fn succeeds(command: &mut Command) {
+    let end = run(command);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.stdout.starts_with("emulator-"), "{end:?}");
+}
+
+#[track_caller]
+fn is_refused(command: &mut Command, message: &str) {
+    let end = run(command);
+    assert_eq!((end.code, end.stdout.as_str()), (Some(2), ""), "{end:?}");
+    assert!(end.stderr.contains(message), "expected `{message}` in {}", end.stderr);
+    assert!(end.stderr.contains("hint: "), "{}", end.stderr);
+    assert!(!end.stderr.contains(SECRET), "{}", end.stderr);
+}
+
+#[test]
+fn a_profile_has_it_all() {
+    let gateway = Gateway::start();
+    let base_url = gateway.emulator.base_url();
+    write_private(&gateway.folder.path().join("enos-ota-secret"), &format!("{SECRET}\n"));
+    write_config(
+        &gateway,
+        &format!(
+            "[profiles.default]\nbase-url = '{base_url}'\napp-key = '{APP_KEY}'\napp-secret-file = '../enos-ota-secret'\n\
+             [profiles.inline]\nbase-url = '{base_url}'\napp-key = '{APP_KEY}'\napp-secret = '{SECRET}'\n"
+        ),
+    );
+    succeeds(&mut token(&gateway));
+    succeeds(token(&gateway).args(["--profile", "inline"]));
+    succeeds(token(&gateway).env("ENOS_PROFILE", "inline"));
+    is_refused(
+        token(&gateway).args(["--profile", "prod"]),
+        "there is no profile `prod`",
+    );
+}
+
+#[test]
+fn options_win_over_variables_and_variables_over_profiles() {
+    let gateway = Gateway::start();
+    let base_url = gateway.emulator.base_url().to_owned();
+    let nowhere = "https://no-such-host.invalid";
+    write_config(
+        &gateway,
+        &format!("[profiles.default]\nbase-url = '{nowhere}'\napp-key = 'x'\napp-secret = 'y'\n"),
+    );
+    let pair = |command: &mut Command| {
+        command.env("ENOS_APP_KEY", APP_KEY).env("ENOS_APP_SECRET", SECRET);
+    };
+    let mut by_variable = token(&gateway);
+    pair(&mut by_variable);
+    succeeds(by_variable.env("ENOS_BASE_URL", &base_url));
+    let mut by_option = token(&gateway);
+    pair(&mut by_option);
+    succeeds(by_option.env("ENOS_BASE_URL", nowhere).args(["--base-url", &base_url]));
+    let file = gateway.folder.path().join("secret");
+    write_private(&file, SECRET);
+    succeeds(
+        token(&gateway)
+            .env("ENOS_BASE_URL", &base_url)
+            .env("ENOS_APP_SECRET", "another")
+            .args(["--app-key", APP_KEY, "--app-secret-file"])
+            .arg(&file),
+    );
+}
+
+#[test]
+fn conflicts_are_errors() {
+    let gateway = Gateway::start();
+    write_config(
+        &gateway,
+        "[profiles.default]\nbase-url = 'https://h.invalid'\napp-key = 'key-1'\napp-secret = 'one'\n\
+         [profiles.both]\nbase-url = 'https://h.invalid'\napp-key = 'key-1'\napp-secret = 'one'\napp-secret-file = 'f'\n",
+    );
+    is_refused(
+        token(&gateway).env("ENOS_APP_KEY", "key-2"),
+        "the app key comes from ENOS_APP_KEY, but the secret",
+    );
+    is_refused(
+        token(&gateway).env("ENOS_APP_SECRET", SECRET),
+        "the app secret comes from ENOS_APP_SECRET, but the app key",
+    );
+    is_refused(
+        token(&gateway)
+            .env("ENOS_APP_SECRET", SECRET)
+            .env("ENOS_APP_SECRET_FILE", "f"),
+        "both ENOS_APP_SECRET and ENOS_APP_SECRET_FILE are set",
+    );
+    is_refused(
+        token(&gateway).args(["--profile", "both"]),
+        "has both app-secret and app-secret-file",
+    );
+}
+
+#[test]
+fn missing_settings_are_named_with_every_way_to_give_them() {
+    let gateway = Gateway::start();
+    is_refused(&mut token(&gateway), "no base URL is set");
+    is_refused(
+        token(&gateway).env("ENOS_BASE_URL", "https://h.invalid"),
+        "no app key is set",
+    );
+    is_refused(
+        token(&gateway)
+            .env("ENOS_BASE_URL", "https://h.invalid")
+            .env("ENOS_APP_KEY", "k"),
+        "no app secret is set",
+    );
+    let end = run(gateway
+        .command(["retry", "--job-id", "j", "d-01"])
+        .env_remove("ENOS_ORG_ID"));
+    assert!(
+        end.code == Some(2) && end.stderr.contains("give --org-id, set ENOS_ORG_ID"),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn a_configuration_file_with_a_mistake_is_told_by_line_without_its_content() {
+    let gateway = Gateway::start();
+    write_config(
+        &gateway,
+        &format!("[profiles.default]\nbase-url = 'x'\napp-secrets = '{SECRET}'\n"),
+    );
+    let end = run(&mut token(&gateway));
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(
+        end.stderr.contains("config.toml:3: unknown field `app-secrets`"),
+        "{}",
+        end.stderr
+    );
+    assert!(!end.stderr.contains(SECRET), "{}", end.stderr);
+    write_config(&gateway, "[profiles.default]\napp-secret = 123456\n");
+    let end = run(&mut token(&gateway));
+    assert!(
+        end.stderr.contains("must be text in quotes") && !end.stderr.contains("123456"),
+        "{}",
+        end.stderr
+    );
+}
+
+#[test]
+fn a_base_url_that_will_not_do_is_refused_without_showing_a_password() {
+    let gateway = Gateway::start();
+    for (url, message) in [
+        ("apim-gateway.example.com", "the base URL is not a URL"),
+        ("ftp://h.invalid", "begins with `ftp:`"),
+        ("http://gateway.example.com", "is plain http"),
+        ("https://h.invalid/?x=1", "has a query or a fragment"),
+        (
+            concat!("https://user:a-Secret-that-must-not-be-seen@", "h.invalid"),
+            "contains a user name or password",
+        ),
+    ] {
+        is_refused(gateway.command(["token"]).env("ENOS_BASE_URL", url), message);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_that_others_can_read_is_refused_in_the_configuration_and_warned_of_in_a_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let gateway = Gateway::start();
+    let base_url = gateway.emulator.base_url();
+    write_config(
+        &gateway,
+        &format!("[profiles.default]\nbase-url = '{base_url}'\napp-key = '{APP_KEY}'\napp-secret = '{SECRET}'\n"),
+    );
+    let config = gateway.folder.path().join("enos-ota/config.toml");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).unwrap();
+    is_refused(&mut token(&gateway), "other users of this machine can read it");
+
+    let file = gateway.folder.path().join("secret");
+    fs::write(&file, SECRET).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let end = run(token(&gateway)
+        .args(["--app-key", APP_KEY, "--app-secret-file"])
+        .arg(&file));
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(
+        end.stderr.contains("warning: other users of this machine can read"),
+        "{}",
+        end.stderr
+    );
+}
+
+#[test]
+fn a_secret_file_must_be_one_line() {
+    let gateway = Gateway::start();
+    for (text, message) in [
+        ("", "is empty"),
+        ("\n", "is empty"),
+        ("a\nb\n", "has more than one line"),
+    ] {
+        let file = gateway.folder.path().join("secret");
+        write_private(&file, text);
+        is_refused(gateway.command(["token", "--app-secret-file"]).arg(&file), message);
+    }
+}

@@ -1,0 +1,679 @@
+//! `enos-ota retry` against a gateway: outcomes, exit codes, and the forms of the result.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use std::fs;
+use std::time::Duration;
+
+use common::{Finished, Gateway, SECRET, run, run_with_input};
+use enos_ota_emulator::{DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_STOPPED_JOB_ID, Fault, FaultBody, MixedList, Scope};
+use serde_json::{Value, json};
+
+const UNKNOWN_JOB_ID: &str = "000000000000000000000000";
+
+/// Retries one failed device with `--output json`, and without waiting long for a gateway that fails.
+fn retry_one(gateway: &Gateway, more: &[&str]) -> Finished {
+    let args = [
+        "retry",
+        "--output",
+        "json",
+        "--max-attempts",
+        "1",
+        "--job-id",
+        DEMO_JOB_ID,
+        "pump-01",
+    ];
+    gateway.run(args.iter().chain(more))
+}
+
+fn with_fault(fault: Fault) -> Gateway {
+    let gateway = Gateway::start();
+    gateway.emulator.faults().push(fault.forever());
+    gateway
+}
+
+fn on_retry(fault: Fault) -> Gateway {
+    with_fault(fault.on(Scope::Jobs))
+}
+
+#[test]
+fn accepted_devices_are_reported_as_the_contract_says() {
+    let gateway = Gateway::start();
+    let end = gateway.run([
+        "retry",
+        "--output",
+        "json",
+        "--job-id",
+        DEMO_JOB_ID,
+        "pump-01",
+        "pump-02",
+    ]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let mut result = end.json();
+    let id = result["devices"][0]["requestId"].take();
+    assert!(id.as_str().is_some_and(|id| id.len() == 36), "{id}");
+    assert_eq!(result["devices"][1]["requestId"].take(), id);
+    assert_eq!(
+        result,
+        json!({
+            "schema": "enos-ota/retry/1", "jobId": DEMO_JOB_ID, "orgId": gateway.emulator.org_id(),
+            "summary": {"requested": 2, "accepted": 2, "rejected": 0, "skipped": 0, "unknown": 0},
+            "devices": [
+                {"deviceKey": "pump-01", "outcome": "accepted", "code": 0, "message": null, "requestId": null},
+                {"deviceKey": "pump-02", "outcome": "accepted", "code": 0, "message": null, "requestId": null},
+            ],
+        })
+    );
+    assert_eq!(end.last_line(), "2 devices: 2 accepted");
+    for device in ["pump-01", "pump-02"] {
+        assert_eq!(gateway.emulator.retry_count(DEMO_JOB_ID, device).unwrap().applied, 1);
+    }
+}
+
+#[test]
+fn jsonl_prints_each_device_and_then_the_summary() {
+    let gateway = Gateway::start();
+    let end = gateway.run([
+        "retry",
+        "--output",
+        "jsonl",
+        "--chunk-size",
+        "1",
+        "--job-id",
+        DEMO_JOB_ID,
+        "pump-01",
+        "pump-11",
+    ]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    let lines: Vec<Value> = end
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(
+        (&lines[0]["deviceKey"], &lines[0]["outcome"]),
+        (&json!("pump-01"), &json!("accepted"))
+    );
+    assert_eq!(
+        (&lines[1]["deviceKey"], &lines[1]["code"]),
+        (&json!("pump-11"), &json!(24621))
+    );
+    assert_eq!(
+        lines[2],
+        json!({"summary": {"requested": 2, "accepted": 1, "rejected": 1, "skipped": 0, "unknown": 0}})
+    );
+}
+
+/// One way in which a call ends, and what the program makes of it.
+struct Case {
+    name: &'static str,
+    gateway: Gateway,
+    args: &'static [&'static str],
+    exit: i32,
+    outcome: &'static str,
+    code: Option<i64>,
+    message: &'static str,
+}
+
+fn case(
+    name: &'static str,
+    gateway: Gateway,
+    exit: i32,
+    (outcome, code): (&'static str, Option<i64>),
+    message: &'static str,
+) -> Case {
+    Case {
+        name,
+        gateway,
+        args: &[],
+        exit,
+        outcome,
+        code,
+        message,
+    }
+}
+
+#[test]
+fn every_answer_has_its_outcome_code_and_exit_code() {
+    let (rejected, skipped, unknown) = ("rejected", "skipped", "unknown");
+    let fresh = Gateway::start;
+    let token = |fault: Fault| with_fault(fault.on(Scope::TokenGet));
+    let cases = [
+        Case {
+            args: &["--job-id", UNKNOWN_JOB_ID],
+            ..case("24404", fresh(), 4, (rejected, Some(24404)), "Job not found")
+        },
+        Case {
+            args: &["--job-id", DEMO_STOPPED_JOB_ID],
+            ..case("24617", fresh(), 4, (rejected, Some(24617)), "Job not running")
+        },
+        Case {
+            args: &["pump-11"],
+            ..case(
+                "24621",
+                fresh(),
+                1,
+                (rejected, Some(24621)),
+                "Only failed tasks can be retried",
+            )
+        },
+        Case {
+            args: &["--org-id", "nobody"],
+            ..case("99400", fresh(), 1, (rejected, Some(99400)), "orgId does not exist")
+        },
+        Case {
+            args: &["--org-id", DEMO_DENIED_ORG_ID],
+            ..case("99403", fresh(), 3, (rejected, Some(99403)), "Denied resource")
+        },
+        case(
+            "99404",
+            on_retry(Fault::code(99404, "gone")),
+            4,
+            (rejected, Some(99404)),
+            "gone",
+        ),
+        case(
+            "99500",
+            on_retry(Fault::code(99500, " Internal Server Error")),
+            5,
+            (unknown, Some(99500)),
+            "Internal Server Error",
+        ),
+        case(
+            "24500",
+            on_retry(Fault::code(24500, "OTA")),
+            5,
+            (unknown, Some(24500)),
+            "OTA",
+        ),
+        case(
+            "a code that no page lists",
+            on_retry(Fault::code(31337, "what?")),
+            1,
+            (rejected, Some(31337)),
+            "what?",
+        ),
+        case(
+            "1001 for ever",
+            token(Fault::token_status(1001, "again")),
+            5,
+            (skipped, None),
+            "not sent: 1001",
+        ),
+        case(
+            "1002",
+            token(Fault::token_status(1002, "no such key")),
+            3,
+            (skipped, None),
+            "not sent: 1002",
+        ),
+        case(
+            "1003",
+            token(Fault::token_status(1003, "bad")),
+            3,
+            (skipped, None),
+            "not sent: 1003",
+        ),
+        case(
+            "1004",
+            token(Fault::token_status(1004, "bad")),
+            3,
+            (skipped, None),
+            "not sent: 1004",
+        ),
+        case(
+            "1005",
+            token(Fault::token_status(1005, "oops")),
+            5,
+            (skipped, None),
+            "not sent: 1005",
+        ),
+        case(
+            "1202",
+            token(Fault::token_status(1202, "empty")),
+            3,
+            (skipped, None),
+            "not sent: 1202",
+        ),
+        case(
+            "1203 for ever",
+            on_retry(Fault::token_status(1203, "old")),
+            3,
+            (rejected, Some(1203)),
+            "old",
+        ),
+        case(
+            "1204",
+            token(Fault::token_status(1204, "no")),
+            3,
+            (skipped, None),
+            "not sent: 1204",
+        ),
+        case(
+            "apim_status 4011",
+            on_retry(Fault::apim_status(4011)),
+            3,
+            (rejected, Some(4011)),
+            "4011",
+        ),
+        case(
+            "apim_status 4012",
+            on_retry(Fault::apim_status(4012)),
+            3,
+            (rejected, Some(4012)),
+            "4012",
+        ),
+        case("HTTP 401", on_retry(Fault::http(401)), 3, (rejected, None), "HTTP 401"),
+        case("HTTP 403", on_retry(Fault::http(403)), 3, (rejected, None), "HTTP 403"),
+        case("HTTP 404", on_retry(Fault::http(404)), 5, (rejected, None), "HTTP 404"),
+        case(
+            "HTTP 429",
+            on_retry(Fault::throttled(None)),
+            5,
+            (rejected, None),
+            "HTTP 429",
+        ),
+        case("HTTP 500", on_retry(Fault::http(500)), 5, (unknown, None), "HTTP 500"),
+        case(
+            "HTTP 502 with a page",
+            on_retry(Fault::html_page(502)),
+            5,
+            (unknown, None),
+            "HTTP 502",
+        ),
+        case(
+            "HTTP 503",
+            on_retry(Fault::http_body(503, FaultBody::Json)),
+            5,
+            (unknown, None),
+            "HTTP 503",
+        ),
+        case(
+            "a web page",
+            on_retry(Fault::html_page(200)),
+            5,
+            (unknown, None),
+            "web page",
+        ),
+        case(
+            "no body",
+            on_retry(Fault::empty_body(200)),
+            5,
+            (unknown, None),
+            "no body",
+        ),
+        case(
+            "a cut-off body",
+            on_retry(Fault::truncated_body()),
+            5,
+            (unknown, None),
+            "broke off",
+        ),
+        case(
+            "a huge body",
+            on_retry(Fault::big_body(50)),
+            5,
+            (unknown, None),
+            "larger than 8 MiB",
+        ),
+        case(
+            "a redirect",
+            on_retry(Fault::redirect("https://example.invalid/")),
+            5,
+            (rejected, None),
+            "redirect to https://example.invalid/",
+        ),
+        Case {
+            args: &["--timeout", "1"],
+            ..case(
+                "a slow body",
+                on_retry(Fault::slow_body(1, Duration::from_millis(400))),
+                5,
+                (unknown, None),
+                "did not answer",
+            )
+        },
+        case(
+            "cut before",
+            on_retry(Fault::cut_before_applying()),
+            5,
+            (unknown, None),
+            "connection broke",
+        ),
+        case(
+            "cut after",
+            on_retry(Fault::cut_after_applying()),
+            5,
+            (unknown, None),
+            "connection broke",
+        ),
+    ];
+    for case in cases {
+        let mut args = vec!["retry", "--output", "json", "--max-attempts", "1"];
+        args.extend(case.args);
+        if !case.args.contains(&"--job-id") {
+            args.extend(["--job-id", DEMO_JOB_ID]);
+        }
+        if !case.args.contains(&"pump-11") {
+            args.push("pump-01");
+        }
+        let end = case.gateway.run(args);
+        let device = &end.json()["devices"][0];
+        assert_eq!(
+            (end.code, device["outcome"].as_str(), device["code"].as_i64()),
+            (Some(case.exit), Some(case.outcome), case.code),
+            "{}: {end:#?}",
+            case.name
+        );
+        let message = device["message"].as_str().unwrap_or_default();
+        assert!(message.contains(case.message), "{}: {message}", case.name);
+        assert!(end.stderr.contains("hint: "), "{}: {}", case.name, end.stderr);
+        assert!(!end.last_line().ends_with(" accepted"), "{}: {}", case.name, end.stderr);
+    }
+}
+
+#[test]
+fn a_gateway_that_cannot_be_reached_is_told_apart() {
+    let gateway = Gateway::start();
+    let with_base_url = |url: &str| {
+        run(gateway
+            .command([
+                "retry",
+                "--output",
+                "json",
+                "--max-attempts",
+                "1",
+                "--job-id",
+                DEMO_JOB_ID,
+                "pump-01",
+            ])
+            .env("ENOS_BASE_URL", url))
+    };
+    let unused = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for (url, message) in [
+        (
+            "https://no-such-host.invalid".to_owned(),
+            "no address was found for the host name `no-such-host.invalid`",
+        ),
+        (format!("http://{unused}"), "no connection to the gateway came about"),
+        // The emulator does not speak TLS.
+        (
+            gateway.emulator.base_url().replace("http:", "https:"),
+            "no TLS connection",
+        ),
+    ] {
+        let end = with_base_url(&url);
+        let device = &end.json()["devices"][0];
+        assert_eq!(
+            (end.code, device["outcome"].as_str()),
+            (Some(5), Some("skipped")),
+            "{url}: {end:#?}"
+        );
+        assert!(device["message"].as_str().unwrap().contains(message), "{end:#?}");
+    }
+}
+
+#[test]
+fn wrong_credentials_exit_with_3_and_skip_every_device() {
+    let gateway = Gateway::start();
+    let end = run(gateway
+        .command([
+            "retry",
+            "--output",
+            "json",
+            "--job-id",
+            DEMO_JOB_ID,
+            "pump-01",
+            "pump-02",
+        ])
+        .env("ENOS_APP_SECRET", "wrong"));
+    assert_eq!(end.code, Some(3), "{end:?}");
+    let result = end.json();
+    assert_eq!(result["summary"]["skipped"], 2);
+    assert_eq!(result["devices"][0]["code"], Value::Null);
+    assert_eq!(gateway.emulator.counters().retry_calls, 0);
+}
+
+#[test]
+fn a_base_url_may_end_in_a_slash() {
+    let gateway = Gateway::start();
+    let end = run(gateway
+        .command(["retry", "--job-id", DEMO_JOB_ID, "pump-01"])
+        .env("ENOS_BASE_URL", format!("{}/", gateway.emulator.base_url())));
+    assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+#[test]
+fn more_devices_than_one_call_takes_go_in_several_calls() {
+    let gateway = Gateway::start();
+    let file = gateway.folder.path().join("keys.txt");
+    fs::write(&file, "pump-01\npump-02\npump-03\npump-04\npump-05\n").unwrap();
+    let end = gateway.run([
+        "retry",
+        "--chunk-size",
+        "2",
+        "--job-id",
+        DEMO_JOB_ID,
+        "--device-keys-file",
+        file.to_str().unwrap(),
+    ]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert_eq!(
+        end.stdout
+            .lines()
+            .filter(|line| line.starts_with("accepted  pump-0"))
+            .count(),
+        5
+    );
+    let sizes: Vec<_> = gateway
+        .emulator
+        .requests()
+        .iter()
+        .filter_map(|request| request.device_keys)
+        .collect();
+    assert_eq!(sizes, [2, 2, 1]);
+    assert_eq!(gateway.emulator.counters().token_gets, 1);
+}
+
+#[test]
+fn what_follows_a_call_that_stops_the_run_is_skipped_and_told() {
+    let gateway = Gateway::start();
+    gateway
+        .emulator
+        .faults()
+        .push(Fault::code(24617, "Job not running").on(Scope::Jobs).forever());
+    let end = gateway.run([
+        "retry",
+        "--chunk-size",
+        "1",
+        "--output",
+        "json",
+        "--job-id",
+        DEMO_JOB_ID,
+        "pump-01",
+        "pump-02",
+        "pump-03",
+    ]);
+    assert_eq!(end.code, Some(4), "{end:?}");
+    let result = end.json();
+    assert_eq!(
+        result["summary"],
+        json!({"requested": 3, "accepted": 0, "rejected": 1, "skipped": 2, "unknown": 0})
+    );
+    assert!(
+        result["devices"][2]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("not sent, because an earlier call failed")
+    );
+    assert_eq!(gateway.emulator.counters().retry_calls, 1);
+}
+
+#[test]
+fn a_refused_list_does_not_hold_up_the_next_one() {
+    let gateway = Gateway::start();
+    let end = gateway.run([
+        "retry",
+        "--chunk-size",
+        "1",
+        "--output",
+        "json",
+        "--job-id",
+        DEMO_JOB_ID,
+        "pump-11",
+        "pump-01",
+    ]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert_eq!(end.json()["summary"]["accepted"], 1);
+}
+
+#[test]
+fn a_lost_answer_that_the_resend_cannot_settle_is_unknown() {
+    let gateway = Gateway::start();
+    gateway
+        .emulator
+        .faults()
+        .push(Fault::cut_after_applying().on(Scope::Jobs));
+    let end = gateway.run(["retry", "--output", "json", "--job-id", DEMO_JOB_ID, "pump-01"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    let device = &end.json()["devices"][0];
+    assert_eq!(
+        (device["outcome"].as_str(), device["code"].as_i64()),
+        (Some("unknown"), Some(24621))
+    );
+    // The lost attempt had done its work, and the resend did not do it twice.
+    assert_eq!(gateway.emulator.retry_count(DEMO_JOB_ID, "pump-01").unwrap().applied, 1);
+}
+
+#[test]
+fn a_gateway_that_recovers_in_time_costs_nothing_but_time() {
+    let gateway = Gateway::start_with(|builder| builder.mixed_list(MixedList::Partial));
+    gateway
+        .emulator
+        .faults()
+        .push(Fault::http(503).on(Scope::Jobs).times(2));
+    gateway.emulator.faults().push(Fault::kill_token().on(Scope::Jobs));
+    let end = gateway.run(["retry", "--job-id", DEMO_JOB_ID, "pump-01"]);
+    assert_eq!(
+        (end.code, end.last_line()),
+        (Some(0), "1 device: 1 accepted"),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn device_keys_come_from_standard_input() {
+    let gateway = Gateway::start();
+    let mut command = gateway.command(["retry", "--job-id", DEMO_JOB_ID, "--device-keys-file", "-"]);
+    let end = run_with_input(
+        &mut command,
+        b"\xef\xbb\xbf# failed pumps\r\npump-01\r\n\r\npump-02\r\npump-01\r\n",
+    );
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert_eq!(end.stdout, "accepted  pump-01\naccepted  pump-02\n");
+    assert!(
+        end.stderr.contains("warning: 1 repeated device key was left out"),
+        "{}",
+        end.stderr
+    );
+}
+
+#[test]
+fn bad_input_is_refused_before_anything_is_sent() {
+    let gateway = Gateway::start();
+    let job = ["--job-id", DEMO_JOB_ID];
+    fs::write(gateway.folder.path().join("bad.csv"), "pump-01\n\"pump-02\",failed\n").unwrap();
+    fs::write(gateway.folder.path().join("empty.txt"), "# nothing\n").unwrap();
+    for (args, message) in [
+        (vec!["pump-01"], "no job was given"),
+        (vec!["--job-id", "", "pump-01"], "the job id is empty"),
+        (job.to_vec(), "no device keys were given"),
+        (
+            [&job[..], &["--device-keys-file", "missing.txt"]].concat(),
+            "the device key file missing.txt cannot be read",
+        ),
+        (
+            [&job[..], &["--device-keys-file", "empty.txt"]].concat(),
+            "no device keys were given",
+        ),
+        (
+            [&job[..], &["--device-keys-file", "bad.csv"]].concat(),
+            "bad.csv, line 2: `\"pump-02\",failed` is not a device key",
+        ),
+        (
+            [&job[..], &["--device-keys-file", "bad.csv", "pump-01"]].concat(),
+            "cannot be used with",
+        ),
+        (
+            [&job[..], &["--chunk-size", "0", "pump-01"]].concat(),
+            "invalid value '0' for '--chunk-size",
+        ),
+        (
+            [&job[..], &["pump-01", ""]].concat(),
+            "device key 2: a device key cannot be empty",
+        ),
+        (
+            [&job[..], &["--emulator", "--base-url", "http://127.0.0.1:1", "pump-01"]].concat(),
+            "cannot be used with",
+        ),
+    ] {
+        let end = gateway.run([&["retry"], &args[..]].concat());
+        assert_eq!((end.code, end.stdout.as_str()), (Some(2), ""), "{args:?}: {end:?}");
+        assert!(end.stderr.contains(message), "{args:?}: {}", end.stderr);
+    }
+    assert!(gateway.emulator.requests().is_empty());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    use std::process::Stdio;
+    let gateway = Gateway::start();
+    let mut child = gateway
+        .command(["retry", "--job-id", DEMO_JOB_ID, "pump-01"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let end = common::finished(child.wait_with_output().unwrap());
+    assert_eq!((end.code, end.stderr.contains("error:")), (Some(0), false), "{end:?}");
+}
+
+#[test]
+fn no_secret_is_in_any_output_however_verbose() {
+    let bodies = [FaultBody::Plain, FaultBody::Html];
+    let mut faults = vec![
+        Fault::code(99500, "boom"),
+        Fault::token_status(1003, "bad"),
+        Fault::apim_status(4011),
+        Fault::throttled(None),
+        Fault::truncated_body(),
+        Fault::big_body(10),
+        Fault::empty_body(200),
+        Fault::cut_before_applying(),
+        Fault::cut_after_applying(),
+        Fault::redirect("https://example.invalid/"),
+    ];
+    for status in [200, 401, 403, 404, 500, 502, 503] {
+        faults.extend(bodies.map(|body| Fault::http_body(status, body)));
+    }
+    for fault in faults {
+        for scope in [Scope::TokenGet, Scope::Jobs] {
+            let gateway = with_fault(fault.clone().on(scope));
+            let end = retry_one(&gateway, &["-vvv"]);
+            assert_ne!(end.code, Some(0), "{fault:?}: {end:?}");
+            let output = format!("{}{}", end.stdout, end.stderr);
+            assert!(!output.contains(SECRET), "{output}");
+            // The emulator's tokens begin so, and both hashes are 64 digits long.
+            assert!(!output.contains("emulator-"), "{output}");
+            let longest = output.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max();
+            assert!(longest < Some(64), "{output}");
+        }
+    }
+}
