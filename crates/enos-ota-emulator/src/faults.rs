@@ -173,16 +173,16 @@ pub enum FaultKind {
     Code {
         /// The code.
         code: i64,
-        /// The text.
-        #[serde(default)]
+        /// The text; if it is empty, the documented text of the code.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         msg: String,
     },
     /// An answer of the token service, or a rejection by the gateway, with this `status`.
     TokenStatus {
         /// The code.
         status: i64,
-        /// The text.
-        #[serde(default)]
+        /// The text; if it is empty, the documented text of the code.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         msg: String,
     },
     /// HTTP 200 and `{"apim_status": N}`.

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use enos_ota_client::ErrorCode as _;
+use enos_ota_client::{ErrorCode, GatewayErrorCode, RetryTaskErrorCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::sleep;
 
@@ -174,11 +174,14 @@ fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
         }
         Some(FaultKind::Code { code, msg }) => {
             let request_id = shared.lock().random.uuid_v4();
+            let msg = text_or_documented(msg, RetryTaskErrorCode::from_code(*code), "OK");
             finish(shared, number, Answer::service(*code, msg, request_id))
         }
         Some(FaultKind::TokenStatus { status, msg }) => {
+            let msg = text_or_documented(msg, GatewayErrorCode::from_code(*status), "SUCCESS");
             let business = business(received.service);
-            finish(shared, number, Answer::status(*status, msg, business, None, shared.misspell_status))
+            let misspelt = shared.misspell_status && matches!(received.service, Service::Token(_));
+            finish(shared, number, Answer::status(*status, msg, business, None, misspelt))
         }
         Some(FaultKind::ApimStatus { apim_status }) => finish(shared, number, Answer::apim_status(*apim_status)),
         Some(
@@ -189,6 +192,15 @@ fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
             | FaultKind::KillToken
             | FaultKind::MixedList { .. },
         ) => finish_cut(shared, number),
+    }
+}
+
+/// The text that goes with a code in an answer that a fault has made up.
+fn text_or_documented<'a>(text: &'a str, code: impl ErrorCode, success: &'static str) -> &'a str {
+    match (text, code.code()) {
+        ("", 0) => success,
+        ("", _) => code.message().unwrap_or_default(),
+        (text, _) => text,
     }
 }
 

@@ -69,6 +69,24 @@ pub async fn send(request: reqwest::RequestBuilder) -> Result<Reply, reqwest::Er
     })
 }
 
+/// Sends a request that was changed after it was signed.
+pub async fn execute(request: reqwest::Request) -> Reply {
+    send(reqwest::RequestBuilder::from_parts(http(), request))
+        .await
+        .unwrap()
+}
+
+/// Sends the same parameters in other writing.
+pub fn replace_query(request: reqwest::RequestBuilder, query: &str) -> reqwest::Request {
+    let mut request = request.build().unwrap();
+    request.url_mut().set_query(Some(query));
+    request
+}
+
+pub async fn try_post(emulator: &Emulator, path: &str, body: impl Into<String>) -> Result<Reply, reqwest::Error> {
+    send(http().post(format!("{}{path}", emulator.base_url())).body(body.into())).await
+}
+
 pub async fn post(emulator: &Emulator, path: &str, body: impl Into<String>) -> Reply {
     send(http().post(format!("{}{path}", emulator.base_url())).body(body.into()))
         .await
