@@ -95,3 +95,8 @@ pub use enos_ota_client::{
 // Both are part of this crate's public interface.
 pub use enos_ota_client;
 pub use reqwest;
+
+/// The examples of the README are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
