@@ -57,7 +57,7 @@ fn an_error_tells_the_line_and_what_was_expected() {
         ),
         (
             r#"{ "deviceKey": "", "status": "init" }"#,
-            "a `deviceKey` is empty at line 4",
+            "a `deviceKey` is empty at line 4 column 37",
         ),
         (
             r#"{ "deviceKey": "d1", "status": "init" }"#,

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::check::FleetError;
 use super::{Fleet, Outcome, Task, TaskStatus};
@@ -33,7 +34,7 @@ impl Fleet {
 /// A task as it stands in the file, before it is known to make sense.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct RawTask {
+struct RawTask {
     device_key: String,
     status: TaskStatus,
     progress: Option<i32>,
@@ -49,11 +50,9 @@ pub(super) struct RawTask {
     update_time: Option<i64>,
 }
 
-impl TryFrom<RawTask> for Task {
-    type Error = String;
-
-    fn try_from(raw: RawTask) -> Result<Self, String> {
-        let task = Self {
+impl From<RawTask> for Task {
+    fn from(raw: RawTask) -> Self {
+        Self {
             device_key: raw.device_key,
             status: raw.status,
             progress: raw.progress,
@@ -66,13 +65,11 @@ impl TryFrom<RawTask> for Task {
             task_id: raw.task_id,
             asset_id: raw.asset_id,
             update_time: raw.update_time,
-        };
-        task.check()?;
-        Ok(task)
+        }
     }
 }
 
-/// Reads the tasks of a job. A repeated device key is refused here, not later, because only here is its line known.
+/// Reads the tasks of a job.
 pub(super) fn tasks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Task>, D::Error> {
     struct Tasks;
 
@@ -86,13 +83,7 @@ pub(super) fn tasks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ta
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Task>, A::Error> {
             let mut tasks = Vec::new();
             let mut keys = HashSet::new();
-            while let Some(task) = seq.next_element::<Task>()? {
-                if !keys.insert(task.device_key.clone()) {
-                    return Err(A::Error::custom(format_args!(
-                        "the device key `{}` occurs twice in the job",
-                        task.device_key
-                    )));
-                }
+            while let Some(task) = seq.next_element_seed(OneTask { keys: &mut keys })? {
                 tasks.push(task);
             }
             Ok(tasks)
@@ -100,4 +91,40 @@ pub(super) fn tasks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ta
     }
 
     deserializer.deserialize_seq(Tasks)
+}
+
+/// Reads one task and checks it, against the keys of the tasks before it too.
+///
+/// The checks are made while the parser still stands at the end of the object: made later, as by `try_from`, they
+/// would be reported with the line of whatever comes next.
+struct OneTask<'a> {
+    keys: &'a mut HashSet<String>,
+}
+
+impl<'de> DeserializeSeed<'de> for OneTask<'_> {
+    type Value = Task;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Task, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OneTask<'_> {
+    type Value = Task;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a task")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Task, A::Error> {
+        let task = Task::from(RawTask::deserialize(MapAccessDeserializer::new(map))?);
+        task.check().map_err(A::Error::custom)?;
+        if !self.keys.insert(task.device_key.clone()) {
+            let key = &task.device_key;
+            return Err(A::Error::custom(format_args!(
+                "the device key `{key}` occurs twice in the job"
+            )));
+        }
+        Ok(task)
+    }
 }

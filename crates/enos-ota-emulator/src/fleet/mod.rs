@@ -276,8 +276,8 @@ impl Job {
 }
 
 /// The run of a [`Job`] on one device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "file::RawTask")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the platform's name of the field")]
 pub struct Task {
     pub(crate) device_key: String,
