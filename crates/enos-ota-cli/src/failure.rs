@@ -57,10 +57,12 @@ impl StdError for Failure {}
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let hint = match error.kind() {
+        let hint = match error.remedy() {
             // The SDK speaks of settings; here they have names.
-            ErrorKind::Config => "`enos-ota help retry` tells how each setting is given; plain http needs --allow-http",
-            _ => error.remedy(),
+            remedy if remedy == ErrorKind::Config.remedy() => {
+                "`enos-ota help retry` tells how each setting is given; plain http needs --allow-http"
+            }
+            remedy => remedy,
         };
         Self::new(Exit::of_error(&error), with_causes(&error)).with_hint(hint)
     }

@@ -677,3 +677,21 @@ fn no_secret_is_in_any_output_however_verbose() {
         }
     }
 }
+
+/// A slim container has none, and what runs on this machine alone needs none.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_gateway_on_this_machine_needs_no_certificates() {
+    let gateway = Gateway::start();
+    let end = run(gateway
+        .command(["retry", "--job-id", DEMO_JOB_ID, "pump-01"])
+        .env("SSL_CERT_FILE", "/dev/null")
+        .env("SSL_CERT_DIR", gateway.folder.path()));
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let end = run(gateway
+        .command(["token"])
+        .env("ENOS_BASE_URL", "https://h.invalid")
+        .env("SSL_CERT_FILE", "/dev/null")
+        .env("SSL_CERT_DIR", gateway.folder.path()));
+    assert!(end.code == Some(2) && end.stderr.contains("ca-certificates"), "{end:?}");
+}

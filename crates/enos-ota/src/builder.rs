@@ -214,6 +214,10 @@ impl ClientBuilder {
             http = http.proxy(proxy);
         } else if base_url.is_loopback() {
             http = http.no_proxy();
+            if base_url.is_http() {
+                // Without TLS there is nothing to verify, and a machine without certificates can still be a test machine.
+                http = http.tls_certs_only([]);
+            }
         }
         for pem in &self.root_certificates {
             let certificates = reqwest::Certificate::from_pem_bundle(pem)
@@ -228,7 +232,11 @@ impl ClientBuilder {
             http = http.tls_certs_merge(certificates);
         }
         http.build()
-            .map_err(|error| Error::new(ErrorKind::Config, "the HTTP client could not be built").with_source(error))
+            .map_err(|error| Error::new(ErrorKind::Config, "the HTTP client could not be built").with_source(error).with_note(Some(
+                "If certificates are what is missing, install those of the operating system (the package ca-certificates \
+                 of many Linux distributions)."
+                    .to_owned(),
+            )))
     }
 }
 

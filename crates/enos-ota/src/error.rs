@@ -123,7 +123,9 @@ impl ErrorKind {
         }
     }
 
-    fn remedy(self) -> &'static str {
+    /// What to do about errors of this kind, where nothing more is known. [`Error::remedy`] may know more.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
         match self {
             Self::Config => "Correct the setting that the message names.",
             Self::Resolve => "Check the host name in the base URL, and the name service of this machine.",

@@ -64,6 +64,10 @@ impl BaseUrl {
         &self.text
     }
 
+    pub(crate) fn is_http(&self) -> bool {
+        self.text.starts_with("http:")
+    }
+
     /// Whether the address is of this machine, so that no proxy has a place in between.
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
