@@ -216,12 +216,12 @@ fn conclude(summary: &Summary, end: End, several_calls: bool) -> Exit {
             console::error(with_causes(&error));
             console::hint(error.remedy());
             hint_at_unknown(summary);
-            console::error(format_args!("stopped: {sentence}"));
+            console::error(format_args!("stopped; {sentence}"));
             Exit::of_error(&error)
         }
         End::Interrupted => {
             hint_at_unknown(summary);
-            console::error(format_args!("interrupted: {sentence}"));
+            console::error(format_args!("interrupted; {sentence}"));
             Exit::Interrupted
         }
     }

@@ -26,8 +26,8 @@ pub(crate) fn client_of(emulator: &Emulator) -> Result<ClientBuilder, Failure> {
 pub(crate) fn explanation() -> String {
     let fleet = Fleet::demo();
     let mut text = String::from(
-        "The emulator inside this program has a demo fleet, made anew for every run. No account is needed, and nothing\n\
-         leaves this machine. Its jobs:\n",
+        "The emulator inside this program has a demo fleet, made anew for every run.\n\
+         No account is needed, and nothing leaves this machine. Its jobs:\n",
     );
     for job in fleet.jobs() {
         describe(&mut text, job);
@@ -52,7 +52,7 @@ pub(crate) fn explanation() -> String {
         if let Some(healthy) = healthy {
             let _ = write!(
                 text,
-                "\nSee what is answered for a device that has not failed:\n  {command} {healthy} --output json\n"
+                "\nSee what is answered for a device that has not failed:\n  {command} {healthy}\n"
             );
         }
     }
@@ -70,6 +70,6 @@ fn describe(text: &mut String, job: &Job) {
         tasks.len()
     );
     for task in tasks.iter().filter(|task| task.status().as_str() == "failed") {
-        let _ = writeln!(text, "    {:<16} failed: {}", task.device_key(), task.reason());
+        let _ = writeln!(text, "    {:<8}  failed: {}", task.device_key(), task.reason());
     }
 }

@@ -133,7 +133,7 @@ fn an_interrupt_finishes_the_call_under_way_and_skips_the_rest() {
     let result = end.json();
     assert_eq!(result["devices"][0]["outcome"], "accepted");
     assert_eq!(result["devices"][1]["outcome"], "skipped");
-    assert_eq!(end.last_line(), "error: interrupted: 2 devices: 1 accepted, 1 skipped");
+    assert_eq!(end.last_line(), "error: interrupted; 2 devices: 1 accepted, 1 skipped");
     assert_eq!(gateway.emulator.counters().retry_calls, 1);
 }
 

@@ -136,6 +136,7 @@ fn case(
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // A table is as long as what it lists.
 fn every_answer_has_its_outcome_code_and_exit_code() {
     let (rejected, skipped, unknown) = ("rejected", "skipped", "unknown");
     let fresh = Gateway::start;
