@@ -144,17 +144,18 @@ fn render(f: &mut fmt::Formatter<'_>, source: &SourceFile, diagnostic: &Diagnost
 /// The candidate that is most like `word`, if one is like it at all.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(distance, candidate)| *distance <= word.chars().count().max(candidate.chars().count()).div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let length = word.chars().count();
+    let ranked = candidates.into_iter().map(|candidate| {
+        let distance = strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase());
+        let candidate_length = candidate.chars().count();
+        let is_alike = distance <= length.max(candidate_length).div_ceil(3);
+        // A wrong letter is likelier than a missing one.
+        (is_alike, distance, length.abs_diff(candidate_length), candidate)
+    });
+    ranked
+        .filter(|(is_alike, ..)| *is_alike)
+        .min_by_key(|(_, distance, rest, _)| (*distance, *rest))
+        .map(|(.., found)| found)
 }
 
 /// "did you mean" for the nearest candidate.

@@ -52,13 +52,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Codegen) -> Result<ExitCode, CodegenError> {
     let mut options = Options::default();
-    let mut command = "cargo xtask codegen".to_owned();
+    let mut command = vec!["cargo xtask codegen".to_owned()];
     if let Some(spec) = &arguments.spec {
-        command.push_str(&format!(" --spec {}", spec.display()));
+        command.push(format!("--spec {}", spec.display()));
         options.spec.clone_from(spec);
     }
     if let Some(out) = &arguments.out {
-        command.push_str(&format!(" --out {}", out.display()));
+        command.push(format!("--out {}", out.display()));
         options.out.clone_from(out);
     }
     if !arguments.check {
@@ -80,6 +80,6 @@ fn run(arguments: &Codegen) -> Result<ExitCode, CodegenError> {
         print!("{}", change.diff());
     }
     eprintln!("error: the generated files are not what the document says");
-    eprintln!("hint: run `{command}` and commit what it writes");
+    eprintln!("hint: run `{}` and commit what it writes", command.join(" "));
     Ok(ExitCode::FAILURE)
 }

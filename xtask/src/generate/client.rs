@@ -1,27 +1,30 @@
 //! `client.rs`: the typed client, made by progenitor.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::BTreeSet;
 
 use openapiv3::OpenAPI;
 use proc_macro2::Ident;
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle};
 use quote::quote;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json, json};
 use syn::{Item, Type};
 
+use super::panics;
 use crate::diagnostic::{Diagnostic, Mark};
 use crate::spec::Document;
 use crate::spec::lower::lower;
 use crate::spec::model::Model;
+use crate::spec::tree::Node;
 
 /// The client's code.
-pub fn generate(document: &Document, model: &Model) -> Result<syn::File, Vec<Diagnostic>> {
+pub(super) fn generate(document: &Document, model: &Model) -> Result<syn::File, Vec<Diagnostic>> {
     let json = lower(document);
-    attempt(&json, model).map_err(|message| vec![Diagnostic::new(Mark::START, message)])
+    attempt(&json, model).map_err(|reason| vec![blame(document, model, &json, &reason)])
 }
 
 fn attempt(json: &Json, model: &Model) -> Result<syn::File, String> {
-    let openapi: OpenAPI = serde_json::from_value(json.clone()).map_err(|error| error.to_string())?;
+    let openapi: OpenAPI =
+        serde_json::from_value(json.clone()).map_err(|error| format!("it is not OpenAPI 3.0: {error}"))?;
     let mut settings = GenerationSettings::new();
     settings
         .with_hooks(HooksMode::Expected)
@@ -30,16 +33,102 @@ fn attempt(json: &Json, model: &Model) -> Result<syn::File, String> {
     for list in &model.lists {
         settings.with_replacement(&list.name, format!("crate::{}", list.name), std::iter::empty());
     }
-    let generated = catch_unwind(AssertUnwindSafe(|| Generator::new(&settings).generate_tokens(&openapi)));
-    let tokens = match generated {
-        Ok(tokens) => tokens.map_err(|error| error.to_string())?,
-        Err(_) => return Err("panic".to_owned()),
-    };
-    syn::parse2(tokens).map_err(|error| error.to_string())
+    let tokens = panics::catch(|| Generator::new(&settings).generate_tokens(&openapi))
+        .map_err(|message| format!("progenitor panics: {message}"))?
+        .map_err(|error| format!("progenitor refuses it: {error}"))?;
+    syn::parse2(tokens).map_err(|error| format!("progenitor makes code of it that is not Rust: {error}"))
+}
+
+/// Finds the part of the document at which the generator fails: it does not say. Tries the schemas and then the
+/// operations one by one, each with nothing but what it refers to.
+fn blame(document: &Document, model: &Model, json: &Json, reason: &str) -> Diagnostic {
+    let schemas = document
+        .root
+        .find(&["components", "schemas"])
+        .map(Node::entries)
+        .unwrap_or_default();
+    let guilty = schemas
+        .iter()
+        .filter_map(|schema| {
+            let parts = closure(json, &format!("#/components/schemas/{}", schema.key));
+            let size = parts.len();
+            let reason = attempt(&reduced(json, &parts, &Map::new()), model).err()?;
+            Some((size, schema, reason))
+        })
+        // A schema that refers to a guilty one fails too, but has more parts.
+        .min_by_key(|(size, _, _)| *size);
+    if let Some((_, schema, reason)) = guilty {
+        let message = format!("nothing can be generated from the schema `{}`: {reason}", schema.key);
+        return Diagnostic::new(schema.at, message);
+    }
+    for (path, item) in json["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let mut parts = BTreeSet::new();
+            collect(json, operation, &mut parts);
+            let mut paths = Map::new();
+            paths.insert(path.clone(), json!({ method: operation }));
+            let Err(reason) = attempt(&reduced(json, &parts, &paths), model) else {
+                continue;
+            };
+            let id = operation["operationId"].as_str().unwrap_or_default();
+            let at = model
+                .operations
+                .iter()
+                .find(|operation| operation.id == id)
+                .map_or(Mark::START, |found| found.at);
+            return Diagnostic::new(
+                at,
+                format!("nothing can be generated from the operation `{id}`: {reason}"),
+            );
+        }
+    }
+    let message = format!("nothing can be generated from the document, though from each of its parts: {reason}");
+    Diagnostic::new(Mark::START, message)
+}
+
+/// A component and all that it refers to, as references.
+fn closure(json: &Json, reference: &str) -> BTreeSet<String> {
+    let mut parts = BTreeSet::from([reference.to_owned()]);
+    if let Some(target) = json.pointer(&reference[1..]) {
+        collect(json, target, &mut parts);
+    }
+    parts
+}
+
+fn collect(json: &Json, value: &Json, parts: &mut BTreeSet<String>) {
+    match value {
+        Json::Object(members) => {
+            if let Some(reference) = members.get("$ref").and_then(Json::as_str)
+                && parts.insert(reference.to_owned())
+                && let Some(target) = reference.strip_prefix('#').and_then(|pointer| json.pointer(pointer))
+            {
+                collect(json, target, parts);
+            }
+            members.values().for_each(|member| collect(json, member, parts));
+        }
+        Json::Array(items) => items.iter().for_each(|item| collect(json, item, parts)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+/// The document with these paths and these components only.
+fn reduced(json: &Json, parts: &BTreeSet<String>, paths: &Map<String, Json>) -> Json {
+    let mut components = Map::new();
+    for reference in parts {
+        let Some((section, name)) = reference
+            .strip_prefix("#/components/")
+            .and_then(|rest| rest.split_once('/'))
+        else {
+            continue;
+        };
+        let section = components.entry(section).or_insert_with(|| json!({}));
+        section[name] = json.pointer(&reference[1..]).cloned().unwrap_or_default();
+    }
+    json!({ "openapi": json["openapi"], "info": json["info"], "paths": paths, "components": components })
 }
 
 /// The types that wrap one text, such as ids.
-pub fn newtypes(client: &syn::File) -> Vec<&Ident> {
+pub(super) fn newtypes(client: &syn::File) -> Vec<&Ident> {
     let structs = types(client).iter().filter_map(|item| match item {
         Item::Struct(item) => Some(item),
         _ => None,
@@ -51,7 +140,7 @@ pub fn newtypes(client: &syn::File) -> Vec<&Ident> {
 }
 
 /// The items of the module `types`.
-pub fn types(client: &syn::File) -> &[Item] {
+pub(super) fn types(client: &syn::File) -> &[Item] {
     client
         .items
         .iter()

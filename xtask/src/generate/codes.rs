@@ -8,12 +8,12 @@ use super::names::upper_camel;
 use crate::spec::model::{CATEGORIES, Code, Model};
 
 /// The name of the enum of an operation.
-pub fn enum_ident(operation_id: &str) -> Ident {
+pub(super) fn enum_ident(operation_id: &str) -> Ident {
     format_ident!("{}ErrorCode", upper_camel(operation_id))
 }
 
 /// All enums, and what they have in common.
-pub fn generate(model: &Model) -> TokenStream {
+pub(super) fn generate(model: &Model) -> TokenStream {
     let common = common();
     let operations = model.operations.iter().map(|operation| {
         let doc = format!("The codes with which a failed `{}` may be answered.", operation.id);

@@ -4,9 +4,9 @@ use syn::visit_mut::VisitMut;
 use syn::{AttrStyle, Attribute, Expr, Lit, Meta, parse_quote};
 
 /// Rewrites every outer documentation comment into lines of `///`.
-pub struct Tidy {
+pub(super) struct Tidy {
     /// Whether the comments hold text of the document as it is, which rustdoc may take for links or HTML.
-    pub escape: bool,
+    pub(super) escape: bool,
 }
 
 impl VisitMut for Tidy {
@@ -64,7 +64,7 @@ fn doc(attribute: &Attribute) -> Option<String> {
 ///
 /// In a description `<id>` and `[x]` are text, and a bare URL is a link; rustdoc takes the first two for HTML and for
 /// a link to an item, and warns about the third. It also compiles code blocks that name no language.
-pub fn to_rustdoc(markdown: &str) -> String {
+pub(super) fn to_rustdoc(markdown: &str) -> String {
     let mut out = String::new();
     let mut paragraph = String::new();
     let mut fence: Option<String> = None;
@@ -142,20 +142,14 @@ fn escape_inline(text: &str) -> String {
         let taken = match first {
             '`' => code_span(rest),
             '\\' => rest.chars().take(2).map(char::len_utf8).sum(),
-            '<' => match autolink(rest) {
-                Some(length) => length,
-                None => {
-                    out.push('\\');
-                    1
-                }
-            },
-            '[' => match inline_link(rest) {
-                Some(length) => length,
-                None => {
-                    out.push('\\');
-                    1
-                }
-            },
+            '<' => autolink(rest).unwrap_or_else(|| {
+                out.push('\\');
+                1
+            }),
+            '[' => inline_link(rest).unwrap_or_else(|| {
+                out.push('\\');
+                1
+            }),
             'h' if !out.ends_with(|c: char| c.is_alphanumeric()) && url_length(rest) > 0 => {
                 let length = url_length(rest);
                 out.push('<');

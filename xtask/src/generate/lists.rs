@@ -1,5 +1,7 @@
 //! `lists.rs`: a checked type for every array component with a limit, because the client generator ignores limits.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
@@ -7,15 +9,16 @@ use super::doc_text::to_rustdoc;
 use crate::spec::model::{List, Model};
 
 /// The name of the error of a list type.
-pub fn error_ident(list: &List) -> Ident {
+pub(super) fn error_ident(list: &List) -> Ident {
     format_ident!("{}Error", list.name)
 }
 
 /// All list types.
-pub fn generate(model: &Model) -> TokenStream {
+pub(super) fn generate(model: &Model) -> TokenStream {
+    let items: BTreeSet<_> = model.lists.iter().map(|list| format_ident!("{}", list.item)).collect();
     let lists = model.lists.iter().map(list);
     quote! {
-        use super::client::types::*;
+        #(use super::client::types::#items;)*
         #(#lists)*
     }
 }
@@ -24,29 +27,26 @@ fn list(list: &List) -> TokenStream {
     let name = format_ident!("{}", list.name);
     let item = format_ident!("{}", list.item);
     let error = error_ident(list);
+
     let described = to_rustdoc(&list.description);
-    let list_doc = format!(
+    let shared = format!(
         "{described}\n\nChecked once, when it is made. A clone and a part ([`{name}::chunks`]) share the items: neither \
          copies them nor checks them again."
     );
-    let error_doc = format!("Why a [`{name}`] could not be made.");
-
-    let invalid_doc = format!("A text is not a valid [`{item}`].");
-
-    let constants = constants(list);
-    let length_checks = length_checks(list, &error);
-    let duplicate_check = list.unique.then(|| duplicate_check(&item, &error));
-    let variants = variants(list, &item);
-    let arms = arms(list);
     // A part of a list may be shorter than the list may be, unless one item is enough.
-    let (list_doc, chunks) = if list.min <= 1 {
-        (list_doc, Some(chunks(&name)))
+    let (doc, chunks) = if list.min <= 1 {
+        (shared, Some(chunks(&name)))
     } else {
         (described, None)
     };
+    let constants = constants(list);
+    let constructors = constructors(list, &item, &error);
+    let accessors = accessors(&item);
+    let traits = traits(&name, &item, &error);
+    let error = error_type(list, &item, &error);
 
     quote! {
-        #[doc = #list_doc]
+        #[doc = #doc]
         #[derive(Clone)]
         pub struct #name {
             shared: ::std::sync::Arc<[#item]>,
@@ -56,65 +56,83 @@ fn list(list: &List) -> TokenStream {
 
         impl #name {
             #constants
-
-            /// Makes a list.
-            ///
-            /// # Errors
-            ///
-            /// The items do not keep to the limits of the list.
-            pub fn new(items: impl IntoIterator<Item = #item>) -> Result<Self, #error> {
-                let items: ::std::vec::Vec<#item> = items.into_iter().collect();
-                #length_checks
-                #duplicate_check
-                let end = items.len();
-                Ok(Self { shared: items.into(), start: 0, end })
-            }
-
-            /// Makes a list from texts.
-            ///
-            /// # Errors
-            ///
-            /// A text is not a valid item, or the items do not keep to the limits of the list.
-            pub fn parse<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> Result<Self, #error> {
-                let mut parsed = ::std::vec::Vec::new();
-                for (index, text) in items.into_iter().enumerate() {
-                    let text = text.as_ref();
-                    match text.parse::<#item>() {
-                        Ok(item) => parsed.push(item),
-                        Err(reason) => {
-                            return Err(#error::Invalid { index, text: text.to_owned(), reason: reason.to_string() });
-                        }
-                    }
-                }
-                Self::new(parsed)
-            }
-
-            /// The items.
-            #[must_use]
-            pub fn as_slice(&self) -> &[#item] {
-                self.shared.get(self.start..self.end).unwrap_or_default()
-            }
-
-            /// The number of items.
-            #[must_use]
-            pub fn len(&self) -> usize {
-                self.end - self.start
-            }
-
-            /// Whether there are no items.
-            #[must_use]
-            pub fn is_empty(&self) -> bool {
-                self.start == self.end
-            }
-
-            /// Goes through the items.
-            pub fn iter(&self) -> ::std::slice::Iter<'_, #item> {
-                self.as_slice().iter()
-            }
-
+            #constructors
+            #accessors
             #chunks
         }
 
+        #traits
+        #error
+    }
+}
+
+fn constructors(list: &List, item: &Ident, error: &Ident) -> TokenStream {
+    let length_checks = length_checks(list, error);
+    let duplicate_check = list.unique.then(|| duplicate_check(item, error));
+    quote! {
+        /// Makes a list.
+        ///
+        /// # Errors
+        ///
+        /// The items do not keep to the limits of the list.
+        pub fn new(items: impl IntoIterator<Item = #item>) -> Result<Self, #error> {
+            let items: ::std::vec::Vec<#item> = items.into_iter().collect();
+            #length_checks
+            #duplicate_check
+            let end = items.len();
+            Ok(Self { shared: items.into(), start: 0, end })
+        }
+
+        /// Makes a list from texts.
+        ///
+        /// # Errors
+        ///
+        /// A text is not a valid item, or the items do not keep to the limits of the list.
+        pub fn parse<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> Result<Self, #error> {
+            let mut parsed = ::std::vec::Vec::new();
+            for (index, text) in items.into_iter().enumerate() {
+                let text = text.as_ref();
+                match text.parse::<#item>() {
+                    Ok(item) => parsed.push(item),
+                    Err(reason) => {
+                        return Err(#error::Invalid { index, text: text.to_owned(), reason: reason.to_string() });
+                    }
+                }
+            }
+            Self::new(parsed)
+        }
+    }
+}
+
+fn accessors(item: &Ident) -> TokenStream {
+    quote! {
+        /// The items.
+        #[must_use]
+        pub fn as_slice(&self) -> &[#item] {
+            &self.shared[self.start..self.end]
+        }
+
+        /// The number of items.
+        #[must_use]
+        pub fn len(&self) -> usize {
+            self.end - self.start
+        }
+
+        /// Whether there are no items.
+        #[must_use]
+        pub fn is_empty(&self) -> bool {
+            self.start == self.end
+        }
+
+        /// Goes through the items.
+        pub fn iter(&self) -> ::std::slice::Iter<'_, #item> {
+            self.as_slice().iter()
+        }
+    }
+}
+
+fn traits(name: &Ident, item: &Ident, error: &Ident) -> TokenStream {
+    quote! {
         impl ::std::fmt::Debug for #name {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.debug_list().entries(self).finish()
@@ -164,8 +182,16 @@ fn list(list: &List) -> TokenStream {
                 Self::new(items).map_err(::serde::de::Error::custom)
             }
         }
+    }
+}
 
-        #[doc = #error_doc]
+fn error_type(list: &List, item: &Ident, error: &Ident) -> TokenStream {
+    let doc = format!("Why a [`{}`] could not be made.", list.name);
+    let invalid_doc = format!("A text is not a valid [`{item}`].");
+    let variants = variants(list, item);
+    let arms = arms(list);
+    quote! {
+        #[doc = #doc]
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum #error {

@@ -3,10 +3,13 @@
 mod client;
 mod codes;
 mod doc_text;
+mod envelopes;
 mod lists;
-mod names;
+pub(crate) mod names;
 mod operations;
+mod panics;
 mod provenance;
+mod signature;
 
 use proc_macro2::TokenStream;
 use quote::quote;

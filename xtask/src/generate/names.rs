@@ -5,7 +5,7 @@ use proc_macro2::Ident;
 use quote::format_ident;
 
 /// Names at the root of the client crate, which no generated type may take.
-pub const ROOT: [&str; 17] = [
+pub(crate) const ROOT: [&str; 17] = [
     "Authorize",
     "Authorizer",
     "ByteStream",
@@ -26,11 +26,11 @@ pub const ROOT: [&str; 17] = [
 ];
 
 /// `RetryTask` for `retryTask`.
-pub fn upper_camel(name: &str) -> Ident {
+pub(crate) fn upper_camel(name: &str) -> Ident {
     format_ident!("{}", name.to_upper_camel_case())
 }
 
 /// `retry_task` for `retryTask`, as the client generator makes it.
-pub fn snake(name: &str) -> String {
+pub(crate) fn snake(name: &str) -> String {
     name.to_snake_case()
 }

@@ -1,6 +1,7 @@
 //! `provenance.toml`: from what the files were generated, and by which versions of which crates.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -49,7 +50,7 @@ struct Package {
 }
 
 /// The file without its first line.
-pub fn generate(document: &Document) -> Result<String, Vec<Diagnostic>> {
+pub(super) fn generate(document: &Document) -> Result<String, Vec<Diagnostic>> {
     let fail = |message: String| vec![Diagnostic::new(Mark::START, message)];
     let path = workspace::root().join("Cargo.lock");
     let lock = std::fs::read_to_string(&path).map_err(|error| fail(format!("cannot read Cargo.lock: {error}")))?;
@@ -59,10 +60,11 @@ pub fn generate(document: &Document) -> Result<String, Vec<Diagnostic>> {
         let version = locked(&lock, name).ok_or_else(|| fail(format!("Cargo.lock has no crate {name}")))?;
         generators.insert(name, version);
     }
-    let sha256: String = Sha256::digest(&document.source.text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut sha256 = String::new();
+    for byte in Sha256::digest(&document.source.text) {
+        // Writing to a `String` cannot fail.
+        let _ = write!(sha256, "{byte:02x}");
+    }
     let spec = Spec {
         path: &document.source.name,
         sha256,

@@ -27,12 +27,23 @@ pub struct Operation {
     pub at: Mark,
     /// The value of the parameter `action`.
     pub action: String,
-    /// Names of the parameters that a caller passes, in the order of the document.
-    pub parameters: Vec<String>,
+    /// The parameters that a caller passes, in the order of the document.
+    pub parameters: Vec<Parameter>,
+    /// What the document says about the body.
+    pub body: Option<String>,
     /// The operation's own codes, ascending.
     pub codes: Vec<Code>,
     /// How an answer reports failure.
     pub envelope: Envelope,
+}
+
+/// A parameter that a caller passes.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Its name on the wire.
+    pub name: String,
+    /// What the document says about it.
+    pub description: Option<String>,
 }
 
 /// One entry of a list of error codes.
@@ -190,7 +201,16 @@ fn operation(document: &Document, path_item: &Node, method: &Entry) -> Result<Op
     let free = parameters
         .iter()
         .filter(|parameter| document.fixed_value(parameter).is_none());
-    let names = free.filter_map(|parameter| Some(document.resolve(parameter)?.text("name")?.to_owned()));
+    let free = free.filter_map(|parameter| {
+        let parameter = document.resolve(parameter)?;
+        Some(Parameter {
+            name: parameter.text("name")?.to_owned(),
+            description: parameter.text("description").map(str::to_owned),
+        })
+    });
+    let body = node
+        .get("requestBody")
+        .and_then(|body| document.resolve(body)?.text("description"));
     let response = node
         .find(&["responses", "200"])
         .and_then(|response| document.resolve(response))
@@ -202,7 +222,8 @@ fn operation(document: &Document, path_item: &Node, method: &Entry) -> Result<Op
         id: id.as_str().unwrap_or_default().to_owned(),
         at: id.at,
         action: action.to_owned(),
-        parameters: names.collect(),
+        parameters: free.collect(),
+        body: body.map(str::to_owned),
         codes: codes(node.get("x-error-codes"))?,
         envelope: Envelope {
             code: member(envelope, "code").ok_or_else(|| missing(envelope.at, "code"))?,

@@ -55,7 +55,10 @@ pub fn parse(text: &str) -> Result<Node, Box<Diagnostic>> {
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let at = error.location().map_or(Mark::START, mark);
         let message = error.without_snippet().to_string();
+        // The place is shown already, and advice on the library's functions is of no use here.
         let message = message.lines().next().unwrap_or_default();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        let message = message.split(';').next().unwrap_or_default();
         Box::new(Diagnostic::new(at, format!("not valid YAML: {message}")))
     })
 }
@@ -147,7 +150,7 @@ impl Node {
 fn mark(location: Location) -> Mark {
     let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).max(1);
     // A block reports the length of all its lines; `render` cuts at the end of the first.
-    let width = number(u64::from(location.span().len()));
+    let width = number(location.span().len());
     Mark {
         line: number(location.line()),
         column: number(location.column()),

@@ -53,15 +53,15 @@ impl Envelope for types::Acknowledgement {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RetryTask<'a> {
-    /// The argument `org_id` of [`Client::retry_task`].
+    /// The organization that owns the job.
     pub org_id: &'a types::OrgId,
-    /// The argument `job_id` of [`Client::retry_task`].
+    /// The OTA job.
     pub job_id: &'a types::JobId,
-    /// The argument `body` of [`Client::retry_task`].
+    /// The devices whose tasks are to be retried.
     pub body: &'a types::RetryTaskRequest,
 }
 impl<'a> RetryTask<'a> {
-    /// The operation with these arguments.
+    /// The operation with the arguments that it needs.
     #[must_use]
     pub fn new(
         org_id: &'a types::OrgId,
