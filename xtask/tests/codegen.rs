@@ -306,6 +306,29 @@ fn a_new_optional_parameter_is_a_setter_and_breaks_no_caller() {
 }
 
 #[test]
+fn a_new_optional_member_of_a_body_breaks_no_caller_of_its_constructor() {
+    let scratch = Scratch::new();
+    scratch.generate();
+    let before = scratch.files();
+    scratch.edit_spec(
+        "          $ref: \"#/components/schemas/DeviceKeys\"\n",
+        "          $ref: \"#/components/schemas/DeviceKeys\"\n        comment:\n          type: string\n        \
+         labels:\n          type: array\n          items:\n            type: string\n",
+    );
+    scratch.generate();
+    let after = scratch.files();
+    assert_eq!(
+        changed(&before, &after),
+        ["client.rs", "operations.rs", "provenance.toml"]
+    );
+    let of_body = |code: &str| {
+        let start = code.find("impl types::RetryTaskRequest").unwrap();
+        signature(&code[start..], "pub fn new(").to_owned()
+    };
+    assert_eq!(of_body(&after["operations.rs"]), of_body(&before["operations.rs"]));
+}
+
+#[test]
 fn two_operations_on_one_path_are_told_apart_by_their_action() {
     let scratch = Scratch::new();
     scratch.edit_spec("\n# Codes that any operation", GET_OPERATION);

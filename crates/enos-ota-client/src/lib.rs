@@ -39,7 +39,7 @@
 //!
 //! let job: JobId = "5ed758ca49f032b4663063aa".parse()?;
 //! let organization: OrgId = "yourOrgId".parse()?;
-//! let body = RetryTaskRequest { device_keys: DeviceKeys::parse(["deviceKey1", "deviceKey2"])? };
+//! let body = RetryTaskRequest::new(DeviceKeys::parse(["deviceKey1", "deviceKey2"])?);
 //!
 //! let answer = RetryTask::new(&organization, &job, &body).send(&client).await?;
 //! if answer.code() != 0 {
@@ -55,7 +55,7 @@
 //! - An `Ok` means that the platform has answered, not that it has done what you asked: it reports most failures with
 //!   HTTP status 200 and a code in the body. [`Envelope`] reads that code whatever the operation.
 //! - Prefer [`operations::RetryTask`] and its like to the methods of [`Client`]. When the API gains an optional
-//!   parameter, a method gains an argument; the constructor stays as it is.
+//!   parameter, a method gains an argument; the constructor stays as it is, as does that of a request body.
 //! - Nothing is ever sent twice, and redirects are the business of the [`reqwest::Client`] that you pass to
 //!   [`Client::new_with_client`]. Turn them off: a redirect to another host would carry your headers there.
 //! - No TLS is built in. For `https`, depend on `reqwest` too and switch on `rustls` or `native-tls`.

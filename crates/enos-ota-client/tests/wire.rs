@@ -111,9 +111,7 @@ fn client(server: &Server) -> Client {
 }
 
 fn body() -> RetryTaskRequest {
-    RetryTaskRequest {
-        device_keys: DeviceKeys::parse(["deviceKey1", "deviceKey2"]).unwrap(),
-    }
+    RetryTaskRequest::new(DeviceKeys::parse(["deviceKey1", "deviceKey2"]).unwrap())
 }
 
 fn ids() -> (OrgId, JobId) {

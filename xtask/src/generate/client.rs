@@ -7,7 +7,7 @@ use proc_macro2::Ident;
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle};
 use quote::quote;
 use serde_json::{Map, Value as Json, json};
-use syn::{Item, Type};
+use syn::{Item, ItemStruct, Type};
 
 use super::panics;
 use crate::diagnostic::{Diagnostic, Mark};
@@ -139,8 +139,16 @@ pub(super) fn newtypes(client: &syn::File) -> Vec<&Ident> {
         .collect()
 }
 
+/// The struct with this name in the module `types`.
+pub(super) fn structure<'a>(client: &'a syn::File, name: &Ident) -> Option<&'a ItemStruct> {
+    types(client).iter().find_map(|item| match item {
+        Item::Struct(item) if item.ident == *name => Some(item),
+        _ => None,
+    })
+}
+
 /// The items of the module `types`.
-pub(super) fn types(client: &syn::File) -> &[Item] {
+fn types(client: &syn::File) -> &[Item] {
     client
         .items
         .iter()

@@ -2,9 +2,10 @@
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Item, ItemStruct, Type};
+use syn::{ItemStruct, Type};
 
-use super::client::types;
+use super::client::structure;
+use super::fields::json_name;
 use super::signature::inner;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::spec::model::{Envelope, Member};
@@ -15,11 +16,7 @@ pub(super) fn envelope_impl(
     envelope: &Envelope,
     client: &syn::File,
 ) -> Result<TokenStream, Vec<Diagnostic>> {
-    let item = types(client).iter().find_map(|item| match item {
-        Item::Struct(item) if item.ident == *response => Some(item),
-        _ => None,
-    });
-    let Some(item) = item else {
+    let Some(item) = structure(client, response) else {
         let message = format!("the answer `{response}` is not an object with members");
         return Err(vec![Diagnostic::new(envelope.code.at, message)]);
     };
@@ -162,26 +159,4 @@ fn field(item: &ItemStruct, member: &Member) -> Result<Field, Diagnostic> {
         kind,
         optional: inside.is_some(),
     })
-}
-
-/// The name of a field in JSON: what `#[serde(rename = "...")]` says, or its own.
-fn json_name(field: &syn::Field) -> Option<String> {
-    let mut name = field.ident.as_ref()?.to_string();
-    for attribute in field
-        .attrs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("serde"))
-    {
-        // Other arguments than `rename` may have no value, or one that is no text; they are of no interest here.
-        let _ = attribute.parse_nested_meta(|meta| {
-            let value = meta.value().and_then(syn::parse::ParseBuffer::parse::<syn::LitStr>);
-            if let Ok(value) = value
-                && meta.path.is_ident("rename")
-            {
-                name = value.value();
-            }
-            Ok(())
-        });
-    }
-    Some(name)
 }

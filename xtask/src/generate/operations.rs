@@ -8,23 +8,27 @@ use std::collections::BTreeMap;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 
+use super::bodies::constructor;
 use super::codes::enum_ident;
 use super::doc_text::to_rustdoc;
 use super::envelopes::{envelope_impl, same_envelope};
 use super::names::{snake, upper_camel};
 use super::signature::{Argument, arguments, method, response};
 use crate::diagnostic::Diagnostic;
+use crate::spec::Document;
 use crate::spec::model::{Model, Operation};
 
 /// All operations.
-pub(super) fn generate(model: &Model, client: &syn::File) -> Result<TokenStream, Vec<Diagnostic>> {
+pub(super) fn generate(document: &Document, model: &Model, client: &syn::File) -> Result<TokenStream, Vec<Diagnostic>> {
     let mut errors = Vec::new();
+    let mut bodies = BTreeMap::new();
     let mut operations = Vec::new();
     let mut envelopes = BTreeMap::new();
     for operation in &model.operations {
         match one(operation, client) {
-            Ok((code, response)) => {
+            Ok((code, arguments, response)) => {
                 operations.push(code);
+                bodies.extend(constructor(document, &arguments, client));
                 let (_, first) = envelopes
                     .entry(response.to_string())
                     .or_insert_with(|| (response.clone(), &operation.envelope));
@@ -48,6 +52,7 @@ pub(super) fn generate(model: &Model, client: &syn::File) -> Result<TokenStream,
         return Err(errors);
     }
     let traits = traits();
+    let bodies = bodies.values();
     Ok(quote! {
         //! Every operation as a value that can be sent, for code that treats all operations alike.
 
@@ -57,6 +62,7 @@ pub(super) fn generate(model: &Model, client: &syn::File) -> Result<TokenStream,
         #traits
         #(#impls)*
         #(#operations)*
+        #(#bodies)*
     })
 }
 
@@ -103,7 +109,7 @@ fn traits() -> TokenStream {
     }
 }
 
-fn one(operation: &Operation, client: &syn::File) -> Result<(TokenStream, Ident), Diagnostic> {
+fn one(operation: &Operation, client: &syn::File) -> Result<(TokenStream, Vec<Argument>, Ident), Diagnostic> {
     let method_name = format_ident!("{}", snake(&operation.id));
     let unusable = |what: &str| {
         let message = format!("the generated method for `{}` {what}", operation.id);
@@ -205,5 +211,5 @@ fn one(operation: &Operation, client: &syn::File) -> Result<(TokenStream, Ident)
             }
         }
     };
-    Ok((code, response))
+    Ok((code, arguments, response))
 }

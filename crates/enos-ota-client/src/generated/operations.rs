@@ -85,3 +85,10 @@ impl Operation for RetryTask<'_> {
         client.retry_task(self.job_id, self.org_id, self.body)
     }
 }
+impl types::RetryTaskRequest {
+    /// A body with the members that it needs, and none of those that are optional.
+    #[must_use]
+    pub fn new(device_keys: crate::DeviceKeys) -> Self {
+        Self { device_keys }
+    }
+}
