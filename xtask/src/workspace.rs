@@ -17,6 +17,7 @@ pub fn root() -> PathBuf {
 /// A path as people read it: relative to the workspace if it is inside, with `/` between its parts.
 #[must_use]
 pub fn display(path: &Path) -> String {
-    let path = path.strip_prefix(root()).unwrap_or(path);
-    path.to_string_lossy().replace('\\', "/")
+    let absolute = std::path::absolute(path);
+    let inside = absolute.as_deref().ok().and_then(|path| path.strip_prefix(root()).ok());
+    inside.unwrap_or(path).to_string_lossy().replace('\\', "/")
 }

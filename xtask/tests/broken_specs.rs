@@ -577,6 +577,15 @@ const CASES: &[Case] = &[
         &[("77:11", "`action` has 0 values")],
     ),
     case(
+        "a value that cannot be in a URL",
+        "            enum: [retryTask]",
+        "            enum: [retry task]",
+        &[(
+            "73:11",
+            "`retry task` cannot stand in a URL as it is, where `action` becomes part of the path",
+        )],
+    ),
+    case(
         "a parameter twice",
         "        - $ref: \"#/components/parameters/JobId\"\n",
         "        - $ref: \"#/components/parameters/JobId\"\n        - $ref: \"#/components/parameters/JobId\"\n",
@@ -691,6 +700,24 @@ const CASES: &[Case] = &[
         "            message: msg\n",
         "            message: apim_status\n",
         &[("101:22", "`apim_status` must be text")],
+    ),
+    case(
+        "what progenitor panics at",
+        "        data:\n          description: Always null.\n",
+        "        data:\n          type: string\n          enum: [a, A]\n",
+        &[(
+            "340:5",
+            "nothing can be generated from the schema `Acknowledgement`: progenitor panics: Failed to make unique variant names for [a,A]",
+        )],
+    ),
+    case(
+        "what progenitor panics at in an operation",
+        "        - $ref: \"#/components/parameters/JobId\"\n",
+        "        - {name: mode, in: query, schema: {type: string, enum: [a, A]}}\n",
+        &[(
+            "54:20",
+            "nothing can be generated from the operation `retryTask`: progenitor panics: Failed to make unique variant names for [a,A]",
+        )],
     ),
     case(
         "what progenitor cannot do",

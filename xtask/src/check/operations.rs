@@ -72,7 +72,11 @@ pub(super) fn check(document: &Document, errors: &mut Vec<Diagnostic>) {
         responses(&operation, errors);
         parameters(document, &operation, errors);
         if operation.path.key.starts_with('/') && !operation.path.key.contains('?') {
-            action(document, &operation, errors);
+            let before = errors.len();
+            fixed_values(document, &operation, errors);
+            if errors.len() == before {
+                action(document, &operation, errors);
+            }
             let fixed = document.parameters(&operation.path.value, operation.node);
             let fixed = fixed.iter().filter_map(|parameter| document.fixed_value(parameter));
             let lowered = (lowered_key(&operation.path.key, fixed), operation.method.key.clone());
@@ -247,6 +251,22 @@ fn template(key: &str) -> Option<Vec<&str>> {
     Some(names)
 }
 
+/// Values that become part of the URL as they are.
+fn fixed_values(document: &Document, operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
+    for parameter in document.parameters(&operation.path.value, operation.node) {
+        let Some((name, value)) = document.fixed_value(parameter) else {
+            continue;
+        };
+        for text in [name, value] {
+            if text.is_empty() || !text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c)) {
+                let message =
+                    format!("`{text}` cannot stand in a URL as it is, where `{name}` becomes part of the path");
+                errors.push(Diagnostic::new(parameter.at, message).expected("letters, digits, `-`, `.`, `_` or `~`"));
+            }
+        }
+    }
+}
+
 /// The parameter `action`, and the fragment that repeats it.
 fn action(document: &Document, operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
     let path = operation.path;
@@ -295,13 +315,6 @@ fn action(document: &Document, operation: &Operation<'_>, errors: &mut Vec<Diagn
 }
 
 fn fragment(path: &Entry, (value_at, value): (Mark, &str), errors: &mut Vec<Diagnostic>) {
-    if value.is_empty() || !value.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c)) {
-        errors.push(
-            Diagnostic::new(value_at, format!("`{value}` cannot stand in a URL as it is"))
-                .expected("letters, digits, `-`, `.`, `_` or `~`"),
-        );
-        return;
-    }
     let wanted = format!("action={value}");
     let (before, fragment) = path.key.split_once('#').unwrap_or((&path.key, ""));
     if fragment == wanted {

@@ -34,9 +34,14 @@ fn attempt(json: &Json, model: &Model) -> Result<syn::File, String> {
         settings.with_replacement(&list.name, format!("crate::{}", list.name), std::iter::empty());
     }
     let tokens = panics::catch(|| Generator::new(&settings).generate_tokens(&openapi))
-        .map_err(|message| format!("progenitor panics: {message}"))?
-        .map_err(|error| format!("progenitor refuses it: {error}"))?;
+        .map_err(|message| format!("progenitor panics: {}", first_line(&message)))?
+        .map_err(|error| format!("progenitor refuses it: {}", first_line(&error.to_string())))?;
     syn::parse2(tokens).map_err(|error| format!("progenitor makes code of it that is not Rust: {error}"))
+}
+
+/// What follows the first line is a dump of the generator's own structures.
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
 }
 
 /// Finds the part of the document at which the generator fails: it does not say. Tries the schemas and then the
