@@ -36,7 +36,9 @@ use crate::state::MixedList;
 ///
 /// Over HTTP, `POST /_emulator/faults` takes this JSON, or an array of it. `scope` is `any` (the default), `token`,
 /// `tokenGet`, `tokenRefresh`, `jobs` or `{"action": NAME}`; `times` is 1 by default, and null for ever; `probability`
-/// is 1 by default. The kinds are those of [`FaultKind`].
+/// is 1 by default. `kind` and its fields are those of [`FaultKind`] in camel case:
+/// `{"kind": "http", "status": 429, "retryAfter": {"seconds": 5}}` or
+/// `{"kind": "slowBody", "chunkBytes": 16, "intervalMs": 50}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {

@@ -10,7 +10,7 @@ use axum::routing::any;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -57,9 +57,10 @@ async fn connection(stream: TcpStream, router: TowerToHyperService<Router>) {
             }
         }
     });
-    // An error is a client that has gone, or a cut that was asked for.
+    // Without hyper's own limit of 30 s for the head of a request: an idle connection would be cut though nobody asked
+    // for a fault. An error is a client that has gone, or a cut that was asked for.
     let _ = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
@@ -91,10 +91,6 @@ enum Unread {
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
-    // A request that says beforehand that it is too big is not read at all.
-    if body.size_hint().lower() > limit as u64 {
-        return Err(Unread::TooBig);
-    }
     match Limited::new(body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooBig),

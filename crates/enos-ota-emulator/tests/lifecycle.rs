@@ -6,12 +6,14 @@ mod common;
 
 use std::error::Error as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::{get, retry, token_reply};
 use enos_ota_emulator::{
-    DEMO_APP_KEY, DEMO_APP_SECRET, DEMO_ORG_ID, Emulator, Fault, Fleet, Job, StartError, Task, TaskStatus,
+    Clock, DEMO_APP_KEY, DEMO_APP_SECRET, DEMO_ORG_ID, Emulator, Fault, Fleet, Job, StartError, Task, TaskStatus,
 };
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::test]
@@ -64,35 +66,72 @@ async fn a_port_that_is_taken_is_an_error_with_its_cause() {
     assert!(error.source().is_some());
 }
 
-#[tokio::test]
-async fn after_a_shutdown_the_port_is_free_and_no_request_is_left() {
-    let emulator = Emulator::builder().start().await.unwrap();
-    let address = emulator.addr();
-    emulator.faults().push(Fault::latency(Duration::from_hours(1)));
-    let url = format!("{}{}", emulator.base_url(), common::TOKEN_GET);
-    let waiting = tokio::spawn(reqwest::Client::builder().no_proxy().build().unwrap().post(url).send());
-    while emulator.requests().is_empty() {
+/// Opens a connection and waits until the emulator has taken it.
+async fn connect(emulator: &Emulator) -> TcpStream {
+    let before = emulator.counters().connections;
+    let socket = TcpStream::connect(emulator.addr()).await.unwrap();
+    while emulator.counters().connections == before {
         tokio::task::yield_now().await;
     }
+    socket
+}
+
+/// Comes back when the other end has closed the connection.
+async fn closed(mut socket: TcpStream) {
+    assert_eq!(socket.read(&mut [0]).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn a_shutdown_frees_the_port_and_closes_idle_connections() {
+    let emulator = Emulator::builder().start().await.unwrap();
+    let (address, idle) = (emulator.addr(), connect(&emulator).await);
     emulator.shutdown().await;
-    waiting.await.unwrap().unwrap_err();
+    closed(idle).await;
     drop(TcpListener::bind(address).await.unwrap());
 }
 
 #[tokio::test]
-async fn dropping_it_stops_it() {
+async fn dropping_it_frees_the_port_and_closes_idle_connections() {
     let emulator = Emulator::builder().start().await.unwrap();
-    let address = emulator.addr();
-    let mut open = TcpStream::connect(address).await.unwrap();
+    let (address, idle) = (emulator.addr(), connect(&emulator).await);
     drop(emulator);
-    let mut nothing = [0];
-    assert_eq!(
-        tokio::io::AsyncReadExt::read(&mut open, &mut nothing)
-            .await
-            .unwrap_or(0),
-        0
-    );
+    closed(idle).await;
     while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_requests_that_wait_and_leaves_nothing_behind() {
+    /// A clock that shows whether the emulator still holds it.
+    struct Held {
+        _handle: Arc<()>,
+    }
+
+    impl Clock for Held {
+        fn now_ms(&self) -> i64 {
+            0
+        }
+    }
+
+    let held = Arc::new(());
+    let clock = Held {
+        _handle: Arc::clone(&held),
+    };
+    let emulator = Emulator::builder()
+        .clock(clock)
+        .fault(Fault::latency(Duration::from_hours(1)))
+        .start()
+        .await
+        .unwrap();
+    let url = format!("{}{}", emulator.base_url(), common::TOKEN_GET);
+    let waiting = tokio::spawn(reqwest::Client::builder().no_proxy().build().unwrap().post(url).send());
+    while emulator.counters().faulted == 0 {
+        tokio::task::yield_now().await;
+    }
+    emulator.shutdown().await;
+    waiting.await.unwrap().unwrap_err();
+    while Arc::strong_count(&held) > 1 {
         tokio::task::yield_now().await;
     }
 }

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Reply, TOKEN_GET, TOKEN_REFRESH, get, post, refresh_reply, sha256, token_at, token_body, token_reply};
-use enos_ota_emulator::{Emulator, EmulatorBuilder, ManualClock, OldToken};
+use enos_ota_emulator::{Emulator, EmulatorBuilder, Fault, ManualClock, OldToken, Scope};
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_700_000_000_000;
@@ -252,6 +252,16 @@ async fn status_can_be_misspelt_as_in_the_samples() {
     assert_eq!((&good["stauts"], good.get("status")), (&json!(0), None));
     let bad = token_reply(&emulator, NOW).await.json();
     assert_eq!((&bad["stauts"], bad.get("status")), (&json!(1001), None));
+    // The samples are of the token service only.
+    let rejected = common::Job::retry(&emulator, "unknown", &["pump-01"])
+        .send(&emulator)
+        .await;
+    assert_eq!(rejected.token_status(), 1203);
+    emulator.faults().push(Fault::token_status(1203, "").on(Scope::Jobs));
+    let faulted = common::Job::retry(&emulator, "unknown", &["pump-01"])
+        .send(&emulator)
+        .await;
+    assert_eq!(faulted.token_status(), 1203);
 }
 
 #[tokio::test]
