@@ -121,6 +121,12 @@ pub trait Authorize: Send + Sync + 'static {
     /// The request is not sent, and the call fails with [`Error::Custom`], which carries the text of the error and of
     /// its sources.
     fn authorize(&self, request: &mut reqwest::Request) -> Result<(), Box<dyn StdError + Send + Sync>>;
+
+    /// Called with the status and the headers of the answer, before its body is read. Does nothing unless implemented.
+    ///
+    /// For whoever needs them of an answer whose body is not the operation's or breaks off: neither
+    /// [`Error::InvalidResponsePayload`] nor [`Error::ResponseBodyError`] has them.
+    fn answered(&self, _status: reqwest::StatusCode, _headers: &reqwest::header::HeaderMap) {}
 }
 
 /// A shared [`Authorize`], the one that a [`Client`] asks. A clone is cheap.
@@ -168,7 +174,9 @@ impl ClientHooks<Authorizer> for Client {
     }
 
     async fn exec(&self, request: reqwest::Request, _info: &OperationInfo) -> reqwest::Result<reqwest::Response> {
-        self.client.execute(request).await.map(limit_body)
+        let response = self.client.execute(request).await?;
+        self.inner.0.answered(response.status(), response.headers());
+        Ok(limit_body(response))
     }
 }
 
