@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind, Reach};
 use crate::secret::redact;
-use crate::transport::{clock_note, retry_after, snippet, status_error};
+use crate::transport::{clock_note, retry_after, snippet, status_error, too_large, transport_error};
 
 /// The members of an answer that tell success from failure, whichever part of the platform wrote it.
 #[derive(Debug, Default)]
@@ -90,7 +90,7 @@ impl Verdict {
     pub(crate) fn failure<C: ErrorCode>(self, secrets: &[&str]) -> Option<Error> {
         let message = self
             .message
-            .map(|message| clean(&redact(&message, secrets)))
+            .map(|message| tidy(&message, secrets))
             .filter(|message| !message.is_empty());
         let error = match (self.apim_status, self.code.or(self.status)) {
             (Some(apim_status @ (4011 | 4012)), _) => Error::new(
@@ -109,12 +109,13 @@ impl Verdict {
                 Error::of_code(code, info, message)
             }
         };
-        Some(error.with_request_id(self.request_id.map(|id| clean(&redact(&id, secrets)))))
+        Some(error.with_request_id(self.request_id.map(|id| tidy(&id, secrets))))
     }
 }
 
-/// Makes a text of the platform fit for one line: no control characters, and not endless.
-fn clean(text: &str) -> String {
+/// Makes a text of the platform fit to be shown: no secrets, one line, and not endless.
+pub(crate) fn tidy(text: &str, secrets: &[&str]) -> String {
+    let text = redact(text, secrets);
     text.trim().chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
@@ -123,6 +124,8 @@ pub(crate) struct OddAnswer<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a [u8],
+    /// Whether the answer may hold an access token that nobody here knows yet.
+    pub(crate) grants_tokens: bool,
 }
 
 impl OddAnswer<'_> {
@@ -149,32 +152,42 @@ impl OddAnswer<'_> {
     }
 
     fn unreported(&self, secrets: &[&str]) -> Error {
-        let start = redact(&snippet(self.body), secrets);
+        let start = self.quotation(secrets);
+        let beginning = if start.is_empty() {
+            String::new()
+        } else {
+            format!(", beginning with: {start}")
+        };
         if self.status != StatusCode::OK {
-            let error = status_error(self.status, self.headers, &start);
+            let error = status_error(self.status, self.headers, &start, secrets);
             return finish(error, self.status, self.headers);
         }
         let (kind, message) = if self.body.trim_ascii().is_empty() {
             (ErrorKind::EmptyAnswer, "the answer has no body".to_owned())
         } else if looks_like_html(self.body) {
-            (
-                ErrorKind::HtmlAnswer,
-                format!("the answer is a web page, beginning with: {start}"),
-            )
+            (ErrorKind::HtmlAnswer, format!("the answer is a web page{beginning}"))
         } else if serde_json::from_slice::<serde::de::IgnoredAny>(self.body).is_err_and(|error| error.is_eof()) {
-            (
-                ErrorKind::TruncatedAnswer,
-                format!("the answer breaks off, beginning with: {start}"),
-            )
+            (ErrorKind::TruncatedAnswer, format!("the answer breaks off{beginning}"))
         } else {
             (
                 ErrorKind::MalformedAnswer,
-                format!("the answer is not what the platform sends, beginning with: {start}"),
+                format!("the answer is not what the platform sends{beginning}"),
             )
         };
         Error::new(kind, message)
             .with_status(self.status)
             .with_reach(Reach::Unknown)
+    }
+
+    /// The start of the body, if it can be shown.
+    fn quotation(&self, secrets: &[&str]) -> String {
+        // A new token could stand in any JSON, also in a broken one, but not in a page or a line of text.
+        let may_grant =
+            self.grants_tokens && !looks_like_html(self.body) && self.body.iter().any(|b| b"{[".contains(b));
+        if may_grant {
+            return String::new();
+        }
+        snippet(self.body, secrets)
     }
 }
 
@@ -195,21 +208,32 @@ fn looks_like_html(body: &[u8]) -> bool {
     start.first() == Some(&b'<')
 }
 
-/// Reads at most the first 64 KiB of a body that will only be quoted or searched for a code.
-pub(crate) async fn read_start(mut response: reqwest::Response) -> Vec<u8> {
-    const LIMIT: usize = 64 << 10;
-    let mut start = Vec::new();
-    while start.len() < LIMIT {
+/// How much is read of a body that should be small, or that will only be quoted or searched for a code.
+const SMALL: usize = 64 << 10;
+
+/// The start of a body, and whether that is all of it.
+pub(crate) struct Start {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) end: Result<(), Error>,
+}
+
+/// Reads at most the first 64 KiB of a body.
+pub(crate) async fn read_start(mut response: reqwest::Response) -> Start {
+    let mut bytes = Vec::new();
+    let end = loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
-                let room = LIMIT - start.len();
-                start.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                let room = SMALL - bytes.len();
+                bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if chunk.len() > room {
+                    break Err(too_large(SMALL));
+                }
             }
-            // What has come so far is still worth quoting.
-            Ok(None) | Err(_) => break,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(transport_error(error)),
         }
-    }
-    start
+    };
+    Start { bytes, end }
 }
 
 #[cfg(test)]
@@ -223,6 +247,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: &HeaderMap::new(),
             body: body.as_bytes(),
+            grants_tokens: false,
         }
         .into_error::<RetryTaskErrorCode>(&["hidden"])
     }

@@ -1,5 +1,6 @@
 //! Settings of a client, checked before anything is sent.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::transport::{BaseUrl, SystemResolver};
 /// Builds a [`Client`] or a [`TokenSource`].
 ///
 /// A base URL and credentials are needed, and an organization for a client; all else has a default.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct ClientBuilder {
     base_url: Option<String>,
@@ -49,6 +50,25 @@ impl Default for ClientBuilder {
             http: None,
             clock: Arc::new(SystemClock),
         }
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A base URL that was not checked yet, a proxy and an HTTP client may have passwords in them.
+        let base_url = self
+            .base_url
+            .as_deref()
+            .and_then(|url| BaseUrl::parse(url, self.allow_http).ok());
+        f.debug_struct("ClientBuilder")
+            .field("base_url", &base_url.as_ref().map(BaseUrl::as_str))
+            .field("credentials", &self.credentials)
+            .field("org_id", &self.org_id)
+            .field("allow_http", &self.allow_http)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("timeout", &self.timeout)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
     }
 }
 

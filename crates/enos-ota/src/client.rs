@@ -1,11 +1,12 @@
 //! Calls: signed, repeated where that is safe, and judged by what the platform says of them.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use enos_ota_client as generated;
-use enos_ota_client::{Authorizer, Operation, OrgId, ResponseValue};
-use http::StatusCode;
+use enos_ota_client::{Authorizer, Envelope as _, Operation, OrgId, ResponseValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 use tracing::field::Empty;
@@ -16,7 +17,7 @@ use crate::builder::ClientBuilder;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Reach};
 use crate::retry::{Decision, Failure, RetryPolicy};
-use crate::secret::{AccessToken, AppSecret};
+use crate::secret::{AccessToken, AppSecret, redact};
 use crate::token::{TokenSettings, TokenSource};
 use crate::transport::{attempt_timed_out, transport_error};
 
@@ -32,7 +33,7 @@ use crate::transport::{attempt_timed_out, transport_error};
 ///   request id and elapsed time: never a secret, never a body.
 ///
 /// A call that is dropped may have been carried out, as one whose answer is lost.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     tokens: TokenSource,
     api: generated::Client,
@@ -127,6 +128,19 @@ impl Client {
     }
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the HTTP client: an own one may have secrets among its default headers.
+        f.debug_struct("Client")
+            .field("tokens", &self.tokens)
+            .field("org_id", &self.org_id)
+            .field("retry", &self.retry)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Stands in the generated client until a call brings its own signer.
 struct Unsigned;
 
@@ -149,10 +163,9 @@ impl<O: Operation> Call<'_, O> {
         let mut reach = Reach::NeverSent;
         let mut token_replaced = false;
         loop {
-            let token = match self.token().await {
+            let token = match self.token(attempts).await {
                 Ok(token) => token,
-                // The error names the token service; the call itself has come as far as it had before.
-                Err(error) if reach == Reach::NeverSent => return Err(error),
+                // The error may be of the token service; the call itself has come as far as it had before.
                 Err(error) => return Err(error.with_reach(reach)),
             };
             attempts += 1;
@@ -176,14 +189,14 @@ impl<O: Operation> Call<'_, O> {
                     return Err(error.in_operation(O::OPERATION_ID, attempts, reach));
                 }
                 Decision::Continue(wait) => {
-                    tracing::debug!(attempts, ?wait, %error, "attempt failed, waiting for the next");
+                    tracing::debug!(attempts, ?wait, kind = ?error.kind(), "waiting for the next attempt");
                     tokio::time::sleep(wait).await;
                 }
             }
         }
     }
 
-    async fn token(&self) -> Result<AccessToken, Error> {
+    async fn token(&self, attempts: u32) -> Result<AccessToken, Error> {
         let token = self.client.tokens.token();
         match self.deadline {
             None => token.await,
@@ -192,6 +205,7 @@ impl<O: Operation> Call<'_, O> {
                     ErrorKind::Timeout,
                     "the time of the call ran out while it waited for an access token",
                 )
+                .in_operation(O::OPERATION_ID, attempts, Reach::NeverSent)
             })?,
         }
     }
@@ -209,16 +223,14 @@ impl<O: Operation> Call<'_, O> {
         };
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
-            Ok((_, request_id)) => {
-                tracing::debug!(
-                    attempt,
-                    status = 200,
-                    code = 0,
-                    request_id,
-                    elapsed_ms,
-                    "attempt succeeded"
-                );
-            }
+            Ok(response) => tracing::debug!(
+                attempt,
+                status = 200,
+                code = 0,
+                request_id = response.request_id().map(|id| answer::tidy(id, &self.secrets(token))),
+                elapsed_ms,
+                "attempt succeeded"
+            ),
             Err(error) => tracing::debug!(
                 attempt,
                 status = error.status().map(|status| status.as_u16()),
@@ -228,51 +240,98 @@ impl<O: Operation> Call<'_, O> {
                 "attempt failed"
             ),
         }
-        result.map(|(response, _)| response)
+        result
     }
 
     /// Sends the request once and judges the answer.
-    async fn exchange(&self, token: &AccessToken) -> Result<(O::Response, Option<String>), Error> {
+    async fn exchange(&self, token: &AccessToken) -> Result<O::Response, Error> {
         let client = self.client;
         let signer = Signer::new(token.clone(), client.app_secret.clone(), Arc::clone(&client.clock));
-        let api = client.api.with_authorizer(Authorizer::new(signer));
-        let secrets = [token.expose(), client.app_secret.expose()];
+        let exchange = Arc::new(Exchange {
+            signer,
+            head: OnceLock::new(),
+        });
+        let api = client.api.with_authorizer(Arc::clone(&exchange).into());
+        let secrets = self.secrets(token);
         match self.operation.send(&api).await {
             Ok(response) => judge::<O>(response, &secrets),
-            Err(error) => Err(failed::<O>(error, &secrets).await),
+            Err(error) => Err(failed::<O>(error, &exchange, &secrets).await),
         }
+    }
+
+    /// What the server knows, or might, and must not be shown if it repeats it.
+    fn secrets<'s>(&'s self, token: &'s AccessToken) -> [&'s str; 2] {
+        [token.expose(), self.client.app_secret.expose()]
     }
 }
 
-fn judge<O: Operation>(
-    response: ResponseValue<O::Response>,
-    secrets: &[&str],
-) -> Result<(O::Response, Option<String>), Error> {
-    let verdict = Verdict::of_envelope(&*response);
-    let request_id = verdict.request_id.clone();
-    match verdict.failure::<O::ErrorCode>(secrets) {
-        None => Ok((response.into_inner(), request_id)),
+/// Signs one request and notes of its answer what matters if it is a failure. The generated client drops that together
+/// with a body that is not the operation's: that of a rejection by the gateway, for one.
+struct Exchange {
+    signer: Signer,
+    head: OnceLock<(StatusCode, [Option<HeaderValue>; 2])>,
+}
+
+impl Exchange {
+    const NOTED: [HeaderName; 2] = [header::DATE, header::RETRY_AFTER];
+
+    fn status(&self) -> Option<StatusCode> {
+        self.head.get().map(|(status, _)| *status)
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let values = self.head.get().into_iter().flat_map(|(_, values)| values);
+        Self::NOTED
+            .into_iter()
+            .zip(values)
+            .filter_map(|(name, value)| Some((name, value.clone()?)))
+            .collect()
+    }
+}
+
+impl generated::Authorize for Exchange {
+    fn authorize(&self, request: &mut reqwest::Request) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.signer.authorize(request)
+    }
+
+    fn answered(&self, status: StatusCode, headers: &HeaderMap) {
+        // There is one answer to one request.
+        let _ = self
+            .head
+            .set((status, Self::NOTED.map(|name| headers.get(name).cloned())));
+    }
+}
+
+fn judge<O: Operation>(response: ResponseValue<O::Response>, secrets: &[&str]) -> Result<O::Response, Error> {
+    match Verdict::of_envelope(&*response).failure::<O::ErrorCode>(secrets) {
+        None => Ok(response.into_inner()),
         Some(error) => Err(answer::finish(error, response.status(), response.headers())),
     }
 }
 
 /// The generated client's error, told in this crate's terms. Its own text would print response headers.
-async fn failed<O: Operation>(error: generated::Error<()>, secrets: &[&str]) -> Error {
+async fn failed<O: Operation>(error: generated::Error<()>, exchange: &Exchange, secrets: &[&str]) -> Error {
     match error {
         generated::Error::CommunicationError(error) | generated::Error::ResponseBodyError(error) => {
-            transport_error(error)
+            let error = transport_error(error);
+            match exchange.status() {
+                Some(status) => error.with_status(status),
+                None => error,
+            }
         }
         // Only an answer with status 200 is decoded.
         generated::Error::InvalidResponsePayload(body, source) => {
             let answer = OddAnswer {
                 status: StatusCode::OK,
-                headers: &http::HeaderMap::new(),
+                headers: &exchange.headers(),
                 body: &body,
+                grants_tokens: false,
             };
             let error = answer.into_error::<O::ErrorCode>(secrets);
             // What the decoder found wrong helps only where nothing else is known.
             if error.kind() == ErrorKind::MalformedAnswer {
-                error.with_source(source)
+                // It names the value that it did not expect, which may be a secret that the server repeats.
+                error.with_source(redact(&source.to_string(), secrets))
             } else {
                 error
             }
@@ -280,11 +339,13 @@ async fn failed<O: Operation>(error: generated::Error<()>, secrets: &[&str]) -> 
         generated::Error::UnexpectedResponse(response) => {
             let status = response.status();
             let headers = response.headers().clone();
-            let body = read_start(response).await;
+            // What has come of the body is worth quoting, whatever became of the rest.
+            let body = read_start(response).await.bytes;
             let answer = OddAnswer {
                 status,
                 headers: &headers,
                 body: &body,
+                grants_tokens: false,
             };
             answer.into_error::<O::ErrorCode>(secrets)
         }

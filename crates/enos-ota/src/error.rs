@@ -95,6 +95,14 @@ impl ErrorKind {
         }
     }
 
+    /// Whether the request has left, and nothing that can be read came back.
+    fn loses_answer(self) -> bool {
+        matches!(
+            self,
+            Self::Timeout | Self::ConnectionLost | Self::TruncatedAnswer | Self::EmptyAnswer
+        )
+    }
+
     fn is_retryable(self) -> bool {
         match self {
             Self::Resolve
@@ -417,6 +425,10 @@ impl Error {
     pub fn remedy(&self) -> &str {
         if let Some(note) = &self.0.note {
             return note;
+        }
+        // What may have been carried out there was only a token request.
+        if self.0.kind.loses_answer() && self.never_sent() {
+            return "The token service did not answer, so the call itself was not sent. Try again later.";
         }
         match self.0.info {
             Some(info) => info.remedy,

@@ -139,14 +139,23 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// Replaces every occurrence of `secrets` in a text that somebody else wrote.
+/// Replaces every occurrence of `secrets` in a text that somebody else wrote, also one that the end of the text cuts.
 ///
 /// A gateway may well repeat in its complaint what it was sent.
 pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
+    /// Fewer characters give nothing away, and end many a text by chance.
+    const SHORTEST_PART: usize = 4;
     let mut out = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         if out.contains(secret) {
             out = out.replace(secret, "***");
+        }
+        let part = (SHORTEST_PART..secret.len())
+            .rev()
+            .find(|&length| secret.is_char_boundary(length) && out.ends_with(&secret[..length]));
+        if let Some(length) = part {
+            out.truncate(out.len() - length);
+            out.push_str("***");
         }
     }
     out
@@ -190,5 +199,18 @@ mod tests {
     #[test]
     fn redaction_removes_every_occurrence() {
         assert_eq!(redact("tok=abc; again abc", &["abc", ""]), "tok=***; again ***");
+    }
+
+    #[test]
+    fn redaction_removes_a_secret_that_the_end_cuts() {
+        for (text, redacted) in [
+            ("sent secret-tok", "sent ***"),
+            ("sent secr", "sent ***"),
+            ("sent sec", "sent sec"),
+            ("secret-token secret-", "*** ***"),
+            ("secret of another", "secret of another"),
+        ] {
+            assert_eq!(redact(text, &["secret-token"]), redacted);
+        }
     }
 }

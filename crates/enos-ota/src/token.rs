@@ -1,6 +1,7 @@
 //! Access tokens: obtained when first needed, shared by all callers, renewed ahead of expiry.
 
 use std::fmt;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::answer::{OddAnswer, Verdict, lenient_integer, read_start};
-use crate::clock::Clock;
+use crate::clock::{Clock, advance};
 use crate::error::{Error, ErrorKind, Reach};
 use crate::retry::{Decision, Failure, RetryPolicy};
 use crate::secret::{AccessToken, Credentials};
@@ -44,6 +45,8 @@ pub(crate) struct TokenSettings {
 
 struct Shared {
     settings: TokenSettings,
+    /// The timestamp of the last request.
+    last_timestamp: AtomicI64,
     state: Mutex<State>,
 }
 
@@ -77,6 +80,7 @@ impl TokenSource {
     pub(crate) fn new(settings: TokenSettings) -> Self {
         Self(Arc::new(Shared {
             settings,
+            last_timestamp: AtomicI64::new(i64::MIN),
             state: Mutex::default(),
         }))
     }
@@ -136,7 +140,9 @@ impl TokenSource {
     #[must_use]
     pub fn remaining_life(&self) -> Option<Duration> {
         let held = self.0.lock().held.clone()?;
-        held.usable_until.checked_duration_since(Instant::now())
+        held.usable_until
+            .checked_duration_since(Instant::now())
+            .filter(|life| !life.is_zero())
     }
 
     /// Starts the one request. It runs on its own, so that no caller who gives up takes it from the others.
@@ -239,7 +245,12 @@ impl Shared {
             Err(error) => {
                 if let Some(held) = &mut state.held {
                     held.renew_at = Instant::now() + RENEWAL_PAUSE;
-                    tracing::warn!(%error, "the access token could not be renewed; the old one stays in use");
+                    tracing::warn!(
+                        kind = ?error.kind(),
+                        status = error.status().map(|status| status.as_u16()),
+                        code = error.code(),
+                        "the access token could not be renewed; the old one stays in use"
+                    );
                 }
                 Err(error)
             }
@@ -257,12 +268,22 @@ impl Shared {
             }
         }
         let held = self.request(Action::Get, None).await?;
-        let dead = self.lock().dead.as_ref() == Some(&held.token);
-        if dead || held.usable_until <= Instant::now() {
-            // The service returns the same token until it expires, also one that the gateway no longer takes.
-            return self.request(Action::Refresh, Some(&held.token)).await;
+        if !self.is_useless(&held) {
+            return Ok(held);
         }
-        Ok(held)
+        // The service returns the same token until it expires, also one that the gateway no longer takes.
+        match self.request(Action::Refresh, Some(&held.token)).await {
+            // It may have expired in between, and then get makes a new one.
+            Err(error) if error.token_died() => match self.request(Action::Get, None).await {
+                Ok(held) if self.is_useless(&held) => Err(error),
+                result => result,
+            },
+            result => result,
+        }
+    }
+
+    fn is_useless(&self, held: &Held) -> bool {
+        held.usable_until <= Instant::now() || self.lock().dead.as_ref() == Some(&held.token)
     }
 
     async fn request(&self, action: Action, old: Option<&AccessToken>) -> Result<Held, Error> {
@@ -277,7 +298,14 @@ impl Shared {
                 // The call that needs the token has not been sent, whatever became of this request.
                 Err(error) => error.in_operation(action.operation(), attempts, Reach::NeverSent),
             };
-            tracing::debug!(operation = action.operation(), attempts, %error, "no access token");
+            tracing::debug!(
+                operation = action.operation(),
+                attempts,
+                kind = ?error.kind(),
+                status = error.status().map(|status| status.as_u16()),
+                code = error.code(),
+                "no access token"
+            );
             let decision = self
                 .settings
                 .retry
@@ -293,7 +321,8 @@ impl Shared {
 
     async fn attempt(&self, action: Action, old: Option<&AccessToken>) -> Result<Held, Error> {
         let settings = &self.settings;
-        let timestamp = settings.clock.unique_ms();
+        // A request that is never sent twice is too important to be left to whoever made the clock.
+        let timestamp = advance(&self.last_timestamp, settings.clock.unique_ms());
         let encryption = sign::token_encryption(
             settings.credentials.app_key(),
             timestamp,
@@ -329,19 +358,21 @@ impl Shared {
             let headers = response.headers().clone();
             Ok((status, headers, read_start(response).await))
         };
-        let (status, headers, body) = tokio::time::timeout(settings.attempt_timeout, exchange)
+        let (status, headers, start) = tokio::time::timeout(settings.attempt_timeout, exchange)
             .await
             .map_err(|_| attempt_timed_out(settings.attempt_timeout))??;
 
-        if status == StatusCode::OK
-            && let Some(held) = read_token(&body, asked_at)?
-        {
-            return Ok(held);
+        if status == StatusCode::OK {
+            start.end.map_err(|error| error.with_status(status))?;
+            if let Some(held) = read_token(&start.bytes, asked_at).map_err(|error| error.with_status(status))? {
+                return Ok(held);
+            }
         }
         let answer = OddAnswer {
             status,
             headers: &headers,
-            body: &body,
+            body: &start.bytes,
+            grants_tokens: true,
         };
         Err(answer.into_error::<GatewayErrorCode>(&secrets))
     }

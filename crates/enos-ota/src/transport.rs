@@ -12,6 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Reach};
+use crate::secret::redact;
 
 /// The address of a gateway, checked: `http` or `https`, no query, no fragment, no trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +40,9 @@ impl BaseUrl {
             return Err(refuse("has no host"));
         };
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(refuse(&format!(
-                "`{url}` has a query or a fragment; expected only scheme, host, port and perhaps a path"
-            )));
+            return Err(refuse(
+                "has a query or a fragment; expected only scheme, host, port and perhaps a path",
+            ));
         }
         let loopback = match host {
             Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
@@ -118,16 +119,10 @@ impl StdError for ResolveError {
 pub(crate) fn transport_error(error: reqwest::Error) -> Error {
     // The URL carries nothing secret, but it says nothing that the operation does not say better.
     let error = error.without_url();
-    let (kind, message, reach) = if find::<LengthLimitError>(&error).is_some() {
-        (
-            ErrorKind::AnswerTooLarge,
-            format!(
-                "the answer is larger than {} MiB",
-                enos_ota_client::MAX_ANSWER_BYTES >> 20
-            ),
-            Reach::Unknown,
-        )
-    } else if let Some(resolve) = find::<ResolveError>(&error) {
+    if find::<LengthLimitError>(&error).is_some() {
+        return too_large(enos_ota_client::MAX_ANSWER_BYTES).with_source(error);
+    }
+    let (kind, message, reach) = if let Some(resolve) = find::<ResolveError>(&error) {
         (ErrorKind::Resolve, resolve.to_string(), Reach::NeverSent)
     } else if error.is_connect() && is_tls(&error) {
         (
@@ -167,6 +162,14 @@ pub(crate) fn transport_error(error: reqwest::Error) -> Error {
         )
     };
     Error::new(kind, message).with_reach(reach).with_source(error)
+}
+
+pub(crate) fn too_large(limit: usize) -> Error {
+    Error::new(
+        ErrorKind::AnswerTooLarge,
+        format!("the answer is larger than {} KiB", limit >> 10),
+    )
+    .with_reach(Reach::Unknown)
 }
 
 pub(crate) fn attempt_timed_out(limit: Duration) -> Error {
@@ -216,7 +219,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 }
 
 /// What an HTTP status means where the body holds no answer of the platform.
-pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_body: &str) -> Error {
+pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_body: &str, secrets: &[&str]) -> Error {
     let mut message = format!("the gateway answered HTTP {}", status.as_u16());
     if let Some(reason) = status.canonical_reason() {
         message.push(' ');
@@ -226,7 +229,7 @@ pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_bod
         300..=399 => {
             if let Some(location) = headers.get(header::LOCATION).and_then(|l| l.to_str().ok()) {
                 message.push_str(", a redirect to ");
-                message.push_str(&snippet(location.as_bytes()));
+                message.push_str(&snippet(location.as_bytes(), secrets));
             }
             (ErrorKind::Redirect, Reach::Refused)
         }
@@ -255,11 +258,12 @@ pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_bod
     error
 }
 
-/// The first bytes of a body, fit for one line of an error text.
-pub(crate) fn snippet(body: &[u8]) -> String {
+/// The first bytes of a body, fit for one line of an error text and without secrets.
+pub(crate) fn snippet(body: &[u8], secrets: &[&str]) -> String {
     const CHARACTERS: usize = 120;
     let start = &body[..body.len().min(4 * CHARACTERS)];
-    let text = String::from_utf8_lossy(start);
+    // Before anything is cut or joined, which would hide a secret from the search but not from a reader.
+    let text = redact(&String::from_utf8_lossy(start), secrets);
     let mut line: String = text
         .split_whitespace()
         .collect::<Vec<_>>()
