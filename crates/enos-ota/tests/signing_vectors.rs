@@ -12,6 +12,7 @@ struct Vectors {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names in the file")]
 struct Signing {
     name: String,
     method: String,
@@ -25,6 +26,7 @@ struct Signing {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names in the file")]
 struct Encryption {
     name: String,
     app_key: String,
