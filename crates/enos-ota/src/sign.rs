@@ -246,15 +246,19 @@ type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 fn sorted_parameters(query: &str) -> Result<Vec<Parameter<'_>>, SignError> {
     let mut parameters = Vec::with_capacity(4);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let Some(parameter) = form_urlencoded::parse(pair.as_bytes()).next() else {
-            continue;
-        };
-        if !pair.contains('=') {
-            return Err(SignError::NoValue {
-                name: parameter.0.into_owned(),
-            });
+        let encoded = pair.bytes().any(|byte| matches!(byte, b'%' | b'+'));
+        match pair.split_once('=') {
+            // Most pairs are as they stand, and the decoder is slow to find that out.
+            Some((name, value)) if !encoded => parameters.push((name.into(), value.into())),
+            Some(_) => parameters.extend(form_urlencoded::parse(pair.as_bytes())),
+            None => {
+                return Err(SignError::NoValue {
+                    name: form_urlencoded::parse(pair.as_bytes())
+                        .map(|(name, _)| name.into_owned())
+                        .collect(),
+                });
+            }
         }
-        parameters.push(parameter);
     }
     parameters.sort_unstable_by(|(one, _), (other, _)| one.as_bytes().cmp(other.as_bytes()));
     if let Some(pair) = parameters.windows(2).find(|pair| pair[0].0 == pair[1].0) {
