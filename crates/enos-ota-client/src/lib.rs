@@ -191,6 +191,12 @@ fn encode_spaces(request: &mut reqwest::Request) {
 }
 
 fn limit_body(response: reqwest::Response) -> reqwest::Response {
+    // A length that is known is that of the decoded body, and the HTTP library lets no body be longer. Most answers go
+    // this way, which spares them the wrapping.
+    let known = response.content_length();
+    if known.is_some_and(|length| length <= MAX_ANSWER_BYTES as u64) {
+        return response;
+    }
     let url = response.url().clone();
     let (mut parts, body) = http::Response::from(response).into_parts();
     // The conversion loses the URL, which errors about the body report; it travels as an extension of the parts.
