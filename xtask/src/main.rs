@@ -1,6 +1,7 @@
 //! `cargo xtask`: see the library of this package.
 
 use std::error::Error;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -76,8 +77,10 @@ fn run(arguments: &Codegen) -> Result<ExitCode, CodegenError> {
         eprintln!("up to date");
         return Ok(ExitCode::SUCCESS);
     }
+    let mut stdout = std::io::stdout().lock();
     for change in &changes {
-        print!("{}", change.diff());
+        // Whoever closes the pipe has seen enough; the exit code says the rest.
+        let _ = stdout.write_all(change.diff().as_bytes());
     }
     eprintln!("error: the generated files are not what the document says");
     eprintln!("hint: run `{}` and commit what it writes", command.join(" "));

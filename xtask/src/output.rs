@@ -29,10 +29,10 @@ pub enum OutputError {
 impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(path, _) => write!(f, "{}: cannot be read or written", workspace::display(path)),
+            Self::Io(path, _) => write!(f, "{}: error: cannot be read or written", workspace::display(path)),
             Self::Foreign(path) => write!(
                 f,
-                "{}: not a generated file, but in the folder for them; move it elsewhere",
+                "{}: error: not a generated file, but in the folder for them; move it elsewhere",
                 workspace::display(path)
             ),
         }

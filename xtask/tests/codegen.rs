@@ -229,7 +229,7 @@ fn a_file_that_is_not_generated_is_never_removed() {
     let output = scratch.run(&[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        stderr(&output).contains("generated/mine.rs: not a generated file"),
+        stderr(&output).contains("generated/mine.rs: error: not a generated file"),
         "{}",
         stderr(&output)
     );

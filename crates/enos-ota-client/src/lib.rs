@@ -165,7 +165,9 @@ impl Client {
 impl ClientHooks<Authorizer> for Client {
     async fn pre<E>(&self, request: &mut reqwest::Request, _info: &OperationInfo) -> Result<(), Error<E>> {
         // The generator adds the version of the document, which means nothing to the platform.
-        request.headers_mut().remove("api-version");
+        request
+            .headers_mut()
+            .remove(reqwest::header::HeaderName::from_static("api-version"));
         encode_spaces(request);
         self.inner
             .0
