@@ -247,18 +247,16 @@ async fn another_authorizer_leaves_the_first_client_alone() {
 #[tokio::test]
 async fn an_answer_of_any_other_status_is_handed_over_as_it_is() {
     let page = "<html>Bad Gateway</html>";
-    let answer = format!(
-        "HTTP/1.1 502 Bad Gateway\r\ncontent-length: {}\r\n\r\n{page}",
-        page.len()
-    );
-    let server = Server::answering(answer).await;
-    let Err(Error::UnexpectedResponse(response)) = retry(&client(&server)).await else {
-        unreachable!("502 is not in the document");
-    };
-    assert_eq!(response.status(), 502);
-    assert_eq!(response.url().host_str(), Some("127.0.0.1"));
-    assert_eq!(response.url().path(), "/connect-service/v2.1/ota-jobs");
-    assert_eq!(response.text().await.unwrap(), page);
+    for answer in [ok(page), chunked(page)] {
+        let server = Server::answering(answer.replace("200 OK", "502 Bad Gateway")).await;
+        let Err(Error::UnexpectedResponse(response)) = retry(&client(&server)).await else {
+            unreachable!("502 is not in the document");
+        };
+        assert_eq!(response.status(), 502);
+        assert_eq!(response.url().host_str(), Some("127.0.0.1"));
+        assert_eq!(response.url().path(), "/connect-service/v2.1/ota-jobs");
+        assert_eq!(response.text().await.unwrap(), page);
+    }
 }
 
 #[tokio::test]
