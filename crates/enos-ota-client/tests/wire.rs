@@ -309,3 +309,25 @@ async fn any_operation_can_be_sent_from_another_thread() {
     assert_eq!(task.await.unwrap().unwrap(), 0);
     assert_eq!((RetryTask::OPERATION_ID, RetryTask::ACTION), ("retryTask", "retryTask"));
 }
+
+#[tokio::test]
+async fn the_authorizer_sees_the_head_of_an_answer_that_cannot_be_decoded() {
+    #[derive(Default)]
+    struct Head(Mutex<Option<(u16, String)>>);
+    impl Authorize for Head {
+        fn authorize(&self, _: &mut reqwest::Request) -> Result<(), Box<dyn StdError + Send + Sync>> {
+            Ok(())
+        }
+
+        fn answered(&self, status: reqwest::StatusCode, headers: &reqwest::header::HeaderMap) {
+            let kind = headers["content-type"].to_str().unwrap().to_owned();
+            *self.0.lock().unwrap() = Some((status.as_u16(), kind));
+        }
+    }
+    let server = Server::answering(ok("not JSON")).await;
+    let head = Arc::new(Head::default());
+    let client = Client::new(&server.base_url, Authorizer::from(Arc::clone(&head)));
+    let error = retry(&client).await.unwrap_err();
+    assert!(matches!(error, Error::InvalidResponsePayload(..)), "{error:?}");
+    assert_eq!(*head.0.lock().unwrap(), Some((200, "application/json".to_owned())));
+}
