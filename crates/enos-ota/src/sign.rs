@@ -245,10 +245,10 @@ type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 fn sorted_parameters(query: &str) -> Result<Vec<Parameter<'_>>, SignError> {
     let mut parameters = Vec::with_capacity(4);
+    let encoded = query.contains('%') || query.contains('+');
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let encoded = pair.bytes().any(|byte| matches!(byte, b'%' | b'+'));
         match pair.split_once('=') {
-            // Most pairs are as they stand, and the decoder is slow to find that out.
+            // Most queries are as they stand, and the decoder is slow to find that out.
             Some((name, value)) if !encoded => parameters.push((name.into(), value.into())),
             Some(_) => parameters.extend(form_urlencoded::parse(pair.as_bytes())),
             None => {
