@@ -164,10 +164,9 @@ impl Client {
 
 impl ClientHooks<Authorizer> for Client {
     async fn pre<E>(&self, request: &mut reqwest::Request, _info: &OperationInfo) -> Result<(), Error<E>> {
+        const API_VERSION: reqwest::header::HeaderName = reqwest::header::HeaderName::from_static("api-version");
         // The generator adds the version of the document, which means nothing to the platform.
-        request
-            .headers_mut()
-            .remove(reqwest::header::HeaderName::from_static("api-version"));
+        request.headers_mut().remove(API_VERSION);
         encode_spaces(request);
         self.inner
             .0
