@@ -261,7 +261,7 @@ fn main() {
 
     // Only `cargo bench` passes `--bench`; `cargo test --benches` and lists of benchmarks want no measurement.
     if has("--bench") && !has("--list") {
-        let rounds = if has("--quick") { 31 } else { 151 };
+        let rounds = if has("--quick") { 101 } else { 601 };
         println!(
             "\nRatios, medians of {rounds} rounds\n\n{}\n{}",
             ratios_of_signing(rounds),

@@ -54,7 +54,8 @@ impl Ratio {
     /// Whatever slows the machine down for longer than a round slows both sides down alike, and what hits one batch is
     /// an outlier that the median drops. The order changes with every round, lest a side profit from its place.
     pub(crate) fn of_rounds(rounds: usize, one: impl Fn(u64) -> Duration, other: impl Fn(u64) -> Duration) -> Self {
-        const BATCH: Duration = Duration::from_millis(20);
+        // Short enough that few batches are interrupted by another program of the machine.
+        const BATCH: Duration = Duration::from_millis(5);
         // Doubling until a batch is long enough warms up both sides, too.
         let mut size = 64;
         while one(size).min(other(size)) < BATCH {
