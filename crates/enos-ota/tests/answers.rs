@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use common::server::{Reply, Script, Server};
 use common::{Facts, builder, client, quick, retry};
-use enos_ota::{Error, ErrorCode as _, ErrorKind, GatewayErrorCode, RetryPolicy, RetryTaskErrorCode};
+use enos_ota::{Error, ErrorCode as _, ErrorKind, GatewayErrorCode, RetryTaskErrorCode};
 
 /// The error of a call that gets this answer whenever it is sent.
 async fn error_of(reply: impl Fn() -> Reply) -> Error {
@@ -194,12 +194,13 @@ async fn a_token_that_the_gateway_calls_dead_is_replaced_once_and_the_call_sent_
 
 #[tokio::test]
 async fn replacing_a_dead_token_does_not_count_as_a_repetition() {
-    let server = Server::start(Script::default().calls([Reply::status(1203)])).await;
-    let client = builder(&server.url())
-        .retry_policy(RetryPolicy::never())
-        .build()
-        .unwrap();
-    assert_eq!(retry(&client).await.unwrap().attempts, 2);
+    for (max_attempts, rest) in [(1, vec![]), (2, vec![Reply::http(503, &[], "")])] {
+        let replies = [Reply::status(1203)].into_iter().chain(rest);
+        let server = Server::start(Script::default().calls(replies)).await;
+        let policy = quick().with_max_attempts(max_attempts.try_into().unwrap());
+        let client = builder(&server.url()).retry_policy(policy).build().unwrap();
+        assert_eq!(retry(&client).await.unwrap().attempts, max_attempts + 1);
+    }
 }
 
 #[tokio::test]

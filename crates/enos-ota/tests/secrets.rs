@@ -211,7 +211,8 @@ async fn no_failure_of_the_transport_makes_a_secret_visible() {
     let refused = hasty(&server);
     refused.token_source().token().await.unwrap();
     server.stop().await;
-    let unresolved = builder("https://no-such-gateway.invalid")
+    let unresolved = builder("http://no-such-gateway.invalid")
+        .allow_http(true)
         .retry_policy(RetryPolicy::never())
         .build()
         .unwrap();

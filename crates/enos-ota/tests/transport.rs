@@ -28,7 +28,10 @@ fn not_sent(operation: &'static str, kind: ErrorKind) -> Facts {
 
 #[tokio::test]
 async fn a_host_that_does_not_resolve_is_told_by_name() {
-    let client = builder("https://no-such-gateway.invalid").build().unwrap();
+    let client = builder("http://no-such-gateway.invalid")
+        .allow_http(true)
+        .build()
+        .unwrap();
     let error = retry(&client).await.unwrap_err();
     not_sent("token/get", ErrorKind::Resolve).retryable(5).assert(&error);
     assert!(error.to_string().contains("no-such-gateway.invalid"), "{error}");

@@ -154,6 +154,8 @@ impl Facts {
         };
         assert_eq!(actual, self, "{error:?}");
         assert!(!error.remedy().is_empty(), "{error:?}");
+        let searches = error.remedy().contains("may have been carried out");
+        assert!(!searches || error.outcome_unknown(), "{error:?}: {}", error.remedy());
         let text = error.to_string();
         assert!(!text.is_empty() && !text.contains('\n'), "{error:?}");
         assert_eq!(error.is_throttled(), actual.kind == ErrorKind::Throttled);
