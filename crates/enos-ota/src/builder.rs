@@ -230,34 +230,61 @@ impl ClientBuilder {
             .connect_timeout(self.attempt_timeout.min(Duration::from_secs(10)))
             .dns_resolver(Arc::new(SystemResolver))
             .tcp_nodelay(true);
+        // Without TLS there is nothing to verify, and a machine without certificates can still be a test machine.
+        let plain = base_url.is_http() && base_url.is_loopback() && self.proxy.is_none();
         if let Some(proxy) = self.proxy {
             http = http.proxy(proxy);
         } else if base_url.is_loopback() {
             http = http.no_proxy();
-            if base_url.is_http() {
-                // Without TLS there is nothing to verify, and a machine without certificates can still be a test machine.
-                http = http.tls_certs_only([]);
-            }
         }
-        for pem in &self.root_certificates {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem)
-                .ok()
-                .filter(|certificates| !certificates.is_empty())
-                .ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::Config,
-                        "the root certificate is not valid; expected PEM, beginning with -----BEGIN CERTIFICATE-----",
-                    )
-                })?;
-            http = http.tls_certs_merge(certificates);
+        if cfg!(not(any(feature = "rustls", feature = "native-tls"))) && !base_url.is_http() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "https needs TLS, and this program was built without: enable the feature `rustls` or `native-tls` of \
+                 enos-ota",
+            ));
         }
-        http.build()
+        trust(http, plain, &self.root_certificates)?
+            .build()
             .map_err(|error| Error::new(ErrorKind::Config, "the HTTP client could not be built").with_source(error).with_note(Some(
                 "If certificates are what is missing, install those of the operating system (the package ca-certificates \
                  of many Linux distributions)."
                     .to_owned(),
             )))
     }
+}
+
+/// Settles which certificates are trusted: none if there are `plain` connections only.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+fn trust(mut http: reqwest::ClientBuilder, plain: bool, roots: &[Vec<u8>]) -> Result<reqwest::ClientBuilder, Error> {
+    if plain {
+        http = http.tls_certs_only([]);
+    }
+    for pem in roots {
+        let certificates = reqwest::Certificate::from_pem_bundle(pem)
+            .ok()
+            .filter(|certificates| !certificates.is_empty())
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Config,
+                    "the root certificate is not valid; expected PEM, beginning with -----BEGIN CERTIFICATE-----",
+                )
+            })?;
+        http = http.tls_certs_merge(certificates);
+    }
+    Ok(http)
+}
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+fn trust(http: reqwest::ClientBuilder, _: bool, roots: &[Vec<u8>]) -> Result<reqwest::ClientBuilder, Error> {
+    if roots.is_empty() {
+        return Ok(http);
+    }
+    Err(Error::new(
+        ErrorKind::Config,
+        "a root certificate is set, and this program was built without TLS: enable the feature `rustls` or \
+         `native-tls` of enos-ota",
+    ))
 }
 
 fn required<'a>(value: Option<&'a str>, what: &str, setter: &str) -> Result<&'a str, Error> {
