@@ -751,6 +751,7 @@ const OPERATION_TWICE: &str = r##"
             application/json:
               schema:
                 $ref: "#/components/schemas/Acknowledgement"
+      x-effect: none
       x-error-codes: []
 
 # Codes that any operation"##;

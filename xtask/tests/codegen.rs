@@ -116,8 +116,11 @@ fn two_runs_write_the_same_bytes() {
     assert_eq!(
         one.files().into_keys().collect::<Vec<_>>(),
         [
+            "bodies.rs",
             "client.rs",
             "codes.rs",
+            "enums.rs",
+            "integers.rs",
             "lists.rs",
             "mod.rs",
             "operations.rs",
@@ -319,13 +322,13 @@ fn a_new_optional_member_of_a_body_breaks_no_caller_of_its_constructor() {
     let after = scratch.files();
     assert_eq!(
         changed(&before, &after),
-        ["client.rs", "operations.rs", "provenance.toml"]
+        ["bodies.rs", "client.rs", "provenance.toml"]
     );
     let of_body = |code: &str| {
-        let start = code.find("impl types::RetryTaskRequest").unwrap();
+        let start = code.find("impl RetryTaskRequest").unwrap();
         signature(&code[start..], "pub fn new(").to_owned()
     };
-    assert_eq!(of_body(&after["operations.rs"]), of_body(&before["operations.rs"]));
+    assert_eq!(of_body(&after["bodies.rs"]), of_body(&before["bodies.rs"]));
 }
 
 #[test]
@@ -393,6 +396,7 @@ const GET_OPERATION: &str = r##"
             application/json:
               schema:
                 $ref: "#/components/schemas/Acknowledgement"
+      x-effect: none
       x-error-codes: []
 
 # Codes that any operation"##;

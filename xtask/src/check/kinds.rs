@@ -2,7 +2,7 @@
 //!
 //! The extensions (`x-...`) of this project are among them.
 
-use crate::spec::model::CATEGORIES;
+use crate::spec::model::{CATEGORIES, EFFECTS};
 
 /// What a value must be.
 #[derive(Clone, Copy)]
@@ -58,6 +58,7 @@ pub(super) enum Kind {
     Permission,
     ErrorCode,
     FailureEnvelope,
+    KnownValue,
 }
 
 impl Kind {
@@ -91,6 +92,7 @@ impl Kind {
             Self::Permission => &PERMISSION,
             Self::ErrorCode => &ERROR_CODE,
             Self::FailureEnvelope => &FAILURE_ENVELOPE,
+            Self::KnownValue => &KNOWN_VALUE,
         }
     }
 
@@ -160,15 +162,19 @@ const CONTENT: Shape = Shape::Map(&Shape::Object(Kind::MediaType));
 const HEADERS: Shape = Shape::Map(&Shape::OrReference(Kind::Header));
 pub(super) const SCHEMA_OR_REFERENCE: Shape = Shape::OrReference(Kind::Schema);
 const ERROR_CODES: Shape = Shape::List(&Shape::Object(Kind::ErrorCode));
-const CATEGORY: Shape = Shape::Word(&{
-    let mut words = [""; CATEGORIES.len()];
+const CATEGORY: Shape = Shape::Word(&words(&CATEGORIES));
+const EFFECT: Shape = Shape::Word(&words(&EFFECTS));
+
+/// The words of the document in a table of words, variants and meanings.
+const fn words<const N: usize>(table: &[(&'static str, &str, &str); N]) -> [&'static str; N] {
+    let mut words = [""; N];
     let mut i = 0;
-    while i < words.len() {
-        words[i] = CATEGORIES[i].0;
+    while i < N {
+        words[i] = table[i].0;
         i += 1;
     }
     words
-});
+}
 
 static OPENAPI: Object = object(
     "the document",
@@ -276,6 +282,7 @@ static OPERATION: Object = object(
         may("security", SECURITY),
         may("servers", SERVERS),
         may("x-available-since", Shape::Text),
+        must("x-effect", EFFECT),
         may("x-permissions", Shape::List(&Shape::Object(Kind::Permission))),
         must("x-error-codes", ERROR_CODES),
     ],
@@ -437,6 +444,8 @@ static SCHEMA: Object = component(
         may("externalDocs", EXTERNAL_DOCS),
         may("example", Shape::Any),
         may("deprecated", Shape::Bool),
+        may("x-known-values", Shape::List(&Shape::Object(Kind::KnownValue))),
+        may("x-lenient", Shape::Bool),
     ],
 );
 
@@ -524,4 +533,9 @@ static FAILURE_ENVELOPE: Object = object(
         may("gatewayStatus", Shape::Text),
         must("success", Shape::Integer),
     ],
+);
+
+static KNOWN_VALUE: Object = object(
+    "an entry of `x-known-values`",
+    &[must("value", Shape::Text), must("description", Shape::Text)],
 );

@@ -22,8 +22,9 @@ const METHOD_NAMES: [&str; 10] = [
     "with_authorizer",
 ];
 /// Names beside the operations in their module, and `GatewayErrorCode`.
-const TYPE_NAMES: [&str; 7] = [
+const TYPE_NAMES: [&str; 8] = [
     "Client",
+    "Effect",
     "Envelope",
     "Error",
     "ErrorCode",

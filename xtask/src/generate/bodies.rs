@@ -1,24 +1,41 @@
-//! The part of `operations.rs` that makes the bodies of requests.
+//! `bodies.rs`: what makes the bodies of requests.
 //!
 //! A body is a struct with public fields: whoever writes it out breaks when it gains an optional member. Its
 //! constructor takes the required members only.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::Type;
 
 use super::client::structure;
 use super::fields::{is_optional, json_name};
-use super::signature::Argument;
+use super::names::snake;
+use super::signature::{Argument, arguments, method};
 use crate::spec::Document;
+use crate::spec::model::Model;
 use crate::spec::tree::Node;
 
+/// All constructors.
+pub(super) fn generate(document: &Document, model: &Model, client: &syn::File) -> TokenStream {
+    let methods = model
+        .operations
+        .iter()
+        .filter_map(|operation| method(client, &format_ident!("{}", snake(&operation.id))));
+    let bodies: BTreeMap<_, _> = methods
+        .filter_map(|method| constructor(document, &arguments(method)?, client))
+        .collect();
+    let bodies = bodies.values();
+    quote! {
+        use super::client::types::*;
+
+        #(#bodies)*
+    }
+}
+
 /// The name of the type of a method's body, if it has one with members, and the constructor for it.
-pub(super) fn constructor(
-    document: &Document,
-    arguments: &[Argument],
-    client: &syn::File,
-) -> Option<(Ident, TokenStream)> {
+fn constructor(document: &Document, arguments: &[Argument], client: &syn::File) -> Option<(Ident, TokenStream)> {
     let body = arguments.iter().find(|argument| argument.name == "body")?;
     let Type::Reference(reference) = &body.ty else {
         return None;
@@ -58,7 +75,7 @@ pub(super) fn constructor(
         .filter(|field| is_optional(field))
         .filter_map(|field| field.ident.as_ref());
     let code = quote! {
-        impl types::#name {
+        impl #name {
             /// A body with the members that it needs, and none of those that are optional.
             #[must_use]
             pub fn new(#(#arguments),*) -> Self {

@@ -29,9 +29,12 @@ fn attempt(json: &Json, model: &Model) -> Result<syn::File, String> {
     settings
         .with_hooks(HooksMode::Expected)
         .with_interface(InterfaceStyle::Positional)
-        .with_inner_type(quote!(crate::Authorizer));
-    for list in &model.lists {
-        settings.with_replacement(&list.name, format!("crate::{}", list.name), std::iter::empty());
+        .with_inner_type(quote!(crate::Authorizer))
+        // The order of the members of a map is the order of the bytes that are signed: the same in every run.
+        .with_map_type("::std::collections::BTreeMap")
+        .with_derive("PartialEq");
+    for name in model.replaced() {
+        settings.with_replacement(name, format!("crate::{name}"), std::iter::empty());
     }
     let tokens = panics::catch(|| Generator::new(&settings).generate_tokens(&openapi))
         .map_err(|message| format!("progenitor panics: {}", first_line(&message)))?

@@ -5,7 +5,7 @@ use proc_macro2::Ident;
 use quote::format_ident;
 
 /// Names at the root of the client crate, which no generated type may take.
-pub(crate) const ROOT: [&str; 17] = [
+pub(crate) const ROOT: [&str; 18] = [
     "Authorize",
     "Authorizer",
     "ByteStream",
@@ -13,6 +13,7 @@ pub(crate) const ROOT: [&str; 17] = [
     "Client",
     "ClientInfo",
     "CodeInfo",
+    "Effect",
     "Envelope",
     "Error",
     "ErrorCode",

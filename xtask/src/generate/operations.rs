@@ -8,27 +8,23 @@ use std::collections::BTreeMap;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 
-use super::bodies::constructor;
 use super::codes::enum_ident;
 use super::doc_text::to_rustdoc;
 use super::envelopes::{envelope_impl, same_envelope};
 use super::names::{snake, upper_camel};
 use super::signature::{Argument, arguments, method, response};
 use crate::diagnostic::Diagnostic;
-use crate::spec::Document;
-use crate::spec::model::{Model, Operation};
+use crate::spec::model::{EFFECTS, Model, Operation};
 
 /// All operations.
-pub(super) fn generate(document: &Document, model: &Model, client: &syn::File) -> Result<TokenStream, Vec<Diagnostic>> {
+pub(super) fn generate(model: &Model, client: &syn::File) -> Result<TokenStream, Vec<Diagnostic>> {
     let mut errors = Vec::new();
-    let mut bodies = BTreeMap::new();
     let mut operations = Vec::new();
     let mut envelopes = BTreeMap::new();
     for operation in &model.operations {
         match one(operation, client) {
-            Ok((code, arguments, response)) => {
+            Ok((code, response)) => {
                 operations.push(code);
-                bodies.extend(constructor(document, &arguments, client));
                 let (_, first) = envelopes
                     .entry(response.to_string())
                     .or_insert_with(|| (response.clone(), &operation.envelope));
@@ -52,7 +48,6 @@ pub(super) fn generate(document: &Document, model: &Model, client: &syn::File) -
         return Err(errors);
     }
     let traits = traits();
-    let bodies = bodies.values();
     Ok(quote! {
         //! Every operation as a value that can be sent, for code that treats all operations alike.
 
@@ -62,12 +57,24 @@ pub(super) fn generate(document: &Document, model: &Model, client: &syn::File) -
         #traits
         #(#impls)*
         #(#operations)*
-        #(#bodies)*
     })
 }
 
 fn traits() -> TokenStream {
+    let effects = EFFECTS.iter().map(|(_, variant, doc)| {
+        let variant = format_ident!("{variant}");
+        quote! {
+            #[doc = #doc]
+            #variant,
+        }
+    });
     quote! {
+        /// What a call does to the platform, and with it whether it may be repeated when its answer was lost.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Effect {
+            #(#effects)*
+        }
+
         /// An answer that says in its body whether the call has succeeded.
         pub trait Envelope {
             /// The code of a success.
@@ -94,6 +101,9 @@ fn traits() -> TokenStream {
             /// The value of the query parameter `action`.
             const ACTION: &'static str;
 
+            /// What a call does to the platform.
+            const EFFECT: Effect;
+
             /// The answer.
             type Response: Envelope + ::core::fmt::Debug + Send + Sync + 'static;
 
@@ -109,7 +119,7 @@ fn traits() -> TokenStream {
     }
 }
 
-fn one(operation: &Operation, client: &syn::File) -> Result<(TokenStream, Vec<Argument>, Ident), Diagnostic> {
+fn one(operation: &Operation, client: &syn::File) -> Result<(TokenStream, Ident), Diagnostic> {
     let method_name = format_ident!("{}", snake(&operation.id));
     let unusable = |what: &str| {
         let message = format!("the generated method for `{}` {what}", operation.id);
@@ -149,6 +159,9 @@ fn one(operation: &Operation, client: &syn::File) -> Result<(TokenStream, Vec<Ar
     let name = upper_camel(&operation.id);
     let codes = enum_ident(&operation.id);
     let Operation { id, action, .. } = operation;
+    let effect = EFFECTS.iter().find(|(word, _, _)| *word == operation.effect);
+    let effect = effect.ok_or_else(|| unusable("has an effect that is not known"))?;
+    let effect = format_ident!("{}", effect.1);
     let doc = format!("The operation `{id}` with its arguments; see [`Client::{method_name}`].");
 
     let fields = in_document_order.iter().map(|argument| {
@@ -200,6 +213,7 @@ fn one(operation: &Operation, client: &syn::File) -> Result<(TokenStream, Vec<Ar
         impl Operation for #name #anonymous {
             const OPERATION_ID: &'static str = #id;
             const ACTION: &'static str = #action;
+            const EFFECT: Effect = Effect::#effect;
             type Response = types::#response;
             type ErrorCode = #codes;
 
@@ -211,5 +225,5 @@ fn one(operation: &Operation, client: &syn::File) -> Result<(TokenStream, Vec<Ar
             }
         }
     };
-    Ok((code, arguments, response))
+    Ok((code, response))
 }

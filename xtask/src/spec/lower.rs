@@ -5,9 +5,12 @@
 //! would end up in the URL, and the caller would have to pass `action`. So the fragment goes, and every required query
 //! parameter that can have one value only becomes part of the key (`/jobs?action=retryTask`).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value as Json};
 
 use super::Document;
+use super::model::is_replaced;
 use super::tree::Node;
 
 /// The methods that a path item may have.
@@ -48,7 +51,72 @@ pub fn lower(document: &Document) -> Json {
     if let Json::Object(members) = &mut json {
         members.insert("paths".into(), Json::Object(paths));
     }
+    admit_null(&mut json, &nullable_replaced(document));
+    tell_limits(&mut json);
     json
+}
+
+/// References to the components that may be null and whose type the client generator does not make: it takes that type
+/// as it is, and would forget the null.
+fn nullable_replaced(document: &Document) -> BTreeSet<String> {
+    let schemas = document.root.find(&["components", "schemas"]);
+    let schemas = schemas.map(Node::entries).unwrap_or_default();
+    schemas
+        .iter()
+        .filter(|schema| is_replaced(&schema.value) && schema.value.get("nullable").is_some_and(Node::is_true))
+        .map(|schema| format!("#/components/schemas/{}", schema.key))
+        .collect()
+}
+
+/// Moves the null from the components to the places that refer to them.
+fn admit_null(json: &mut Json, references: &BTreeSet<String>) {
+    match json {
+        Json::Object(members) => {
+            let reference = members.get("$ref").and_then(Json::as_str);
+            if reference.is_some_and(|reference| references.contains(reference)) {
+                let reference = Json::Object(std::mem::take(members));
+                members.insert("nullable".into(), true.into());
+                members.insert("allOf".into(), Json::Array(vec![reference]));
+            } else {
+                members.values_mut().for_each(|member| admit_null(member, references));
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| admit_null(item, references)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+/// Moves the limits of integers to their descriptions. The client generator would make a `NonZeroU64` of "at least 1",
+/// pass over any other limit, and refuse an answer in which the platform does not keep to its own.
+fn tell_limits(json: &mut Json) {
+    if let Some(members) = json.as_object_mut()
+        && members.get("type").is_some_and(|kind| kind == "integer")
+        && let Some(limits) = limits(members)
+    {
+        let description = members.entry("description").or_insert_with(|| "".into());
+        let text = description.as_str().unwrap_or_default().trim_end();
+        *description = format!("{text}\n\n{limits}").trim_start().into();
+        members.retain(|key, _| !LIMITS.contains(&key.as_str()));
+    }
+    match json {
+        Json::Object(members) => members.values_mut().for_each(tell_limits),
+        Json::Array(items) => items.iter_mut().for_each(tell_limits),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+const LIMITS: [&str; 4] = ["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"];
+
+fn limits(members: &Map<String, Json>) -> Option<String> {
+    let bound = |key, exclusive, than, at| {
+        let number = members.get(key)?;
+        let is_exclusive = members.get(exclusive).is_some_and(|value| *value == true);
+        Some(format!("{} {number}", if is_exclusive { than } else { at }))
+    };
+    let low = bound("minimum", "exclusiveMinimum", "more than", "at least");
+    let high = bound("maximum", "exclusiveMaximum", "less than", "at most");
+    let both: Vec<_> = low.into_iter().chain(high).collect();
+    (!both.is_empty()).then(|| format!("Must be {}.", both.join(" and ")))
 }
 
 /// The path key without its fragment, with these parameters in its query.

@@ -16,6 +16,20 @@ pub struct Model {
     pub gateway_codes: Vec<Code>,
     /// Array components with limits that the client generator ignores, by name.
     pub lists: Vec<List>,
+    /// Text components with known values, by name.
+    pub enums: Vec<OpenEnum>,
+    /// Integer components that are also taken in quotes, by name.
+    pub integers: Vec<LenientInteger>,
+}
+
+impl Model {
+    /// The names of the components for which the client generator is to make no type, because this program does.
+    pub fn replaced(&self) -> impl Iterator<Item = &str> {
+        let lists = self.lists.iter().map(|list| list.name.as_str());
+        let enums = self.enums.iter().map(|open| open.name.as_str());
+        let integers = self.integers.iter().map(|integer| integer.name.as_str());
+        lists.chain(enums).chain(integers)
+    }
 }
 
 /// One operation.
@@ -31,6 +45,8 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// What the document says about the body.
     pub body: Option<String>,
+    /// What a call does; the word of [`EFFECTS`].
+    pub effect: String,
     /// The operation's own codes, ascending.
     pub codes: Vec<Code>,
     /// How an answer reports failure.
@@ -104,6 +120,52 @@ pub struct List {
     pub unique: bool,
 }
 
+/// A text component of which the document lists some values; there may be others.
+#[derive(Clone, Debug)]
+pub struct OpenEnum {
+    /// The component's name.
+    pub name: String,
+    /// What the component's description says.
+    pub description: String,
+    /// In the order of the document.
+    pub values: Vec<KnownValue>,
+}
+
+/// An entry of `x-known-values`.
+#[derive(Clone, Debug)]
+pub struct KnownValue {
+    /// The text on the wire.
+    pub value: String,
+    /// What it means.
+    pub description: String,
+}
+
+/// An integer component that is read from a number in quotes too.
+#[derive(Clone, Debug)]
+pub struct LenientInteger {
+    /// The component's name.
+    pub name: String,
+    /// What the component's description says.
+    pub description: String,
+}
+
+/// What a call does to the platform: the word in the document, the Rust variant, the meaning.
+pub const EFFECTS: [(&str, &str, &str); 3] = [
+    ("none", "None", "Nothing: the operation reads."),
+    (
+        "compare-and-set",
+        "CompareAndSet",
+        "A change that happens once: if the answer to a call is lost and the call is repeated, the repetition changes \
+         nothing more. It may be answered with a failure, because what it asks for has been done already.",
+    ),
+    (
+        "each-time",
+        "EachTime",
+        "A change with every call: if the answer to a call is lost, a repetition may do the same thing again, and must \
+         be left to someone who has looked what the first call came to.",
+    ),
+];
+
 /// What kinds of failure there are: the word in the document, the Rust variant, the meaning.
 pub const CATEGORIES: [(&str, &str, &str); 8] = [
     ("argument", "Argument", "An argument is missing or not valid."),
@@ -151,6 +213,8 @@ pub fn extract(document: &Document) -> Result<Model, Diagnostic> {
         }
     }
     let mut lists = Vec::new();
+    let mut enums = Vec::new();
+    let mut integers = Vec::new();
     for component in root
         .find(&["components", "schemas"])
         .map(Node::entries)
@@ -158,14 +222,25 @@ pub fn extract(document: &Document) -> Result<Model, Diagnostic> {
     {
         if is_checked_list(&component.value) {
             lists.push(list(component)?);
+        } else if is_open_enum(&component.value) {
+            enums.push(open_enum(component)?);
+        } else if is_lenient_integer(&component.value) {
+            integers.push(LenientInteger {
+                name: component.key.clone(),
+                description: description(component),
+            });
         }
     }
     lists.sort_by(|a, b| a.name.cmp(&b.name));
+    enums.sort_by(|a, b| a.name.cmp(&b.name));
+    integers.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Model {
         operations,
         common_codes: codes(root.get("x-common-error-codes"))?,
         gateway_codes: codes(root.get("x-gateway-error-codes"))?,
         lists,
+        enums,
+        integers,
     })
 }
 
@@ -176,6 +251,24 @@ pub fn is_checked_list(schema: &Node) -> bool {
         && (schema.get("minItems").is_some()
             || schema.get("maxItems").is_some()
             || schema.get("uniqueItems").is_some_and(Node::is_true))
+}
+
+/// Whether a text component lists known values, so that an enum is generated for it.
+#[must_use]
+pub fn is_open_enum(schema: &Node) -> bool {
+    schema.get("x-known-values").is_some()
+}
+
+/// Whether an integer component is taken in quotes too, so that a type of its own is generated for it.
+#[must_use]
+pub fn is_lenient_integer(schema: &Node) -> bool {
+    schema.get("x-lenient").is_some_and(Node::is_true)
+}
+
+/// Whether a type is generated for a component by this program instead of by the client generator.
+#[must_use]
+pub fn is_replaced(schema: &Node) -> bool {
+    is_checked_list(schema) || is_open_enum(schema) || is_lenient_integer(schema)
 }
 
 /// The name of the schema component that a reference points to.
@@ -224,6 +317,10 @@ fn operation(document: &Document, path_item: &Node, method: &Entry) -> Result<Op
         action: action.to_owned(),
         parameters: free.collect(),
         body: body.map(str::to_owned),
+        effect: node
+            .text("x-effect")
+            .ok_or_else(|| missing(method.at, "x-effect"))?
+            .to_owned(),
         codes: codes(node.get("x-error-codes"))?,
         envelope: Envelope {
             code: member(envelope, "code").ok_or_else(|| missing(envelope.at, "code"))?,
@@ -288,11 +385,35 @@ fn list(component: &Entry) -> Result<List, Diagnostic> {
     Ok(List {
         name: component.key.clone(),
         item: item.to_owned(),
-        description: schema.text("description").unwrap_or_default().to_owned(),
+        description: description(component),
         min: count("minItems").unwrap_or(0),
         max: count("maxItems"),
         unique: schema.get("uniqueItems").is_some_and(Node::is_true),
     })
+}
+
+fn open_enum(component: &Entry) -> Result<OpenEnum, Diagnostic> {
+    let values = component
+        .value
+        .get("x-known-values")
+        .map(Node::items)
+        .unwrap_or_default();
+    let value = |node: &Node| {
+        let text = |key| node.text(key).map(str::to_owned).ok_or_else(|| missing(node.at, key));
+        Ok(KnownValue {
+            value: text("value")?,
+            description: text("description")?,
+        })
+    };
+    Ok(OpenEnum {
+        name: component.key.clone(),
+        description: description(component),
+        values: values.iter().map(value).collect::<Result<_, _>>()?,
+    })
+}
+
+fn description(component: &Entry) -> String {
+    component.value.text("description").unwrap_or_default().to_owned()
 }
 
 fn missing(at: Mark, key: &str) -> Diagnostic {

@@ -75,6 +75,1112 @@ fn write_code(
         None => write!(f, "{code} (a code that the spec does not list)"),
     }
 }
+/// The codes with which a failed `createJob` may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CreateJobErrorCode {
+    /// 24500: OTA service internal error
+    ///
+    /// The OTA service failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    OtaInternalError,
+    /// 99400: Invalid Argument
+    ///
+    /// A parameter is missing or not valid, an organization that does not exist among them.
+    ///
+    /// The message names the parameter; check the organization id first.
+    InvalidArgument,
+    /// 99403: Denied resource
+    ///
+    /// The application may not call this API, or not for this organization or resource.
+    ///
+    /// Have the permission granted to the application (service account) in the EnOS Management Console.
+    DeniedResource,
+    /// 99404: Object not found
+    ///
+    /// The object does not exist. (Not documented - the exact message.)
+    ///
+    /// Check the ids in the request.
+    ObjectNotFound,
+    /// 99500: Internal Server Error
+    ///
+    /// The platform failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    InternalServerError,
+    /// A code that the document does not list.
+    Unknown(i64),
+}
+impl ErrorCode for CreateJobErrorCode {
+    const OPERATION: &'static str = "createJob";
+    const ALL: &'static [CodeInfo] = &[
+        CodeInfo {
+            code: 24500,
+            name: "OtaInternalError",
+            message: "OTA service internal error",
+            category: Category::Internal,
+            description: "The OTA service failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+        CodeInfo {
+            code: 99400,
+            name: "InvalidArgument",
+            message: "Invalid Argument",
+            category: Category::Argument,
+            description: "A parameter is missing or not valid, an organization that does not exist among them.",
+            remedy: "The message names the parameter; check the organization id first.",
+        },
+        CodeInfo {
+            code: 99403,
+            name: "DeniedResource",
+            message: "Denied resource",
+            category: Category::Permission,
+            description: "The application may not call this API, or not for this organization or resource.",
+            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
+        },
+        CodeInfo {
+            code: 99404,
+            name: "ObjectNotFound",
+            message: "Object not found",
+            category: Category::Precondition,
+            description: "The object does not exist. (Not documented - the exact message.)",
+            remedy: "Check the ids in the request.",
+        },
+        CodeInfo {
+            code: 99500,
+            name: "InternalServerError",
+            message: "Internal Server Error",
+            category: Category::Internal,
+            description: "The platform failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+    ];
+    fn from_code(code: i64) -> Self {
+        match code {
+            24500 => Self::OtaInternalError,
+            99400 => Self::InvalidArgument,
+            99403 => Self::DeniedResource,
+            99404 => Self::ObjectNotFound,
+            99500 => Self::InternalServerError,
+            other => Self::Unknown(other),
+        }
+    }
+    fn code(self) -> i64 {
+        match self {
+            Self::OtaInternalError => 24500,
+            Self::InvalidArgument => 99400,
+            Self::DeniedResource => 99403,
+            Self::ObjectNotFound => 99404,
+            Self::InternalServerError => 99500,
+            Self::Unknown(code) => code,
+        }
+    }
+    fn info(self) -> Option<&'static CodeInfo> {
+        match self {
+            Self::OtaInternalError => Self::ALL.get(0),
+            Self::InvalidArgument => Self::ALL.get(1),
+            Self::DeniedResource => Self::ALL.get(2),
+            Self::ObjectNotFound => Self::ALL.get(3),
+            Self::InternalServerError => Self::ALL.get(4),
+            Self::Unknown(code) => Self::ALL.iter().find(|info| info.code == code),
+        }
+    }
+}
+impl ::core::fmt::Display for CreateJobErrorCode {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        write_code(f, self.code(), self.info())
+    }
+}
+/// The codes with which a failed `getJob` may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GetJobErrorCode {
+    /// 24404: Job not found
+    ///
+    /// The organization has no job with this id.
+    ///
+    /// Check the job id and the organization id; a deleted job cannot be brought back.
+    JobNotFound,
+    /// 24500: OTA service internal error
+    ///
+    /// The OTA service failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    OtaInternalError,
+    /// 99400: Invalid Argument
+    ///
+    /// A parameter is missing or not valid, an organization that does not exist among them.
+    ///
+    /// The message names the parameter; check the organization id first.
+    InvalidArgument,
+    /// 99403: Denied resource
+    ///
+    /// The application may not call this API, or not for this organization or resource.
+    ///
+    /// Have the permission granted to the application (service account) in the EnOS Management Console.
+    DeniedResource,
+    /// 99404: Object not found
+    ///
+    /// The object does not exist. (Not documented - the exact message.)
+    ///
+    /// Check the ids in the request.
+    ObjectNotFound,
+    /// 99500: Internal Server Error
+    ///
+    /// The platform failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    InternalServerError,
+    /// A code that the document does not list.
+    Unknown(i64),
+}
+impl ErrorCode for GetJobErrorCode {
+    const OPERATION: &'static str = "getJob";
+    const ALL: &'static [CodeInfo] = &[
+        CodeInfo {
+            code: 24404,
+            name: "JobNotFound",
+            message: "Job not found",
+            category: Category::Precondition,
+            description: "The organization has no job with this id.",
+            remedy: "Check the job id and the organization id; a deleted job cannot be brought back.",
+        },
+        CodeInfo {
+            code: 24500,
+            name: "OtaInternalError",
+            message: "OTA service internal error",
+            category: Category::Internal,
+            description: "The OTA service failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+        CodeInfo {
+            code: 99400,
+            name: "InvalidArgument",
+            message: "Invalid Argument",
+            category: Category::Argument,
+            description: "A parameter is missing or not valid, an organization that does not exist among them.",
+            remedy: "The message names the parameter; check the organization id first.",
+        },
+        CodeInfo {
+            code: 99403,
+            name: "DeniedResource",
+            message: "Denied resource",
+            category: Category::Permission,
+            description: "The application may not call this API, or not for this organization or resource.",
+            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
+        },
+        CodeInfo {
+            code: 99404,
+            name: "ObjectNotFound",
+            message: "Object not found",
+            category: Category::Precondition,
+            description: "The object does not exist. (Not documented - the exact message.)",
+            remedy: "Check the ids in the request.",
+        },
+        CodeInfo {
+            code: 99500,
+            name: "InternalServerError",
+            message: "Internal Server Error",
+            category: Category::Internal,
+            description: "The platform failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+    ];
+    fn from_code(code: i64) -> Self {
+        match code {
+            24404 => Self::JobNotFound,
+            24500 => Self::OtaInternalError,
+            99400 => Self::InvalidArgument,
+            99403 => Self::DeniedResource,
+            99404 => Self::ObjectNotFound,
+            99500 => Self::InternalServerError,
+            other => Self::Unknown(other),
+        }
+    }
+    fn code(self) -> i64 {
+        match self {
+            Self::JobNotFound => 24404,
+            Self::OtaInternalError => 24500,
+            Self::InvalidArgument => 99400,
+            Self::DeniedResource => 99403,
+            Self::ObjectNotFound => 99404,
+            Self::InternalServerError => 99500,
+            Self::Unknown(code) => code,
+        }
+    }
+    fn info(self) -> Option<&'static CodeInfo> {
+        match self {
+            Self::JobNotFound => Self::ALL.get(0),
+            Self::OtaInternalError => Self::ALL.get(1),
+            Self::InvalidArgument => Self::ALL.get(2),
+            Self::DeniedResource => Self::ALL.get(3),
+            Self::ObjectNotFound => Self::ALL.get(4),
+            Self::InternalServerError => Self::ALL.get(5),
+            Self::Unknown(code) => Self::ALL.iter().find(|info| info.code == code),
+        }
+    }
+}
+impl ::core::fmt::Display for GetJobErrorCode {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        write_code(f, self.code(), self.info())
+    }
+}
+/// The codes with which a failed `searchJobs` may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SearchJobsErrorCode {
+    /// 24500: OTA service internal error
+    ///
+    /// The OTA service failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    OtaInternalError,
+    /// 99400: Invalid Argument
+    ///
+    /// A parameter is missing or not valid, an organization that does not exist among them.
+    ///
+    /// The message names the parameter; check the organization id first.
+    InvalidArgument,
+    /// 99403: Denied resource
+    ///
+    /// The application may not call this API, or not for this organization or resource.
+    ///
+    /// Have the permission granted to the application (service account) in the EnOS Management Console.
+    DeniedResource,
+    /// 99404: Object not found
+    ///
+    /// The object does not exist. (Not documented - the exact message.)
+    ///
+    /// Check the ids in the request.
+    ObjectNotFound,
+    /// 99500: Internal Server Error
+    ///
+    /// The platform failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    InternalServerError,
+    /// A code that the document does not list.
+    Unknown(i64),
+}
+impl ErrorCode for SearchJobsErrorCode {
+    const OPERATION: &'static str = "searchJobs";
+    const ALL: &'static [CodeInfo] = &[
+        CodeInfo {
+            code: 24500,
+            name: "OtaInternalError",
+            message: "OTA service internal error",
+            category: Category::Internal,
+            description: "The OTA service failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+        CodeInfo {
+            code: 99400,
+            name: "InvalidArgument",
+            message: "Invalid Argument",
+            category: Category::Argument,
+            description: "A parameter is missing or not valid, an organization that does not exist among them.",
+            remedy: "The message names the parameter; check the organization id first.",
+        },
+        CodeInfo {
+            code: 99403,
+            name: "DeniedResource",
+            message: "Denied resource",
+            category: Category::Permission,
+            description: "The application may not call this API, or not for this organization or resource.",
+            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
+        },
+        CodeInfo {
+            code: 99404,
+            name: "ObjectNotFound",
+            message: "Object not found",
+            category: Category::Precondition,
+            description: "The object does not exist. (Not documented - the exact message.)",
+            remedy: "Check the ids in the request.",
+        },
+        CodeInfo {
+            code: 99500,
+            name: "InternalServerError",
+            message: "Internal Server Error",
+            category: Category::Internal,
+            description: "The platform failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+    ];
+    fn from_code(code: i64) -> Self {
+        match code {
+            24500 => Self::OtaInternalError,
+            99400 => Self::InvalidArgument,
+            99403 => Self::DeniedResource,
+            99404 => Self::ObjectNotFound,
+            99500 => Self::InternalServerError,
+            other => Self::Unknown(other),
+        }
+    }
+    fn code(self) -> i64 {
+        match self {
+            Self::OtaInternalError => 24500,
+            Self::InvalidArgument => 99400,
+            Self::DeniedResource => 99403,
+            Self::ObjectNotFound => 99404,
+            Self::InternalServerError => 99500,
+            Self::Unknown(code) => code,
+        }
+    }
+    fn info(self) -> Option<&'static CodeInfo> {
+        match self {
+            Self::OtaInternalError => Self::ALL.get(0),
+            Self::InvalidArgument => Self::ALL.get(1),
+            Self::DeniedResource => Self::ALL.get(2),
+            Self::ObjectNotFound => Self::ALL.get(3),
+            Self::InternalServerError => Self::ALL.get(4),
+            Self::Unknown(code) => Self::ALL.iter().find(|info| info.code == code),
+        }
+    }
+}
+impl ::core::fmt::Display for SearchJobsErrorCode {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        write_code(f, self.code(), self.info())
+    }
+}
+/// The codes with which a failed `searchTasks` may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SearchTasksErrorCode {
+    /// 24500: OTA service internal error
+    ///
+    /// The OTA service failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    OtaInternalError,
+    /// 99400: Invalid Argument
+    ///
+    /// A parameter is missing or not valid, an organization that does not exist among them.
+    ///
+    /// The message names the parameter; check the organization id first.
+    InvalidArgument,
+    /// 99403: Denied resource
+    ///
+    /// The application may not call this API, or not for this organization or resource.
+    ///
+    /// Have the permission granted to the application (service account) in the EnOS Management Console.
+    DeniedResource,
+    /// 99404: Object not found
+    ///
+    /// The object does not exist. (Not documented - the exact message.)
+    ///
+    /// Check the ids in the request.
+    ObjectNotFound,
+    /// 99500: Internal Server Error
+    ///
+    /// The platform failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    InternalServerError,
+    /// A code that the document does not list.
+    Unknown(i64),
+}
+impl ErrorCode for SearchTasksErrorCode {
+    const OPERATION: &'static str = "searchTasks";
+    const ALL: &'static [CodeInfo] = &[
+        CodeInfo {
+            code: 24500,
+            name: "OtaInternalError",
+            message: "OTA service internal error",
+            category: Category::Internal,
+            description: "The OTA service failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+        CodeInfo {
+            code: 99400,
+            name: "InvalidArgument",
+            message: "Invalid Argument",
+            category: Category::Argument,
+            description: "A parameter is missing or not valid, an organization that does not exist among them.",
+            remedy: "The message names the parameter; check the organization id first.",
+        },
+        CodeInfo {
+            code: 99403,
+            name: "DeniedResource",
+            message: "Denied resource",
+            category: Category::Permission,
+            description: "The application may not call this API, or not for this organization or resource.",
+            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
+        },
+        CodeInfo {
+            code: 99404,
+            name: "ObjectNotFound",
+            message: "Object not found",
+            category: Category::Precondition,
+            description: "The object does not exist. (Not documented - the exact message.)",
+            remedy: "Check the ids in the request.",
+        },
+        CodeInfo {
+            code: 99500,
+            name: "InternalServerError",
+            message: "Internal Server Error",
+            category: Category::Internal,
+            description: "The platform failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+    ];
+    fn from_code(code: i64) -> Self {
+        match code {
+            24500 => Self::OtaInternalError,
+            99400 => Self::InvalidArgument,
+            99403 => Self::DeniedResource,
+            99404 => Self::ObjectNotFound,
+            99500 => Self::InternalServerError,
+            other => Self::Unknown(other),
+        }
+    }
+    fn code(self) -> i64 {
+        match self {
+            Self::OtaInternalError => 24500,
+            Self::InvalidArgument => 99400,
+            Self::DeniedResource => 99403,
+            Self::ObjectNotFound => 99404,
+            Self::InternalServerError => 99500,
+            Self::Unknown(code) => code,
+        }
+    }
+    fn info(self) -> Option<&'static CodeInfo> {
+        match self {
+            Self::OtaInternalError => Self::ALL.get(0),
+            Self::InvalidArgument => Self::ALL.get(1),
+            Self::DeniedResource => Self::ALL.get(2),
+            Self::ObjectNotFound => Self::ALL.get(3),
+            Self::InternalServerError => Self::ALL.get(4),
+            Self::Unknown(code) => Self::ALL.iter().find(|info| info.code == code),
+        }
+    }
+}
+impl ::core::fmt::Display for SearchTasksErrorCode {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        write_code(f, self.code(), self.info())
+    }
+}
+/// The codes with which a failed `startJob` may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StartJobErrorCode {
+    /// 24404: Job not found
+    ///
+    /// The organization has no job with this id.
+    ///
+    /// Check the job id and the organization id; a deleted job cannot be brought back.
+    JobNotFound,
+    /// 24615: Job has started
+    ///
+    /// The job runs already.
+    ///
+    /// Nothing, if a running job is what you want.
+    JobHasStarted,
+    /// 24500: OTA service internal error
+    ///
+    /// The OTA service failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    OtaInternalError,
+    /// 99400: Invalid Argument
+    ///
+    /// A parameter is missing or not valid, an organization that does not exist among them.
+    ///
+    /// The message names the parameter; check the organization id first.
+    InvalidArgument,
+    /// 99403: Denied resource
+    ///
+    /// The application may not call this API, or not for this organization or resource.
+    ///
+    /// Have the permission granted to the application (service account) in the EnOS Management Console.
+    DeniedResource,
+    /// 99404: Object not found
+    ///
+    /// The object does not exist. (Not documented - the exact message.)
+    ///
+    /// Check the ids in the request.
+    ObjectNotFound,
+    /// 99500: Internal Server Error
+    ///
+    /// The platform failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    InternalServerError,
+    /// A code that the document does not list.
+    Unknown(i64),
+}
+impl ErrorCode for StartJobErrorCode {
+    const OPERATION: &'static str = "startJob";
+    const ALL: &'static [CodeInfo] = &[
+        CodeInfo {
+            code: 24404,
+            name: "JobNotFound",
+            message: "Job not found",
+            category: Category::Precondition,
+            description: "The organization has no job with this id.",
+            remedy: "Check the job id and the organization id; a deleted job cannot be brought back.",
+        },
+        CodeInfo {
+            code: 24615,
+            name: "JobHasStarted",
+            message: "Job has started",
+            category: Category::Precondition,
+            description: "The job runs already.",
+            remedy: "Nothing, if a running job is what you want.",
+        },
+        CodeInfo {
+            code: 24500,
+            name: "OtaInternalError",
+            message: "OTA service internal error",
+            category: Category::Internal,
+            description: "The OTA service failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+        CodeInfo {
+            code: 99400,
+            name: "InvalidArgument",
+            message: "Invalid Argument",
+            category: Category::Argument,
+            description: "A parameter is missing or not valid, an organization that does not exist among them.",
+            remedy: "The message names the parameter; check the organization id first.",
+        },
+        CodeInfo {
+            code: 99403,
+            name: "DeniedResource",
+            message: "Denied resource",
+            category: Category::Permission,
+            description: "The application may not call this API, or not for this organization or resource.",
+            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
+        },
+        CodeInfo {
+            code: 99404,
+            name: "ObjectNotFound",
+            message: "Object not found",
+            category: Category::Precondition,
+            description: "The object does not exist. (Not documented - the exact message.)",
+            remedy: "Check the ids in the request.",
+        },
+        CodeInfo {
+            code: 99500,
+            name: "InternalServerError",
+            message: "Internal Server Error",
+            category: Category::Internal,
+            description: "The platform failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+    ];
+    fn from_code(code: i64) -> Self {
+        match code {
+            24404 => Self::JobNotFound,
+            24615 => Self::JobHasStarted,
+            24500 => Self::OtaInternalError,
+            99400 => Self::InvalidArgument,
+            99403 => Self::DeniedResource,
+            99404 => Self::ObjectNotFound,
+            99500 => Self::InternalServerError,
+            other => Self::Unknown(other),
+        }
+    }
+    fn code(self) -> i64 {
+        match self {
+            Self::JobNotFound => 24404,
+            Self::JobHasStarted => 24615,
+            Self::OtaInternalError => 24500,
+            Self::InvalidArgument => 99400,
+            Self::DeniedResource => 99403,
+            Self::ObjectNotFound => 99404,
+            Self::InternalServerError => 99500,
+            Self::Unknown(code) => code,
+        }
+    }
+    fn info(self) -> Option<&'static CodeInfo> {
+        match self {
+            Self::JobNotFound => Self::ALL.get(0),
+            Self::JobHasStarted => Self::ALL.get(1),
+            Self::OtaInternalError => Self::ALL.get(2),
+            Self::InvalidArgument => Self::ALL.get(3),
+            Self::DeniedResource => Self::ALL.get(4),
+            Self::ObjectNotFound => Self::ALL.get(5),
+            Self::InternalServerError => Self::ALL.get(6),
+            Self::Unknown(code) => Self::ALL.iter().find(|info| info.code == code),
+        }
+    }
+}
+impl ::core::fmt::Display for StartJobErrorCode {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        write_code(f, self.code(), self.info())
+    }
+}
+/// The codes with which a failed `stopJob` may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StopJobErrorCode {
+    /// 24404: Job not found
+    ///
+    /// The organization has no job with this id.
+    ///
+    /// Check the job id and the organization id; a deleted job cannot be brought back.
+    JobNotFound,
+    /// 24616: Job has stopped
+    ///
+    /// The job is stopped already.
+    ///
+    /// Nothing, if a stopped job is what you want.
+    JobHasStopped,
+    /// 24500: OTA service internal error
+    ///
+    /// The OTA service failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    OtaInternalError,
+    /// 99400: Invalid Argument
+    ///
+    /// A parameter is missing or not valid, an organization that does not exist among them.
+    ///
+    /// The message names the parameter; check the organization id first.
+    InvalidArgument,
+    /// 99403: Denied resource
+    ///
+    /// The application may not call this API, or not for this organization or resource.
+    ///
+    /// Have the permission granted to the application (service account) in the EnOS Management Console.
+    DeniedResource,
+    /// 99404: Object not found
+    ///
+    /// The object does not exist. (Not documented - the exact message.)
+    ///
+    /// Check the ids in the request.
+    ObjectNotFound,
+    /// 99500: Internal Server Error
+    ///
+    /// The platform failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    InternalServerError,
+    /// A code that the document does not list.
+    Unknown(i64),
+}
+impl ErrorCode for StopJobErrorCode {
+    const OPERATION: &'static str = "stopJob";
+    const ALL: &'static [CodeInfo] = &[
+        CodeInfo {
+            code: 24404,
+            name: "JobNotFound",
+            message: "Job not found",
+            category: Category::Precondition,
+            description: "The organization has no job with this id.",
+            remedy: "Check the job id and the organization id; a deleted job cannot be brought back.",
+        },
+        CodeInfo {
+            code: 24616,
+            name: "JobHasStopped",
+            message: "Job has stopped",
+            category: Category::Precondition,
+            description: "The job is stopped already.",
+            remedy: "Nothing, if a stopped job is what you want.",
+        },
+        CodeInfo {
+            code: 24500,
+            name: "OtaInternalError",
+            message: "OTA service internal error",
+            category: Category::Internal,
+            description: "The OTA service failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+        CodeInfo {
+            code: 99400,
+            name: "InvalidArgument",
+            message: "Invalid Argument",
+            category: Category::Argument,
+            description: "A parameter is missing or not valid, an organization that does not exist among them.",
+            remedy: "The message names the parameter; check the organization id first.",
+        },
+        CodeInfo {
+            code: 99403,
+            name: "DeniedResource",
+            message: "Denied resource",
+            category: Category::Permission,
+            description: "The application may not call this API, or not for this organization or resource.",
+            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
+        },
+        CodeInfo {
+            code: 99404,
+            name: "ObjectNotFound",
+            message: "Object not found",
+            category: Category::Precondition,
+            description: "The object does not exist. (Not documented - the exact message.)",
+            remedy: "Check the ids in the request.",
+        },
+        CodeInfo {
+            code: 99500,
+            name: "InternalServerError",
+            message: "Internal Server Error",
+            category: Category::Internal,
+            description: "The platform failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+    ];
+    fn from_code(code: i64) -> Self {
+        match code {
+            24404 => Self::JobNotFound,
+            24616 => Self::JobHasStopped,
+            24500 => Self::OtaInternalError,
+            99400 => Self::InvalidArgument,
+            99403 => Self::DeniedResource,
+            99404 => Self::ObjectNotFound,
+            99500 => Self::InternalServerError,
+            other => Self::Unknown(other),
+        }
+    }
+    fn code(self) -> i64 {
+        match self {
+            Self::JobNotFound => 24404,
+            Self::JobHasStopped => 24616,
+            Self::OtaInternalError => 24500,
+            Self::InvalidArgument => 99400,
+            Self::DeniedResource => 99403,
+            Self::ObjectNotFound => 99404,
+            Self::InternalServerError => 99500,
+            Self::Unknown(code) => code,
+        }
+    }
+    fn info(self) -> Option<&'static CodeInfo> {
+        match self {
+            Self::JobNotFound => Self::ALL.get(0),
+            Self::JobHasStopped => Self::ALL.get(1),
+            Self::OtaInternalError => Self::ALL.get(2),
+            Self::InvalidArgument => Self::ALL.get(3),
+            Self::DeniedResource => Self::ALL.get(4),
+            Self::ObjectNotFound => Self::ALL.get(5),
+            Self::InternalServerError => Self::ALL.get(6),
+            Self::Unknown(code) => Self::ALL.iter().find(|info| info.code == code),
+        }
+    }
+}
+impl ::core::fmt::Display for StopJobErrorCode {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        write_code(f, self.code(), self.info())
+    }
+}
+/// The codes with which a failed `deleteJob` may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeleteJobErrorCode {
+    /// 24404: Job not found
+    ///
+    /// The organization has no job with this id.
+    ///
+    /// Check the job id and the organization id; a deleted job cannot be brought back.
+    JobNotFound,
+    /// 24618: Not allowed to delete running job
+    ///
+    /// The job runs.
+    ///
+    /// Stop the job, then delete it.
+    JobRunning,
+    /// 24500: OTA service internal error
+    ///
+    /// The OTA service failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    OtaInternalError,
+    /// 99400: Invalid Argument
+    ///
+    /// A parameter is missing or not valid, an organization that does not exist among them.
+    ///
+    /// The message names the parameter; check the organization id first.
+    InvalidArgument,
+    /// 99403: Denied resource
+    ///
+    /// The application may not call this API, or not for this organization or resource.
+    ///
+    /// Have the permission granted to the application (service account) in the EnOS Management Console.
+    DeniedResource,
+    /// 99404: Object not found
+    ///
+    /// The object does not exist. (Not documented - the exact message.)
+    ///
+    /// Check the ids in the request.
+    ObjectNotFound,
+    /// 99500: Internal Server Error
+    ///
+    /// The platform failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    InternalServerError,
+    /// A code that the document does not list.
+    Unknown(i64),
+}
+impl ErrorCode for DeleteJobErrorCode {
+    const OPERATION: &'static str = "deleteJob";
+    const ALL: &'static [CodeInfo] = &[
+        CodeInfo {
+            code: 24404,
+            name: "JobNotFound",
+            message: "Job not found",
+            category: Category::Precondition,
+            description: "The organization has no job with this id.",
+            remedy: "Check the job id and the organization id; a deleted job cannot be brought back.",
+        },
+        CodeInfo {
+            code: 24618,
+            name: "JobRunning",
+            message: "Not allowed to delete running job",
+            category: Category::Precondition,
+            description: "The job runs.",
+            remedy: "Stop the job, then delete it.",
+        },
+        CodeInfo {
+            code: 24500,
+            name: "OtaInternalError",
+            message: "OTA service internal error",
+            category: Category::Internal,
+            description: "The OTA service failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+        CodeInfo {
+            code: 99400,
+            name: "InvalidArgument",
+            message: "Invalid Argument",
+            category: Category::Argument,
+            description: "A parameter is missing or not valid, an organization that does not exist among them.",
+            remedy: "The message names the parameter; check the organization id first.",
+        },
+        CodeInfo {
+            code: 99403,
+            name: "DeniedResource",
+            message: "Denied resource",
+            category: Category::Permission,
+            description: "The application may not call this API, or not for this organization or resource.",
+            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
+        },
+        CodeInfo {
+            code: 99404,
+            name: "ObjectNotFound",
+            message: "Object not found",
+            category: Category::Precondition,
+            description: "The object does not exist. (Not documented - the exact message.)",
+            remedy: "Check the ids in the request.",
+        },
+        CodeInfo {
+            code: 99500,
+            name: "InternalServerError",
+            message: "Internal Server Error",
+            category: Category::Internal,
+            description: "The platform failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+    ];
+    fn from_code(code: i64) -> Self {
+        match code {
+            24404 => Self::JobNotFound,
+            24618 => Self::JobRunning,
+            24500 => Self::OtaInternalError,
+            99400 => Self::InvalidArgument,
+            99403 => Self::DeniedResource,
+            99404 => Self::ObjectNotFound,
+            99500 => Self::InternalServerError,
+            other => Self::Unknown(other),
+        }
+    }
+    fn code(self) -> i64 {
+        match self {
+            Self::JobNotFound => 24404,
+            Self::JobRunning => 24618,
+            Self::OtaInternalError => 24500,
+            Self::InvalidArgument => 99400,
+            Self::DeniedResource => 99403,
+            Self::ObjectNotFound => 99404,
+            Self::InternalServerError => 99500,
+            Self::Unknown(code) => code,
+        }
+    }
+    fn info(self) -> Option<&'static CodeInfo> {
+        match self {
+            Self::JobNotFound => Self::ALL.get(0),
+            Self::JobRunning => Self::ALL.get(1),
+            Self::OtaInternalError => Self::ALL.get(2),
+            Self::InvalidArgument => Self::ALL.get(3),
+            Self::DeniedResource => Self::ALL.get(4),
+            Self::ObjectNotFound => Self::ALL.get(5),
+            Self::InternalServerError => Self::ALL.get(6),
+            Self::Unknown(code) => Self::ALL.iter().find(|info| info.code == code),
+        }
+    }
+}
+impl ::core::fmt::Display for DeleteJobErrorCode {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        write_code(f, self.code(), self.info())
+    }
+}
+/// The codes with which a failed `cancelTask` may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CancelTaskErrorCode {
+    /// 24404: Job not found
+    ///
+    /// The organization has no job with this id.
+    ///
+    /// Check the job id and the organization id; a deleted job cannot be brought back.
+    JobNotFound,
+    /// 24617: Job not running
+    ///
+    /// The job is stopped; tasks can be cancelled only while it runs.
+    ///
+    /// Start the job, then cancel.
+    JobNotRunning,
+    /// 24620: Only init or published tasks can be canceled
+    ///
+    /// At least one of the devices has a task that upgrades or has ended.
+    ///
+    /// Search the tasks of the job and cancel only those that are `init` or `published`.
+    TaskNotCancelable,
+    /// 24500: OTA service internal error
+    ///
+    /// The OTA service failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    OtaInternalError,
+    /// 99400: Invalid Argument
+    ///
+    /// A parameter is missing or not valid, an organization that does not exist among them.
+    ///
+    /// The message names the parameter; check the organization id first.
+    InvalidArgument,
+    /// 99403: Denied resource
+    ///
+    /// The application may not call this API, or not for this organization or resource.
+    ///
+    /// Have the permission granted to the application (service account) in the EnOS Management Console.
+    DeniedResource,
+    /// 99404: Object not found
+    ///
+    /// The object does not exist. (Not documented - the exact message.)
+    ///
+    /// Check the ids in the request.
+    ObjectNotFound,
+    /// 99500: Internal Server Error
+    ///
+    /// The platform failed.
+    ///
+    /// Try again later; if it stays, give the request id to the platform's support.
+    InternalServerError,
+    /// A code that the document does not list.
+    Unknown(i64),
+}
+impl ErrorCode for CancelTaskErrorCode {
+    const OPERATION: &'static str = "cancelTask";
+    const ALL: &'static [CodeInfo] = &[
+        CodeInfo {
+            code: 24404,
+            name: "JobNotFound",
+            message: "Job not found",
+            category: Category::Precondition,
+            description: "The organization has no job with this id.",
+            remedy: "Check the job id and the organization id; a deleted job cannot be brought back.",
+        },
+        CodeInfo {
+            code: 24617,
+            name: "JobNotRunning",
+            message: "Job not running",
+            category: Category::Precondition,
+            description: "The job is stopped; tasks can be cancelled only while it runs.",
+            remedy: "Start the job, then cancel.",
+        },
+        CodeInfo {
+            code: 24620,
+            name: "TaskNotCancelable",
+            message: "Only init or published tasks can be canceled",
+            category: Category::Refusal,
+            description: "At least one of the devices has a task that upgrades or has ended.",
+            remedy: "Search the tasks of the job and cancel only those that are `init` or `published`.",
+        },
+        CodeInfo {
+            code: 24500,
+            name: "OtaInternalError",
+            message: "OTA service internal error",
+            category: Category::Internal,
+            description: "The OTA service failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+        CodeInfo {
+            code: 99400,
+            name: "InvalidArgument",
+            message: "Invalid Argument",
+            category: Category::Argument,
+            description: "A parameter is missing or not valid, an organization that does not exist among them.",
+            remedy: "The message names the parameter; check the organization id first.",
+        },
+        CodeInfo {
+            code: 99403,
+            name: "DeniedResource",
+            message: "Denied resource",
+            category: Category::Permission,
+            description: "The application may not call this API, or not for this organization or resource.",
+            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
+        },
+        CodeInfo {
+            code: 99404,
+            name: "ObjectNotFound",
+            message: "Object not found",
+            category: Category::Precondition,
+            description: "The object does not exist. (Not documented - the exact message.)",
+            remedy: "Check the ids in the request.",
+        },
+        CodeInfo {
+            code: 99500,
+            name: "InternalServerError",
+            message: "Internal Server Error",
+            category: Category::Internal,
+            description: "The platform failed.",
+            remedy: "Try again later; if it stays, give the request id to the platform's support.",
+        },
+    ];
+    fn from_code(code: i64) -> Self {
+        match code {
+            24404 => Self::JobNotFound,
+            24617 => Self::JobNotRunning,
+            24620 => Self::TaskNotCancelable,
+            24500 => Self::OtaInternalError,
+            99400 => Self::InvalidArgument,
+            99403 => Self::DeniedResource,
+            99404 => Self::ObjectNotFound,
+            99500 => Self::InternalServerError,
+            other => Self::Unknown(other),
+        }
+    }
+    fn code(self) -> i64 {
+        match self {
+            Self::JobNotFound => 24404,
+            Self::JobNotRunning => 24617,
+            Self::TaskNotCancelable => 24620,
+            Self::OtaInternalError => 24500,
+            Self::InvalidArgument => 99400,
+            Self::DeniedResource => 99403,
+            Self::ObjectNotFound => 99404,
+            Self::InternalServerError => 99500,
+            Self::Unknown(code) => code,
+        }
+    }
+    fn info(self) -> Option<&'static CodeInfo> {
+        match self {
+            Self::JobNotFound => Self::ALL.get(0),
+            Self::JobNotRunning => Self::ALL.get(1),
+            Self::TaskNotCancelable => Self::ALL.get(2),
+            Self::OtaInternalError => Self::ALL.get(3),
+            Self::InvalidArgument => Self::ALL.get(4),
+            Self::DeniedResource => Self::ALL.get(5),
+            Self::ObjectNotFound => Self::ALL.get(6),
+            Self::InternalServerError => Self::ALL.get(7),
+            Self::Unknown(code) => Self::ALL.iter().find(|info| info.code == code),
+        }
+    }
+}
+impl ::core::fmt::Display for CancelTaskErrorCode {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        write_code(f, self.code(), self.info())
+    }
+}
 /// The codes with which a failed `retryTask` may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -3,6 +3,16 @@
 //! Every operation as a value that can be sent, for code that treats all operations alike.
 use super::client::{Client, Error, ResponseValue, types};
 use super::codes::{ErrorCode, *};
+/// What a call does to the platform, and with it whether it may be repeated when its answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Nothing: the operation reads.
+    None,
+    /// A change that happens once: if the answer to a call is lost and the call is repeated, the repetition changes nothing more. It may be answered with a failure, because what it asks for has been done already.
+    CompareAndSet,
+    /// A change with every call: if the answer to a call is lost, a repetition may do the same thing again, and must be left to someone who has looked what the first call came to.
+    EachTime,
+}
 /// An answer that says in its body whether the call has succeeded.
 pub trait Envelope {
     /// The code of a success.
@@ -22,6 +32,8 @@ pub trait Operation: Send + Sync {
     const OPERATION_ID: &'static str;
     /// The value of the query parameter `action`.
     const ACTION: &'static str;
+    /// What a call does to the platform.
+    const EFFECT: Effect;
     /// The answer.
     type Response: Envelope + ::core::fmt::Debug + Send + Sync + 'static;
     /// The codes of a failure.
@@ -49,6 +61,326 @@ impl Envelope for types::Acknowledgement {
         self.apim_status.map(Into::into)
     }
 }
+impl Envelope for types::CreateJobResponse {
+    const SUCCESS: i64 = 0;
+    fn code(&self) -> i64 {
+        self.code.into()
+    }
+    fn message(&self) -> Option<&str> {
+        self.msg.as_deref()
+    }
+    fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+    fn gateway_status(&self) -> Option<i64> {
+        self.apim_status.map(Into::into)
+    }
+}
+impl Envelope for types::GetJobResponse {
+    const SUCCESS: i64 = 0;
+    fn code(&self) -> i64 {
+        self.code.into()
+    }
+    fn message(&self) -> Option<&str> {
+        self.msg.as_deref()
+    }
+    fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+    fn gateway_status(&self) -> Option<i64> {
+        self.apim_status.map(Into::into)
+    }
+}
+impl Envelope for types::SearchJobsResponse {
+    const SUCCESS: i64 = 0;
+    fn code(&self) -> i64 {
+        self.code.into()
+    }
+    fn message(&self) -> Option<&str> {
+        self.msg.as_deref()
+    }
+    fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+    fn gateway_status(&self) -> Option<i64> {
+        self.apim_status.map(Into::into)
+    }
+}
+impl Envelope for types::SearchTasksResponse {
+    const SUCCESS: i64 = 0;
+    fn code(&self) -> i64 {
+        self.code.into()
+    }
+    fn message(&self) -> Option<&str> {
+        self.msg.as_deref()
+    }
+    fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+    fn gateway_status(&self) -> Option<i64> {
+        self.apim_status.map(Into::into)
+    }
+}
+/// The operation `createJob` with its arguments; see [`Client::create_job`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CreateJob<'a> {
+    /// The organization that owns the job.
+    pub org_id: &'a types::OrgId,
+    /// The firmware that the job upgrades to.
+    pub firmware_id: &'a types::FirmwareId,
+    /// The job to be created.
+    pub body: &'a types::CreateJobRequest,
+}
+impl<'a> CreateJob<'a> {
+    /// The operation with the arguments that it needs.
+    #[must_use]
+    pub fn new(
+        org_id: &'a types::OrgId,
+        firmware_id: &'a types::FirmwareId,
+        body: &'a types::CreateJobRequest,
+    ) -> Self {
+        Self { org_id, firmware_id, body }
+    }
+}
+impl Operation for CreateJob<'_> {
+    const OPERATION_ID: &'static str = "createJob";
+    const ACTION: &'static str = "create";
+    const EFFECT: Effect = Effect::EachTime;
+    type Response = types::CreateJobResponse;
+    type ErrorCode = CreateJobErrorCode;
+    fn send<'c>(
+        &'c self,
+        client: &'c Client,
+    ) -> impl Future<
+        Output = Result<ResponseValue<Self::Response>, Error<()>>,
+    > + Send + 'c {
+        client.create_job(self.firmware_id, self.org_id, self.body)
+    }
+}
+/// The operation `getJob` with its arguments; see [`Client::get_job`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct GetJob<'a> {
+    /// The organization that owns the job.
+    pub org_id: &'a types::OrgId,
+    /// The OTA job.
+    pub job_id: &'a types::JobId,
+}
+impl<'a> GetJob<'a> {
+    /// The operation with the arguments that it needs.
+    #[must_use]
+    pub fn new(org_id: &'a types::OrgId, job_id: &'a types::JobId) -> Self {
+        Self { org_id, job_id }
+    }
+}
+impl Operation for GetJob<'_> {
+    const OPERATION_ID: &'static str = "getJob";
+    const ACTION: &'static str = "get";
+    const EFFECT: Effect = Effect::None;
+    type Response = types::GetJobResponse;
+    type ErrorCode = GetJobErrorCode;
+    fn send<'c>(
+        &'c self,
+        client: &'c Client,
+    ) -> impl Future<
+        Output = Result<ResponseValue<Self::Response>, Error<()>>,
+    > + Send + 'c {
+        client.get_job(self.job_id, self.org_id)
+    }
+}
+/// The operation `searchJobs` with its arguments; see [`Client::search_jobs`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SearchJobs<'a> {
+    /// The organization that owns the job.
+    pub org_id: &'a types::OrgId,
+    /// What to search for, and which page of it.
+    pub body: &'a types::SearchRequest,
+}
+impl<'a> SearchJobs<'a> {
+    /// The operation with the arguments that it needs.
+    #[must_use]
+    pub fn new(org_id: &'a types::OrgId, body: &'a types::SearchRequest) -> Self {
+        Self { org_id, body }
+    }
+}
+impl Operation for SearchJobs<'_> {
+    const OPERATION_ID: &'static str = "searchJobs";
+    const ACTION: &'static str = "search";
+    const EFFECT: Effect = Effect::None;
+    type Response = types::SearchJobsResponse;
+    type ErrorCode = SearchJobsErrorCode;
+    fn send<'c>(
+        &'c self,
+        client: &'c Client,
+    ) -> impl Future<
+        Output = Result<ResponseValue<Self::Response>, Error<()>>,
+    > + Send + 'c {
+        client.search_jobs(self.org_id, self.body)
+    }
+}
+/// The operation `searchTasks` with its arguments; see [`Client::search_tasks`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SearchTasks<'a> {
+    /// The organization that owns the job.
+    pub org_id: &'a types::OrgId,
+    /// What to search for, and which page of it.
+    pub body: &'a types::SearchRequest,
+}
+impl<'a> SearchTasks<'a> {
+    /// The operation with the arguments that it needs.
+    #[must_use]
+    pub fn new(org_id: &'a types::OrgId, body: &'a types::SearchRequest) -> Self {
+        Self { org_id, body }
+    }
+}
+impl Operation for SearchTasks<'_> {
+    const OPERATION_ID: &'static str = "searchTasks";
+    const ACTION: &'static str = "searchTask";
+    const EFFECT: Effect = Effect::None;
+    type Response = types::SearchTasksResponse;
+    type ErrorCode = SearchTasksErrorCode;
+    fn send<'c>(
+        &'c self,
+        client: &'c Client,
+    ) -> impl Future<
+        Output = Result<ResponseValue<Self::Response>, Error<()>>,
+    > + Send + 'c {
+        client.search_tasks(self.org_id, self.body)
+    }
+}
+/// The operation `startJob` with its arguments; see [`Client::start_job`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct StartJob<'a> {
+    /// The organization that owns the job.
+    pub org_id: &'a types::OrgId,
+    /// The OTA job.
+    pub job_id: &'a types::JobId,
+}
+impl<'a> StartJob<'a> {
+    /// The operation with the arguments that it needs.
+    #[must_use]
+    pub fn new(org_id: &'a types::OrgId, job_id: &'a types::JobId) -> Self {
+        Self { org_id, job_id }
+    }
+}
+impl Operation for StartJob<'_> {
+    const OPERATION_ID: &'static str = "startJob";
+    const ACTION: &'static str = "start";
+    const EFFECT: Effect = Effect::CompareAndSet;
+    type Response = types::Acknowledgement;
+    type ErrorCode = StartJobErrorCode;
+    fn send<'c>(
+        &'c self,
+        client: &'c Client,
+    ) -> impl Future<
+        Output = Result<ResponseValue<Self::Response>, Error<()>>,
+    > + Send + 'c {
+        client.start_job(self.job_id, self.org_id)
+    }
+}
+/// The operation `stopJob` with its arguments; see [`Client::stop_job`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct StopJob<'a> {
+    /// The organization that owns the job.
+    pub org_id: &'a types::OrgId,
+    /// The OTA job.
+    pub job_id: &'a types::JobId,
+}
+impl<'a> StopJob<'a> {
+    /// The operation with the arguments that it needs.
+    #[must_use]
+    pub fn new(org_id: &'a types::OrgId, job_id: &'a types::JobId) -> Self {
+        Self { org_id, job_id }
+    }
+}
+impl Operation for StopJob<'_> {
+    const OPERATION_ID: &'static str = "stopJob";
+    const ACTION: &'static str = "stop";
+    const EFFECT: Effect = Effect::CompareAndSet;
+    type Response = types::Acknowledgement;
+    type ErrorCode = StopJobErrorCode;
+    fn send<'c>(
+        &'c self,
+        client: &'c Client,
+    ) -> impl Future<
+        Output = Result<ResponseValue<Self::Response>, Error<()>>,
+    > + Send + 'c {
+        client.stop_job(self.job_id, self.org_id)
+    }
+}
+/// The operation `deleteJob` with its arguments; see [`Client::delete_job`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct DeleteJob<'a> {
+    /// The organization that owns the job.
+    pub org_id: &'a types::OrgId,
+    /// The OTA job.
+    pub job_id: &'a types::JobId,
+}
+impl<'a> DeleteJob<'a> {
+    /// The operation with the arguments that it needs.
+    #[must_use]
+    pub fn new(org_id: &'a types::OrgId, job_id: &'a types::JobId) -> Self {
+        Self { org_id, job_id }
+    }
+}
+impl Operation for DeleteJob<'_> {
+    const OPERATION_ID: &'static str = "deleteJob";
+    const ACTION: &'static str = "delete";
+    const EFFECT: Effect = Effect::CompareAndSet;
+    type Response = types::Acknowledgement;
+    type ErrorCode = DeleteJobErrorCode;
+    fn send<'c>(
+        &'c self,
+        client: &'c Client,
+    ) -> impl Future<
+        Output = Result<ResponseValue<Self::Response>, Error<()>>,
+    > + Send + 'c {
+        client.delete_job(self.job_id, self.org_id)
+    }
+}
+/// The operation `cancelTask` with its arguments; see [`Client::cancel_task`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CancelTask<'a> {
+    /// The organization that owns the job.
+    pub org_id: &'a types::OrgId,
+    /// The OTA job.
+    pub job_id: &'a types::JobId,
+    /// The devices whose tasks are to be cancelled.
+    pub body: &'a types::CancelTaskRequest,
+}
+impl<'a> CancelTask<'a> {
+    /// The operation with the arguments that it needs.
+    #[must_use]
+    pub fn new(
+        org_id: &'a types::OrgId,
+        job_id: &'a types::JobId,
+        body: &'a types::CancelTaskRequest,
+    ) -> Self {
+        Self { org_id, job_id, body }
+    }
+}
+impl Operation for CancelTask<'_> {
+    const OPERATION_ID: &'static str = "cancelTask";
+    const ACTION: &'static str = "cancelTask";
+    const EFFECT: Effect = Effect::CompareAndSet;
+    type Response = types::Acknowledgement;
+    type ErrorCode = CancelTaskErrorCode;
+    fn send<'c>(
+        &'c self,
+        client: &'c Client,
+    ) -> impl Future<
+        Output = Result<ResponseValue<Self::Response>, Error<()>>,
+    > + Send + 'c {
+        client.cancel_task(self.job_id, self.org_id, self.body)
+    }
+}
 /// The operation `retryTask` with its arguments; see [`Client::retry_task`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -74,6 +406,7 @@ impl<'a> RetryTask<'a> {
 impl Operation for RetryTask<'_> {
     const OPERATION_ID: &'static str = "retryTask";
     const ACTION: &'static str = "retryTask";
+    const EFFECT: Effect = Effect::CompareAndSet;
     type Response = types::Acknowledgement;
     type ErrorCode = RetryTaskErrorCode;
     fn send<'c>(
@@ -83,12 +416,5 @@ impl Operation for RetryTask<'_> {
         Output = Result<ResponseValue<Self::Response>, Error<()>>,
     > + Send + 'c {
         client.retry_task(self.job_id, self.org_id, self.body)
-    }
-}
-impl types::RetryTaskRequest {
-    /// A body with the members that it needs, and none of those that are optional.
-    #[must_use]
-    pub fn new(device_keys: crate::DeviceKeys) -> Self {
-        Self { device_keys }
     }
 }
