@@ -9,6 +9,7 @@ use enos_ota_client::OrgId;
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind};
+use crate::raw::RawClient;
 use crate::retry::RetryPolicy;
 use crate::secret::Credentials;
 use crate::token::{TokenSettings, TokenSource};
@@ -182,6 +183,15 @@ impl ClientBuilder {
     /// As [`build`](Self::build); no organization is needed.
     pub fn build_token_source(self) -> Result<TokenSource, Error> {
         Ok(TokenSource::new(self.settings()?))
+    }
+
+    /// Builds a client for signed calls to any API of the platform.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build); no organization is needed.
+    pub fn build_raw(self) -> Result<RawClient, Error> {
+        Ok(RawClient::new(self.settings()?))
     }
 
     fn settings(self) -> Result<TokenSettings, Error> {

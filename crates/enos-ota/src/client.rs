@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use enos_ota_client as generated;
-use enos_ota_client::{Authorizer, Envelope as _, Operation, OrgId, ResponseValue};
+use enos_ota_client::{Authorizer, Effect, Envelope as _, Operation, OrgId, ResponseValue};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -45,10 +45,33 @@ pub struct Client {
     timeout: Option<Duration>,
 }
 
+/// The platform has accepted a request.
+///
+/// That says nothing of single devices: the platform answers no result for them. Search the tasks of the job to learn
+/// what became of each, not sooner than two seconds later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+#[non_exhaustive]
+pub struct Accepted {
+    /// The id under which the platform keeps the call in its own records.
+    pub request_id: Option<String>,
+    /// How many times the request was sent.
+    pub attempts: u32,
+}
+
 /// What a successful call gives back besides its data.
 pub(crate) struct Success<T> {
     pub(crate) response: T,
     pub(crate) attempts: u32,
+}
+
+impl<T: generated::Envelope> Success<T> {
+    pub(crate) fn accepted(self) -> Accepted {
+        Accepted {
+            request_id: self.response.request_id().map(str::to_owned),
+            attempts: self.attempts,
+        }
+    }
 }
 
 impl Client {
@@ -97,7 +120,7 @@ impl Client {
 
     /// Makes a call, with all that the type's documentation promises.
     ///
-    /// Only for an operation that may be sent again after its answer was lost. *Retry OTA Task* may, because the
+    /// Whether it is sent again after its answer was lost depends on its effect. *Retry OTA Task* is, because the
     /// platform compares before it sets: only a failed task can be retried, and a retried one is no longer failed.
     pub(crate) async fn call<O: Operation>(&self, operation: &O) -> Result<Success<O::Response>, Error> {
         let span = tracing::info_span!(
@@ -173,7 +196,7 @@ impl<O: Operation> Call<'_, O> {
                 Ok(response) => return Ok(Success { response, attempts }),
                 Err(error) => error,
             };
-            reach = worse(reach, error.reach());
+            reach = worse(reach, Self::reach_of(&error));
             if error.token_died() && !token_replaced {
                 token_replaced = true;
                 self.client.tokens.discard(&token);
@@ -183,7 +206,9 @@ impl<O: Operation> Call<'_, O> {
                 .deadline
                 .map(|deadline| deadline.saturating_duration_since(Instant::now()));
             // Replacing a dead token is not one of the policy's repetitions.
-            let failure = Failure::of(&error, attempts - u32::from(token_replaced), time_left);
+            let mut failure = Failure::of(&error, attempts - u32::from(token_replaced), time_left);
+            // What has an effect each time is sent again only if it surely had none.
+            failure.retryable &= O::EFFECT != Effect::EachTime || reach != Reach::Unknown;
             match self.client.retry.decide(&failure, fastrand::f64()) {
                 Decision::Permanent | Decision::Exhausted => {
                     return Err(error.in_operation(O::OPERATION_ID, attempts, reach));
@@ -193,6 +218,14 @@ impl<O: Operation> Call<'_, O> {
                     tokio::time::sleep(wait).await;
                 }
             }
+        }
+    }
+
+    /// How far a failed attempt came. What changes nothing cannot have changed something.
+    fn reach_of(error: &Error) -> Reach {
+        match (O::EFFECT, error.reach()) {
+            (Effect::None, Reach::Unknown) => Reach::Refused,
+            (_, reach) => reach,
         }
     }
 

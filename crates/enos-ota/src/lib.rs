@@ -24,13 +24,16 @@
 //!
 //! # What it takes care of
 //!
+//! [`Client`] has a method for each of the nine operations of the API, streams that read a whole search, and
+//! [`search`] expressions that only say what the platform understands.
+//!
 //! | Concern | What happens | More |
 //! |---|---|---|
 //! | Signing | Every attempt is signed anew, over the very bytes that are sent | [`sign`] |
 //! | Tokens | One request however many callers, renewed ahead of expiry, replaced once a call if found dead | [`TokenSource`] |
 //! | Success | Only code 0 in the body is a success, whatever the HTTP status | [`Error`] |
 //! | Failures | One error type with the operation's own codes, and what to do about each | [`Error::code_of`], [`Error::remedy`] |
-//! | Repetition | With growing waits, `Retry-After` honoured; a lost answer is never taken for a refusal | [`RetryPolicy`] |
+//! | Repetition | With growing waits, `Retry-After` honoured; a lost answer is never taken for a refusal, and creating a job is never repeated blindly | [`RetryPolicy`] |
 //! | Secrets | Wiped from memory, in no log, no `Debug`, no error text | [`AppSecret`] |
 //! | Network | TLS is verified, redirects are off, plain http only to this machine unless allowed | [`ClientBuilder`] |
 //!
@@ -68,29 +71,40 @@
 mod answer;
 mod authorize;
 mod builder;
+mod cause;
 mod client;
 mod clock;
 mod error;
+mod jobs;
+mod pages;
+mod raw;
 mod retry;
-mod retry_task;
+pub mod search;
 mod secret;
 pub mod sign;
+mod tasks;
 mod token;
 mod transport;
 
 pub use authorize::Signer;
 pub use builder::ClientBuilder;
-pub use client::Client;
+pub use cause::FailureCause;
+pub use client::{Accepted, Client};
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, ErrorKind};
+pub use jobs::Created;
+pub use pages::{Page, PageSize};
+pub use raw::{RawAnswer, RawClient, RawRequest};
 pub use retry::{Decision, Failure, RetryPolicy};
-pub use retry_task::Accepted;
 pub use secret::{AccessToken, AppSecret, Credentials};
 pub use token::TokenSource;
 
+pub use enos_ota_client::types;
 pub use enos_ota_client::{
-    Category, CodeInfo, DeviceKey, DeviceKeys, DeviceKeysError, ErrorCode, GatewayErrorCode, JobId, OrgId,
-    RetryTaskErrorCode,
+    CancelTaskErrorCode, Category, CodeInfo, CreateJobErrorCode, DeleteJobErrorCode, DeviceKey, DeviceKeys,
+    DeviceKeysError, Effect, ErrorCode, FirmwareId, GatewayErrorCode, GetJobErrorCode, Integer, JobId, JobStatus,
+    JobType, OrgId, RetryTaskErrorCode, SearchJobsErrorCode, SearchTasksErrorCode, StartJobErrorCode, StopJobErrorCode,
+    TaskStatus, UpgradePolicy, UpgradeScopeType,
 };
 // Both are part of this crate's public interface.
 pub use enos_ota_client;

@@ -1,0 +1,148 @@
+//! Signed calls to any API of the platform, for what this crate has no method for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use enos_ota_client::SearchTasksErrorCode;
+use http::{HeaderValue, Method, StatusCode, header};
+use http_body_util::Limited;
+
+use crate::answer::{OddAnswer, Verdict, finish};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind};
+use crate::secret::{AccessToken, AppSecret};
+use crate::sign;
+use crate::token::{TokenSettings, TokenSource};
+use crate::transport::{attempt_timed_out, transport_error};
+
+/// Sends signed requests to any API of the platform. Build one with
+/// [`ClientBuilder::build_raw`](crate::ClientBuilder::build_raw).
+///
+/// A request is sent once, since nothing is known of what it does; only if the gateway says that the access token is dead
+/// is it sent once more, with another.
+#[derive(Clone, Debug)]
+pub struct RawClient {
+    tokens: TokenSource,
+    http: reqwest::Client,
+    base_url: Arc<str>,
+    app_secret: AppSecret,
+    clock: Arc<dyn Clock>,
+    timeout: Duration,
+}
+
+/// A request to be signed and sent.
+#[derive(Clone, Debug)]
+pub struct RawRequest {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path, with a slash at its beginning, and perhaps a query, encoded.
+    pub path: String,
+    /// Further query parameters, not encoded.
+    pub query: Vec<(String, String)>,
+    /// The body, byte for byte; it is sent as `application/json;charset=UTF-8`.
+    pub body: Option<Bytes>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct RawAnswer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Bytes,
+    /// What the answer reports as a failure, if it does: a code other than 0, or an HTTP status other than success.
+    pub failure: Option<Error>,
+}
+
+impl RawClient {
+    pub(crate) fn new(settings: TokenSettings) -> Self {
+        Self {
+            http: settings.http.clone(),
+            base_url: Arc::clone(&settings.base_url),
+            app_secret: settings.credentials.app_secret().clone(),
+            clock: Arc::clone(&settings.clock),
+            timeout: settings.attempt_timeout,
+            tokens: TokenSource::new(settings),
+        }
+    }
+
+    /// Signs and sends a request.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the request cannot be signed or has no valid path, and any error of the token service or
+    /// of the transport. A failure that the answer reports is no error here, but [`RawAnswer::failure`].
+    pub async fn send(&self, request: &RawRequest) -> Result<RawAnswer, Error> {
+        let token = self.tokens.token().await?;
+        let answer = self.send_with(request, &token).await?;
+        if !answer.failure.as_ref().is_some_and(Error::token_died) {
+            return Ok(answer);
+        }
+        self.tokens.discard(&token);
+        self.send_with(request, &self.tokens.token().await?).await
+    }
+
+    async fn send_with(&self, request: &RawRequest, token: &AccessToken) -> Result<RawAnswer, Error> {
+        let mut built = self.build(request)?;
+        sign::sign_request(&mut built, token, self.clock.now_ms(), &self.app_secret)
+            .map_err(|error| Error::new(ErrorKind::Config, "the request cannot be signed").with_source(error))?;
+        let exchange = async {
+            let response = self.http.execute(built).await.map_err(transport_error)?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let limited = Limited::new(reqwest::Body::from(response), enos_ota_client::MAX_ANSWER_BYTES);
+            let body = reqwest::Response::from(http::Response::new(reqwest::Body::wrap(limited)));
+            Ok((status, headers, body.bytes().await.map_err(transport_error)?))
+        };
+        let (status, headers, body) = tokio::time::timeout(self.timeout, exchange)
+            .await
+            .map_err(|_| attempt_timed_out(self.timeout))?
+            .map_err(|error: Error| {
+                let reach = error.reach();
+                error.in_operation("api", 1, reach)
+            })?;
+
+        let secrets = [token.expose(), self.app_secret.expose()];
+        // Of the operations that the document describes, this is one that has the common codes and no others.
+        let reported = Verdict::of_body(&body).map(|verdict| verdict.failure::<SearchTasksErrorCode>(&secrets));
+        let failure = match reported {
+            Some(failure) if status.is_success() => failure.map(|error| finish(error, status, &headers)),
+            // Not every API of the platform answers the envelope.
+            None if status.is_success() => None,
+            _ => {
+                let answer = OddAnswer {
+                    status,
+                    headers: &headers,
+                    body: &body,
+                    grants_tokens: false,
+                };
+                Some(answer.into_error::<SearchTasksErrorCode>(&secrets))
+            }
+        };
+        Ok(RawAnswer { status, body, failure })
+    }
+
+    fn build(&self, request: &RawRequest) -> Result<reqwest::Request, Error> {
+        let refuse = |why: &str| Error::new(ErrorKind::Config, format!("the path `{}` {why}", request.path));
+        if !request.path.starts_with('/') {
+            return Err(refuse("has no slash at its beginning"));
+        }
+        let mut url = url::Url::parse(&format!("{}{}", self.base_url, request.path))
+            .map_err(|error| refuse("does not make a URL").with_source(error))?;
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        // What the platform makes of a plus sign is not documented. All that are here stand for blanks.
+        if let Some(query) = url.query().filter(|query| query.contains('+')) {
+            let query = query.replace('+', "%20");
+            url.set_query(Some(&query));
+        }
+        let mut built = reqwest::Request::new(request.method.clone(), url);
+        if let Some(body) = &request.body {
+            *built.body_mut() = Some(body.clone().into());
+            let json = HeaderValue::from_static("application/json;charset=UTF-8");
+            built.headers_mut().insert(header::CONTENT_TYPE, json);
+        }
+        Ok(built)
+    }
+}
