@@ -320,10 +320,7 @@ fn a_new_optional_member_of_a_body_breaks_no_caller_of_its_constructor() {
     );
     scratch.generate();
     let after = scratch.files();
-    assert_eq!(
-        changed(&before, &after),
-        ["bodies.rs", "client.rs", "provenance.toml"]
-    );
+    assert_eq!(changed(&before, &after), ["bodies.rs", "client.rs", "provenance.toml"]);
     let of_body = |code: &str| {
         let start = code.find("impl RetryTaskRequest").unwrap();
         signature(&code[start..], "pub fn new(").to_owned()

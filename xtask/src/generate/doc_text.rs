@@ -46,6 +46,12 @@ impl VisitMut for Tidy {
     }
 }
 
+/// The text of a documentation comment, as it is in the document.
+pub(super) fn doc_comment(attributes: &[Attribute]) -> String {
+    let lines = attributes.iter().filter_map(doc);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn doc(attribute: &Attribute) -> Option<String> {
     if !matches!(attribute.style, AttrStyle::Outer) {
         return None;

@@ -8,18 +8,20 @@ use super::client::structure;
 use super::fields::json_name;
 use super::signature::inner;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::spec::model::{Envelope, Member};
+use crate::spec::model::{Envelope, Member, Model};
 
 /// Implements `Envelope` for the type of an answer.
 pub(super) fn envelope_impl(
     response: &Ident,
     envelope: &Envelope,
     client: &syn::File,
+    model: &Model,
 ) -> Result<TokenStream, Vec<Diagnostic>> {
     let Some(item) = structure(client, response) else {
         let message = format!("the answer `{response}` is not an object with members");
         return Err(vec![Diagnostic::new(envelope.code.at, message)]);
     };
+    let field = |member: &Member| field(item, member, model);
     let mut errors = Vec::new();
     let mut accept = |result: Result<TokenStream, Diagnostic>| {
         result.unwrap_or_else(|diagnostic| {
@@ -27,7 +29,7 @@ pub(super) fn envelope_impl(
             TokenStream::new()
         })
     };
-    let code = accept(field(item, &envelope.code).and_then(|found| match found {
+    let code = accept(field(&envelope.code).and_then(|found| match found {
         Field {
             ident,
             kind: Kind::Integer,
@@ -42,7 +44,7 @@ pub(super) fn envelope_impl(
     }));
     let mut text = |member: &Option<Member>| match member {
         None => quote!(None),
-        Some(member) => accept(field(item, member).and_then(|found| {
+        Some(member) => accept(field(member).and_then(|found| {
             match found {
                 Field {
                     ident,
@@ -63,7 +65,7 @@ pub(super) fn envelope_impl(
     let request_id = text(&envelope.request_id);
     let gateway_status = match &envelope.gateway_status {
         None => quote!(None),
-        Some(member) => accept(field(item, member).and_then(|found| match found {
+        Some(member) => accept(field(member).and_then(|found| match found {
             Field {
                 ident,
                 kind: Kind::Integer,
@@ -129,7 +131,7 @@ enum Kind {
 }
 
 /// The field that holds a member of the JSON object.
-fn field(item: &ItemStruct, member: &Member) -> Result<Field, Diagnostic> {
+fn field(item: &ItemStruct, member: &Member, model: &Model) -> Result<Field, Diagnostic> {
     let names: Vec<_> = item
         .fields
         .iter()
@@ -151,6 +153,7 @@ fn field(item: &ItemStruct, member: &Member) -> Result<Field, Diagnostic> {
     let kind = match last.as_deref() {
         Some("String") => Kind::Text,
         Some("i64" | "i32" | "i16" | "i8" | "u32" | "u16" | "u8") => Kind::Integer,
+        Some(name) if model.integers.iter().any(|integer| integer.name == name) => Kind::Integer,
         Some(_) | None => Kind::Other,
     };
     let ident = field.ident.clone().unwrap_or_else(|| format_ident!("missing"));

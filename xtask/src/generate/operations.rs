@@ -39,7 +39,7 @@ pub(super) fn generate(model: &Model, client: &syn::File) -> Result<TokenStream,
     }
     let mut impls = Vec::new();
     for (response, envelope) in envelopes.values() {
-        match envelope_impl(response, envelope, client) {
+        match envelope_impl(response, envelope, client, model) {
             Ok(code) => impls.push(code),
             Err(mut diagnostics) => errors.append(&mut diagnostics),
         }

@@ -51,19 +51,20 @@ pub mod types {
     /// The devices whose tasks are to be cancelled.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct CancelTaskRequest {
+        /// The devices.
         #[serde(rename = "deviceKeys")]
         pub device_keys: crate::DeviceKeys,
     }
     /// The job to be created. Which members it has depends on `type`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct CreateJobRequest {
-        /// Whether a device may ask for the upgrade itself. Needed for an upgrade job.
+        /// Whether a device may ask for the upgrade itself. An upgrade job needs it.
         #[serde(
             rename = "enableUpgradeRequest",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub enable_upgrade_request: ::std::option::Option<bool>,
-        /// How many devices are upgraded at a time, 300 unless told otherwise. (Inferred that it is at least 1.)
+        /// How many devices are upgraded at a time, 300 unless told otherwise. For an upgrade job. Inferred that it is at least 1.
         ///
         /// Must be at least 1.
         #[serde(
@@ -71,25 +72,31 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub maximum_concurrency: ::std::option::Option<i64>,
+        /// Name of the job. Not on the Chinese page of 3.0.0 for a verify job.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub name: ::std::option::Option<StringI18n>,
+        /// How the platform itself retries failed tasks; without it, it does not. For an upgrade job.
         #[serde(
             rename = "retryPolicy",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub retry_policy: ::std::option::Option<RetryPolicy>,
+        /// When devices are upgraded; without it at once, and every day from 00:00:00 to 23:59:59. For an upgrade job.
         #[serde(
             rename = "schedulePolicy",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub schedule_policy: ::std::option::Option<SchedulePolicy>,
+        /// What the job is for.
         #[serde(rename = "type")]
         pub type_: crate::JobType,
+        /// Whether devices that meet the scope only later join. An upgrade job needs it. The Chinese pages of 2.4.0 and 3.0.0 have `upgrade` here, which all other sources contradict.
         #[serde(
             rename = "upgradePolicy",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub upgrade_policy: ::std::option::Option<crate::UpgradePolicy>,
+        /// The devices.
         #[serde(rename = "upgradeScope")]
         pub upgrade_scope: UpgradeScope,
         /// Seconds after which a task fails, 7200 unless told otherwise. They count from `upgrading` in an upgrade job, from `published` in a verify job.
@@ -109,6 +116,7 @@ pub mod types {
         pub apim_status: ::std::option::Option<i64>,
         /// 0 for success, otherwise an error code.
         pub code: i64,
+        /// The job. Inferred that it is null if there is none.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<CreatedJob>,
         /// Text that goes with the code, `OK` for success.
@@ -124,6 +132,7 @@ pub mod types {
     /// What is known of a job that was just created. Not documented - whether there is more.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct CreatedJob {
+        /// The job.
         #[serde(
             rename = "jobId",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -250,6 +259,7 @@ pub mod types {
         pub apim_status: ::std::option::Option<i64>,
         /// 0 for success, otherwise an error code.
         pub code: i64,
+        /// The job. Inferred that it is null if there is none.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<JobInfo>,
         /// Text that goes with the code, `OK` for success.
@@ -316,10 +326,10 @@ pub mod types {
                 })
         }
     }
-    /// A job. Every member may be absent or null: which there are differs from version to version. `upgradePolicy` is
-    /// null in the published sample, and `productKey` is there only for old firmware since EnOS 2.4.4.
+    /// A job. Any member may be absent or null: which there are differs from version to version.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct JobInfo {
+        /// When the job was created, in milliseconds since 1970-01-01 UTC.
         #[serde(
             rename = "createTime",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -337,6 +347,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub firmware_id: ::std::option::Option<::std::string::String>,
+        /// Name of that firmware; since EnOS 2.4.0.
         #[serde(
             rename = "firmwareName",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -354,11 +365,13 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub job_id: ::std::option::Option<::std::string::String>,
+        /// How many devices are upgraded at a time.
         #[serde(
             rename = "maximumConcurrency",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub maximum_concurrency: ::std::option::Option<crate::Integer>,
+        /// Name of the job.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub name: ::std::option::Option<StringI18n>,
         /// The organization that owns the job.
@@ -367,36 +380,43 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub org_id: ::std::option::Option<::std::string::String>,
-        /// The product of the devices; since EnOS 2.4.4 only for old firmware files.
+        /// The product of the devices; since EnOS 2.4.4 only if the firmware file is an old one.
         #[serde(
             rename = "productKey",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub product_key: ::std::option::Option<::std::string::String>,
+        /// How the platform itself retries failed tasks.
         #[serde(
             rename = "retryPolicy",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub retry_policy: ::std::option::Option<RetryPolicy>,
+        /// When devices are upgraded.
         #[serde(
             rename = "schedulePolicy",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub schedule_policy: ::std::option::Option<SchedulePolicy>,
+        /// Whether the job runs.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<crate::JobStatus>,
+        /// What the job is for.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         pub type_: ::std::option::Option<crate::JobType>,
+        /// Whether devices that meet the scope only later join. Null in the published sample, though of an upgrade job.
         #[serde(
             rename = "upgradePolicy",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub upgrade_policy: ::std::option::Option<crate::UpgradePolicy>,
+        /// The devices.
         #[serde(
             rename = "upgradeScope",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub upgrade_scope: ::std::option::Option<UpgradeScope>,
+        /// Seconds after which a task fails. They count from `upgrading` in an upgrade job, from `published` in a verify job.
         #[serde(
             rename = "upgradeTimeout",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -457,25 +477,28 @@ pub mod types {
                 })
         }
     }
-    /// Which page of a result this is, and how much there is in all.
+    /// Which page of a result this is, and how much there is in all. Inferred from the operations of other services, whose samples have it.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct PageInfo {
+        /// Number of the page, from 1.
         #[serde(
             rename = "pageNo",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub page_no: ::std::option::Option<crate::Integer>,
+        /// The greatest number of results to a page.
         #[serde(
             rename = "pageSize",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub page_size: ::std::option::Option<crate::Integer>,
-        /// Null in the published sample.
+        /// Null in the samples.
         #[serde(
             rename = "sortedBy",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub sorted_by: ::std::option::Option<::serde_json::Value>,
+        /// How many results there are in all.
         #[serde(
             rename = "totalSize",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -490,7 +513,7 @@ pub mod types {
         /// Must be at least 1.
         #[serde(rename = "pageNo")]
         pub page_no: i64,
-        /// How many to a page; at most 50 are advised.
+        /// How many results to a page; the platform advises at most 50.
         ///
         /// Must be at least 1 and at most 200.
         #[serde(rename = "pageSize")]
@@ -505,11 +528,13 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub enable_retry: ::std::option::Option<bool>,
+        /// How often a task is retried. Not documented - the limits, and whether calls of `retryTask` count.
         #[serde(
             rename = "retryCount",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub retry_count: ::std::option::Option<crate::Integer>,
+        /// How long to wait between two attempts. Not documented - the unit.
         #[serde(
             rename = "retryInterval",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -519,12 +544,14 @@ pub mod types {
     /// The devices whose failed tasks are to be retried.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct RetryTaskRequest {
+        /// The devices.
         #[serde(rename = "deviceKeys")]
         pub device_keys: crate::DeviceKeys,
     }
     /// When devices are upgraded. Inferred from the vendor's Python sample.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct SchedulePolicy {
+        /// When the window ends, in milliseconds since 1970-01-01 UTC.
         #[serde(
             rename = "endTimestamp",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -536,11 +563,13 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub is_repeat_daily: ::std::option::Option<bool>,
+        /// When the window begins, in milliseconds since 1970-01-01 UTC.
         #[serde(
             rename = "startTimestamp",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub start_timestamp: ::std::option::Option<crate::Integer>,
+        /// Offset of the local time from UTC, in minutes. Not documented - its sign.
         #[serde(
             rename = "timezoneOffsetInMinutes",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -561,6 +590,7 @@ pub mod types {
         /// Text that goes with the code, `OK` for success.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msg: ::std::option::Option<::std::string::String>,
+        /// Which page this is. Inferred from the operations of other services, that it is here.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub pagination: ::std::option::Option<PageInfo>,
         /// Identifies the call in the platform's own records; give it to the platform's support.
@@ -573,9 +603,10 @@ pub mod types {
     /// What to search for, and which page of it.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct SearchRequest {
-        /// The criteria; without any, everything is found.
+        /// The criteria. Inferred that everything is found without any.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub expression: ::std::option::Option<::std::string::String>,
+        /// Which page; without it the first, with 10 results (inferred from the documented default of 10).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub pagination: ::std::option::Option<PageRequest>,
     }
@@ -593,6 +624,7 @@ pub mod types {
         /// Text that goes with the code, `OK` for success.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub msg: ::std::option::Option<::std::string::String>,
+        /// Which page this is. Inferred from the operations of other services, that it is here.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub pagination: ::std::option::Option<PageInfo>,
         /// Identifies the call in the platform's own records; give it to the platform's support.
@@ -605,13 +637,13 @@ pub mod types {
     /// A text in several languages.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct StringI18n {
-        /// The text for every language that has none of its own. Needed in a request.
+        /// The text for every language that has none of its own. Send it with every text.
         #[serde(
             rename = "defaultValue",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub default_value: ::std::option::Option<::std::string::String>,
-        /// Texts by locale, such as `zh_CN`, `en_US`, `ja_JP` or `es_ES`. May be empty.
+        /// Texts by locale; `zh_CN`, `en_US`, `ja_JP` and `es_ES` have been seen. May be empty.
         #[serde(
             rename = "i18nValue",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -620,7 +652,7 @@ pub mod types {
             ::std::collections::BTreeMap<::std::string::String, ::std::string::String>,
         >,
     }
-    /// The run of a job on one device.
+    /// The run of a job on one device. Any member may be absent or null.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct TaskInfo {
         /// The asset that the device is.
@@ -638,7 +670,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_key: ::std::option::Option<::std::string::String>,
-        /// The firmware version that the device is upgraded from.
+        /// The firmware version that the device is upgraded from. (The English page mixes up the two versions.)
         #[serde(
             rename = "fromVersion",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -662,8 +694,10 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub product_key: ::std::option::Option<::std::string::String>,
+        /// 0 to 100 percent; a negative number means that the upgrade has failed. Inferred from the vendor's device SDKs: -1 for no stated reason, -2 in the download, -3 in the verification of the firmware, -4 in writing it, and -5 if the device has ignored the upgrade.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub progress: ::std::option::Option<crate::Integer>,
+        /// How far the upgrade has come.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<crate::TaskStatus>,
         /// The task.
@@ -678,6 +712,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub to_version: ::std::option::Option<::std::string::String>,
+        /// When the task last changed, in milliseconds since 1970-01-01 UTC.
         #[serde(
             rename = "updateTime",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -693,7 +728,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub asset_ids: ::std::option::Option<::serde_json::Value>,
-        /// Devices of asset trees. Inferred from the vendor's Python sample - the form.
+        /// Devices of asset trees. Inferred from the vendor's Python sample - the form. The console takes at most 5 trees.
         #[serde(
             rename = "assetTrees",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -713,7 +748,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub device_group_ids: ::std::option::Option<::serde_json::Value>,
-        /// The devices.
+        /// These devices.
         #[serde(
             rename = "deviceKeys",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -733,6 +768,7 @@ pub mod types {
                 ::std::vec::Vec<::std::string::String>,
             >,
         >,
+        /// Whether all devices are meant. A request needs it; a verify job takes `partial` only.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         pub type_: ::std::option::Option<crate::UpgradeScopeType>,
         /// The firmware versions to upgrade from. Inferred from the vendor's Java sample: the version of the target firmware must not be among them.
@@ -857,8 +893,14 @@ impl Client {
     /// Cancels the tasks of the given devices that have not begun to upgrade: only tasks whose status is `init` or
     /// `published` can be cancelled. The job must be running.
     ///
-    /// - Inferred from the vendor's Python sample: a cancelled task becomes `failed`, with the text `Cancelled by user`.
-    /// - Not documented: whether one device whose task cannot be cancelled makes the platform refuse the whole list.
+    /// The answer carries no result for single devices: `data` is null. To learn what became of a device, search the
+    /// tasks of the job, not sooner than two seconds after this call: reads may be that much behind.
+    ///
+    /// - Inferred from the vendor's Python sample: a cancelled task becomes `failed`, and its `desc` is
+    ///   `Cancelled by user`.
+    /// - Inferred: a repetition finds the tasks cancelled, and is answered with 24620.
+    /// - Not documented: whether one device whose task cannot be cancelled makes the platform refuse the whole list, or
+    ///   is passed over. After 24620, treat no task as changed until a search has shown it.
     /// - Not documented: how many device keys a call may carry.
     ///
     /// Sends a `POST` request to `/connect-service/v2.1/ota-jobs?action=cancelTask`
@@ -910,9 +952,13 @@ impl Client {
     /// Create a job
     ///
     /// Creates a job that upgrades devices to a firmware (`type: upgrade`), or one that verifies the firmware on a few
-    /// devices first (`type: verify`).
+    /// devices first (`type: verify`). The answer holds the id of the job.
     ///
+    /// - An upgrade job needs `upgradePolicy` and `enableUpgradeRequest` too. The scope of a verify job is `partial`;
+    ///   the console takes 5 devices for it unless told otherwise.
+    /// - Every call creates a job: after a lost answer, search for the job before you send the request again.
     /// - Not documented: the error codes of this operation; only the common ones are known.
+    /// - Not documented: the answer. That `data` holds `jobId` is inferred from the vendor's samples, which read it.
     /// - Inferred from the vendor's Java sample: a new job is `stopped`, and has to be started.
     /// - Inferred from the vendor's Python sample: the platform takes numbers in quotes too. Send numbers.
     ///
@@ -964,9 +1010,11 @@ impl Client {
     }
     /// Delete a job
     ///
-    /// Deletes a stopped job. It cannot be brought back.
+    /// Deletes a stopped job. It cannot be brought back. There is no body.
     ///
-    /// The vendor's Python sample sends the body `{}` here; no body is needed (inferred: both are taken).
+    /// - Inferred: after a lost answer, 24404 to a repetition means that the job is gone.
+    /// - Not documented: what becomes of the tasks of the job.
+    /// - Inferred from the vendor's Python sample, which sends it: the body `{}` is taken too.
     ///
     /// Sends a `POST` request to `/connect-service/v2.1/ota-jobs?action=delete`
     ///
@@ -1015,7 +1063,7 @@ impl Client {
     ///
     /// Returns a job.
     ///
-    /// Reads may be about two seconds behind after many changes.
+    /// Reads may be about two seconds behind after many changes (documented since 2.4.0).
     ///
     /// Sends a `GET` request to `/connect-service/v2.1/ota-jobs?action=get`
     ///
@@ -1122,12 +1170,14 @@ impl Client {
     ///
     /// Returns the jobs that meet an expression, a page at a time, the latest first.
     ///
-    /// Fields of the expression: `productKey`, `firmwareId`, `firmwareVersion` with `=` and `in`; `type` and `status` with `=`;
-    /// `name` and `firmwareName` with `like`. `firmwareVersion`, `firmwareName` and `name` came with EnOS 2.4.0. Criteria are
-    /// joined by `and` and `or`; values stand in single quotes. Example: `type='upgrade' and status='started'`.
+    /// Fields of the expression: `productKey`, `firmwareId` and `firmwareVersion` with `=` and `in`; `type` and
+    /// `status` with `=`; `name` and `firmwareName` with `like`, also one language of them, as in `name.defaultValue`
+    /// or `name.zh_CN`. `firmwareVersion`, `firmwareName` and `name` came with EnOS 2.4.0. Criteria are joined by `and`
+    /// and `or`; values stand in single quotes. Example: `type='upgrade' and status='started'`.
     ///
-    /// - At most 200 to a page, 10 unless told otherwise; the platform advises at most 50. Sorting cannot be asked for.
-    /// - Reads may be about two seconds behind after many changes.
+    /// - At most 200 to a page, 10 unless told otherwise; the platform advises at most 50. Sorting cannot be asked for:
+    ///   jobs come in descending order of `createTime`.
+    /// - Reads may be about two seconds behind after many changes (documented since 2.4.0).
     /// - Not documented: how a quote within a value is escaped. Do not search for such a value.
     /// - The platform's page says that `data` is one job; its sample shows a list, and so does this document.
     ///
@@ -1178,12 +1228,13 @@ impl Client {
     ///
     /// Returns the tasks that meet an expression, a page at a time.
     ///
-    /// Fields of the expression: `jobId`, `deviceKey`, `fromVersion`, `toVersion`, `status`, `desc`, each with `=` and `in`.
-    /// Criteria are joined by `and` and `or`; values stand in single quotes. Example:
+    /// Fields of the expression: `jobId`, `deviceKey`, `fromVersion`, `toVersion`, `status` and `desc`, each with `=`
+    /// and `in`. Criteria are joined by `and` and `or`; values stand in single quotes. Example:
     /// `jobId='5ed758ca49f032b4663063aa' and status='failed'`.
     ///
     /// - At most 200 to a page, 10 unless told otherwise; the platform advises at most 50. Sorting cannot be asked for.
-    /// - Reads may be about two seconds behind after many changes.
+    /// - Not documented: the order.
+    /// - Reads may be about two seconds behind after many changes (documented since 2.4.0).
     /// - Not documented: how a quote within a value is escaped. Do not search for such a value.
     ///
     /// Sends a `POST` request to `/connect-service/v2.1/ota-jobs?action=searchTask`
@@ -1231,9 +1282,10 @@ impl Client {
     }
     /// Start a job
     ///
-    /// Starts a stopped job.
+    /// Starts a stopped job. There is no body.
     ///
-    /// The vendor's Python sample sends the body `{}` here; no body is needed (inferred: both are taken).
+    /// - A job that runs is answered with 24615, so a repetition after a lost answer does no harm.
+    /// - Inferred from the vendor's Python sample, which sends it: the body `{}` is taken too.
     ///
     /// Sends a `POST` request to `/connect-service/v2.1/ota-jobs?action=start`
     ///
@@ -1280,9 +1332,11 @@ impl Client {
     }
     /// Stop a job
     ///
-    /// Stops a running job. Its tasks can then be neither retried nor cancelled.
+    /// Stops a running job. Its tasks can then be neither retried nor cancelled. There is no body.
     ///
-    /// The vendor's Python sample sends the body `{}` here; no body is needed (inferred: both are taken).
+    /// - A job that is stopped is answered with 24616, so a repetition after a lost answer does no harm.
+    /// - Not documented: what becomes of a device that is being upgraded.
+    /// - Inferred from the vendor's Python sample, which sends it: the body `{}` is taken too.
     ///
     /// Sends a `POST` request to `/connect-service/v2.1/ota-jobs?action=stop`
     ///

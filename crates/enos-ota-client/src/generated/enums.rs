@@ -83,7 +83,7 @@ impl<'de> ::serde::Deserialize<'de> for JobStatus {
 pub enum JobType {
     /// `upgrade`: Upgrades devices.
     Upgrade,
-    /// `verify`: Verifies a firmware on a few devices first.
+    /// `verify`: Verifies the firmware on a few devices first.
     Verify,
     /// A value that is not listed here. Never made from a value that is; compare [`Self::as_str`] if you look
     /// for one of these, since a later version may list it.
@@ -164,7 +164,7 @@ pub enum TaskStatus {
     Upgrading,
     /// `succeeded`: The device has been upgraded.
     Succeeded,
-    /// `failed`: The upgrade has failed. Inferred from the vendor's Python sample: a cancelled task has this status too, with the text `Cancelled by user`.
+    /// `failed`: The upgrade has failed. Inferred from the vendor's Python sample: a cancelled task has this status too, and its `desc` is `Cancelled by user`.
     Failed,
     /// A value that is not listed here. Never made from a value that is; compare [`Self::as_str`] if you look
     /// for one of these, since a later version may list it.
@@ -243,7 +243,7 @@ impl<'de> ::serde::Deserialize<'de> for TaskStatus {
         deserializer.deserialize_string(Text(::core::marker::PhantomData))
     }
 }
-/// Whether devices that meet the scope only later join the job. Null in the published sample of a job.
+/// Whether devices that meet the scope only later join the job.
 ///
 /// The platform may come to use other values: one that is not listed is kept as it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
