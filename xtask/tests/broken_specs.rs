@@ -451,6 +451,206 @@ const CASES: &[Case] = &[
             ("340:5", "`acknowledgement` cannot be the name of a type"),
         ],
     ),
+    // Extensions on schemas
+    case(
+        "known values of something else than text",
+        "    TaskStatus:\n      type: string\n",
+        "    TaskStatus:\n      type: integer\n",
+        &[("397:7", "`x-known-values` has no meaning for this type")],
+    ),
+    case(
+        "known values without a type",
+        "    TaskStatus:\n      type: string\n      nullable: true\n",
+        "    TaskStatus:\n",
+        &[("398:7", "`x-known-values` has no meaning for this type")],
+    ),
+    case(
+        "known values outside of the components",
+        "          description: How often it was tried.\n",
+        "          description: How often it was tried.\n        mood:\n          type: string\n          x-known-values:\n            - {value: good, description: Good.}\n",
+        &[(
+            "398:11",
+            "`x-known-values` in a schema that is no component would be ignored",
+        )],
+    ),
+    case(
+        "known values and a closed list",
+        "      description: How far the upgrade of one device has come.\n",
+        "      enum: [init]\n",
+        &[("399:7", "`enum` beside `x-known-values` would be ignored")],
+    ),
+    case(
+        "known values and a limit",
+        "      description: How far the upgrade of one device has come.\n",
+        "      minLength: 1\n",
+        &[("399:7", "`minLength` beside `x-known-values` would be ignored")],
+    ),
+    case(
+        "no known values",
+        "      x-known-values:\n        - value: init\n          description: Not yet pushed to the device.\n        - value: being-upgraded\n          description: The device has reported progress.\n",
+        "      x-known-values: []\n",
+        &[("400:7", "no value is known")],
+    ),
+    case(
+        "a known value without a description",
+        "          description: Not yet pushed to the device.\n",
+        "",
+        &[("401:11", "an entry of `x-known-values` lacks `description`")],
+    ),
+    case(
+        "a known value with an unknown member",
+        "          description: Not yet pushed to the device.\n",
+        "          description: Not yet pushed to the device.\n          name: Init\n",
+        &[("403:11", "unknown key `name` in an entry of `x-known-values`")],
+    ),
+    case(
+        "a known value that is a number",
+        "        - value: init\n",
+        "        - value: 1\n",
+        &[("401:18", "`value` is the number 1")],
+    ),
+    case(
+        "a known value that is no name",
+        "        - value: init\n",
+        "        - value: 1st\n",
+        &[("401:18", "the text \"1st\" cannot be the name of a variant")],
+    ),
+    case(
+        "a known value twice",
+        "        - value: being-upgraded\n",
+        "        - value: init\n",
+        &[("403:18", "the value `init` is listed twice")],
+    ),
+    case(
+        "two known values with one variant",
+        "        - value: being-upgraded\n",
+        "        - value: INIT\n",
+        &[(
+            "403:18",
+            "the values `init` and `INIT` would be the same variant, `Init`",
+        )],
+    ),
+    case(
+        "the variant of values that are not listed",
+        "        - value: init\n",
+        "        - value: unknown\n",
+        &[("401:18", "`Unknown` cannot be a variant for a known value")],
+    ),
+    case(
+        "a variant that Rust does not allow",
+        "        - value: init\n",
+        "        - value: self\n",
+        &[("401:18", "`Self` cannot be a variant for a known value")],
+    ),
+    case(
+        "items of a checked list with known values",
+        "    DeviceKey:\n      type: string\n      minLength: 1\n",
+        "    DeviceKey:\n      type: string\n      x-known-values:\n        - {value: one, description: One.}\n",
+        &[("329:7", "the items of an array with limits must be texts")],
+    ),
+    case(
+        "a lenient text",
+        "    Integer:\n      type: integer\n      format: int64\n",
+        "    Integer:\n      type: string\n",
+        &[("407:7", "`x-lenient` has no meaning for this type")],
+    ),
+    case(
+        "a lenient integer of 32 bits",
+        "    Integer:\n      type: integer\n      format: int64\n",
+        "    Integer:\n      type: integer\n      format: int32\n",
+        &[("408:15", "an integer with `x-lenient` has 64 bits")],
+    ),
+    case(
+        "a lenient integer with a limit",
+        "    Integer:\n      type: integer\n      format: int64\n",
+        "    Integer:\n      type: integer\n      format: int64\n      minimum: 1\n",
+        &[("409:7", "`minimum` beside `x-lenient` would be ignored")],
+    ),
+    case(
+        "a lenient integer outside of the components",
+        "          minimum: 1\n          maximum: 5\n",
+        "          x-lenient: true\n",
+        &[(
+            "393:11",
+            "`x-lenient` in a schema that is no component would be ignored",
+        )],
+    ),
+    case(
+        "what is neither lenient nor strict",
+        "      x-lenient: true\n",
+        "      x-lenient: sometimes\n",
+        &[("410:18", "`x-lenient` is the text \"sometimes\"")],
+    ),
+    case(
+        "the name of something else",
+        "    Integer:\n",
+        "    Effect:\n",
+        &[
+            ("389:17", "`#/components/schemas/Integer` leads nowhere"),
+            (
+                "406:5",
+                "the schema `Effect` has the name of something else in the client",
+            ),
+        ],
+    ),
+    case(
+        "the name of the codes of an operation",
+        "    Integer:\n",
+        "    RetryTaskErrorCode:\n",
+        &[
+            ("389:17", "`#/components/schemas/Integer` leads nowhere"),
+            (
+                "406:5",
+                "the schema `RetryTaskErrorCode` has the name of something else in the client",
+            ),
+        ],
+    ),
+    case(
+        "a name that the generator writes otherwise",
+        "    Integer:\n",
+        "    BIGInteger:\n",
+        &[
+            ("389:17", "`#/components/schemas/Integer` leads nowhere"),
+            ("406:5", "the type for the schema `BIGInteger` would not be found"),
+        ],
+    ),
+    // Answers
+    case(
+        "an answer with a second required member",
+        "      required: [code]\n",
+        "      required: [code, msg]\n",
+        &[(
+            "346:24",
+            "`msg` is required, so an answer that lacks it could not be read",
+        )],
+    ),
+    case(
+        "an answer with a required member further down",
+        "        data:\n          description: Always null.\n",
+        "        data:\n          $ref: \"#/components/schemas/TaskInfo\"\n",
+        &[
+            (
+                "377:18",
+                "`status` is required, so an answer that lacks it could not be read",
+            ),
+            ("383:9", "an answer in which `earlier` is null could not be read"),
+        ],
+    ),
+    case(
+        "an answer with a closed list",
+        "        data:\n          description: Always null.\n",
+        "        data:\n          type: string\n          enum: [a, b]\n",
+        &[(
+            "363:11",
+            "an answer with a value that is not in `enum` could not be read",
+        )],
+    ),
+    case(
+        "an answer with a map that is never null",
+        "        data:\n          description: Always null.\n",
+        "        data:\n          type: object\n          additionalProperties:\n            type: string\n",
+        &[("361:9", "an answer in which `data` is null could not be read")],
+    ),
     // Parameters and bodies
     case(
         "explode",
@@ -612,6 +812,24 @@ const CASES: &[Case] = &[
         OPERATION_TWICE,
         &[("152:20", "the operationId `retryTask` is there twice")],
     ),
+    case(
+        "no effect",
+        "      x-effect: compare-and-set\n",
+        "",
+        &[("53:5", "an operation lacks `x-effect`")],
+    ),
+    case(
+        "a misspelt effect",
+        "      x-effect: compare-and-set\n",
+        "      x-effect: compare-and-sets\n",
+        &[("118:17", "`x-effect` cannot be `compare-and-sets`")],
+    ),
+    case(
+        "an effect of a get",
+        "    post:\n      operationId: retryTask\n",
+        "    get:\n      operationId: retryTask\n",
+        &[("118:17", "an operation with the method get may not change anything")],
+    ),
     // Codes
     case(
         "a code twice",
@@ -703,11 +921,11 @@ const CASES: &[Case] = &[
     ),
     case(
         "what progenitor panics at",
-        "        data:\n          description: Always null.\n",
-        "        data:\n          type: string\n          enum: [a, A]\n",
+        "          $ref: \"#/components/schemas/DeviceKeys\"\n",
+        "          type: string\n          enum: [a, A]\n",
         &[(
-            "340:5",
-            "nothing can be generated from the schema `Acknowledgement`: progenitor panics: Failed to make unique variant names for [a,A]",
+            "331:5",
+            "nothing can be generated from the schema `RetryTaskRequest`: progenitor panics: Failed to make unique variant names for [a,A]",
         )],
     ),
     case(

@@ -366,6 +366,192 @@ fn two_operations_on_one_path_are_told_apart_by_their_action() {
     assert!(files["mod.rs"].contains("GetJobErrorCode"), "{}", files["mod.rs"]);
 }
 
+/// The lines of an item, from this beginning to the brace that closes it.
+fn item<'a>(code: &'a str, beginning: &str) -> &'a str {
+    let start = code.find(beginning).unwrap();
+    let indent = code[..start].len() - code[..start].trim_end_matches(' ').len();
+    let close = format!("\n{}}}\n", " ".repeat(indent));
+    &code[start..start + code[start..].find(&close).unwrap()]
+}
+
+#[test]
+fn a_text_with_known_values_is_an_open_enum() {
+    let scratch = Scratch::new();
+    scratch.generate();
+    let files = scratch.files();
+    let code = item(&files["enums.rs"], "pub enum TaskStatus");
+    assert!(
+        code.contains("/// `being-upgraded`: The device has reported progress."),
+        "{code}"
+    );
+    let variants: Vec<_> = ["    Init,", "    BeingUpgraded,", "    Unknown(Box<str>),"]
+        .iter()
+        .map(|variant| code.find(variant).unwrap())
+        .collect();
+    assert!(variants.is_sorted(), "not in the order of the document: {code}");
+    assert!(
+        !files["client.rs"].contains("pub enum TaskStatus") && !files["client.rs"].contains("pub struct TaskStatus"),
+        "the generator of the client has made it too"
+    );
+    assert!(
+        files["mod.rs"].contains("pub use enums::TaskStatus;"),
+        "{}",
+        files["mod.rs"]
+    );
+}
+
+#[test]
+fn a_new_known_value_changes_the_enum_alone() {
+    let scratch = Scratch::new();
+    scratch.generate();
+    let before = scratch.files();
+    scratch.edit_spec(
+        "        - value: being-upgraded\n",
+        "        - value: paused\n          description: Waits.\n        - value: being-upgraded\n",
+    );
+    scratch.generate();
+    assert_eq!(changed(&before, &scratch.files()), ["enums.rs", "provenance.toml"]);
+}
+
+#[test]
+fn a_component_that_may_be_null_is_optional_wherever_it_is_used() {
+    let scratch = Scratch::new();
+    scratch.generate();
+    let files = scratch.files();
+    let task = item(&files["client.rs"], "pub struct TaskInfo");
+    for field in [
+        "pub status: ::std::option::Option<crate::TaskStatus>,",
+        "pub earlier: ::std::vec::Vec<::std::option::Option<crate::TaskStatus>>,",
+    ] {
+        assert!(task.contains(field), "{task}");
+    }
+
+    scratch.edit_spec(
+        "    TaskStatus:\n      type: string\n      nullable: true\n",
+        "    TaskStatus:\n      type: string\n",
+    );
+    scratch.generate();
+    let files = scratch.files();
+    let task = item(&files["client.rs"], "pub struct TaskInfo");
+    assert!(task.contains("pub status: crate::TaskStatus,"), "{task}");
+}
+
+#[test]
+fn a_lenient_integer_is_a_type_of_its_own() {
+    let scratch = Scratch::new();
+    scratch.generate();
+    let files = scratch.files();
+    assert!(
+        files["integers.rs"].contains("pub struct Integer(i64);"),
+        "{}",
+        files["integers.rs"]
+    );
+    assert!(
+        files["client.rs"].contains("pub progress: ::std::option::Option<crate::Integer>,"),
+        "{}",
+        files["client.rs"]
+    );
+
+    scratch.edit_spec("      x-lenient: true\n", "      x-lenient: false\n");
+    scratch.generate();
+    let files = scratch.files();
+    assert!(!files["integers.rs"].contains("struct"), "{}", files["integers.rs"]);
+    assert!(
+        files["client.rs"].contains("pub progress: ::std::option::Option<Integer>,"),
+        "{}",
+        files["client.rs"]
+    );
+}
+
+#[test]
+fn an_envelope_may_have_lenient_integers() {
+    let scratch = Scratch::new();
+    scratch.generate();
+    let before = scratch.files();
+    scratch.edit_spec(
+        "          type: integer\n          format: int64\n          description: 0 for success, otherwise an error code.\n          example: 0\n",
+        "          $ref: \"#/components/schemas/Integer\"\n",
+    );
+    scratch.generate();
+    let after = scratch.files();
+    assert!(
+        after["client.rs"].contains("pub code: crate::Integer,"),
+        "{}",
+        after["client.rs"]
+    );
+    assert_eq!(after["operations.rs"], before["operations.rs"]);
+}
+
+#[test]
+fn the_limits_of_an_integer_are_documented_and_not_part_of_its_type() {
+    let scratch = Scratch::new();
+    scratch.edit_spec(
+        "        - $ref: \"#/components/parameters/JobId\"\n",
+        "        - $ref: \"#/components/parameters/JobId\"\n        - name: page\n          in: query\n          \
+         required: true\n          description: The page.\n          schema:\n            type: integer\n            \
+         minimum: 0\n            exclusiveMinimum: true\n",
+    );
+    scratch.generate();
+    let files = scratch.files();
+    let task = item(&files["client.rs"], "pub struct TaskInfo");
+    assert!(
+        task.contains("/// How often it was tried.\n        ///\n        /// Must be at least 1 and at most 5.\n"),
+        "{task}"
+    );
+    assert!(task.contains("pub attempts: ::std::option::Option<i64>,"), "{task}");
+    let retry = item(&files["operations.rs"], "pub struct RetryTask<'a>");
+    assert!(
+        retry.contains("    /// The page.\n    ///\n    /// Must be more than 0.\n    pub page: i64,"),
+        "{retry}"
+    );
+}
+
+#[test]
+fn an_operation_has_the_effect_that_the_document_names() {
+    let scratch = Scratch::new();
+    for (word, variant) in [
+        ("each-time", "EachTime"),
+        ("none", "None"),
+        ("compare-and-set", "CompareAndSet"),
+    ] {
+        scratch.write_spec(&BASE.replace("x-effect: compare-and-set", &format!("x-effect: {word}")));
+        scratch.generate();
+        let operations = &scratch.files()["operations.rs"];
+        let expected = format!("const EFFECT: Effect = Effect::{variant};");
+        assert_eq!(operations.matches(&expected).count(), 1, "{operations}");
+    }
+}
+
+#[test]
+fn a_body_and_what_is_in_it_have_a_method_for_each_optional_member() {
+    let scratch = Scratch::new();
+    scratch.edit_spec(
+        "          $ref: \"#/components/schemas/DeviceKeys\"\n",
+        "          $ref: \"#/components/schemas/DeviceKeys\"\n        type:\n          $ref: \
+         \"#/components/schemas/TaskInfo\"\n        comments:\n          type: array\n          items:\n            \
+         type: string\n        force:\n          type: boolean\n",
+    );
+    scratch.generate();
+    let bodies = &scratch.files()["bodies.rs"];
+    let body = item(bodies, "impl RetryTaskRequest");
+    for expected in [
+        "pub fn new(device_keys: crate::DeviceKeys) -> Self",
+        "pub fn with_type(mut self, type_: impl Into<TaskInfo>) -> Self",
+        "comments: impl IntoIterator<Item = impl Into<::std::string::String>>,",
+        "self.comments = comments.into_iter().map(Into::into).collect();",
+        "pub fn with_force(mut self, force: bool) -> Self",
+    ] {
+        assert!(body.contains(expected), "{body}");
+    }
+    let task = item(bodies, "impl TaskInfo");
+    for expected in [
+        "pub fn new(status: ::std::option::Option<crate::TaskStatus>) -> Self",
+        "pub fn with_progress(mut self, progress: impl Into<crate::Integer>) -> Self",
+    ] {
+        assert!(task.contains(expected), "{task}");
+    }
+}
+
 const GET_OPERATION: &str = r##"
   /connect-service/v2.1/ota-jobs#action=get:
     parameters:

@@ -3,7 +3,9 @@
 //! Some of it is OpenAPI; some is what the generator of the client would get wrong without a word, or panic at; the
 //! rest is what this project's own extensions need.
 
+mod answers;
 mod codes;
+mod extensions;
 mod kinds;
 mod operations;
 mod parameters;
@@ -25,6 +27,7 @@ pub fn check(document: &Document) -> Vec<Diagnostic> {
     parameters::check(&visits, &mut errors);
     operations::check(document, &mut errors);
     codes::check(document, &mut errors);
+    answers::check(document, &mut errors);
     errors
 }
 

@@ -71,6 +71,7 @@ pub(super) fn check(document: &Document, errors: &mut Vec<Diagnostic>) {
     for operation in operations(document) {
         operation_id(&operation, &mut ids, errors);
         responses(&operation, errors);
+        effect(&operation, errors);
         parameters(document, &operation, errors);
         if operation.path.key.starts_with('/') && !operation.path.key.contains('?') {
             let before = errors.len();
@@ -167,6 +168,27 @@ fn responses(operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
     }
     if responses.value.get("200").is_none() && matches!(responses.value.content, Content::Map(_)) {
         errors.push(Diagnostic::new(responses.at, "there is no response \"200\""));
+    }
+}
+
+/// Whatever stands between asks for a `get` as often as it likes.
+fn effect(operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
+    let Some(effect) = operation.node.get("x-effect") else {
+        return;
+    };
+    let changes = effect
+        .as_str()
+        .is_some_and(|effect| ["compare-and-set", "each-time"].contains(&effect));
+    if changes && ["get", "head", "options"].contains(&operation.method.key.as_str()) {
+        let message = format!(
+            "an operation with the method {} may not change anything",
+            operation.method.key
+        );
+        errors.push(
+            Diagnostic::new(effect.at, message)
+                .expected("`none`")
+                .hint("if it does change something, its method is another one"),
+        );
     }
 }
 

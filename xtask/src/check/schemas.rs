@@ -2,12 +2,14 @@
 
 use serde_json::Value as Json;
 
+use super::extensions;
 use super::kinds::{Kind, TYPES};
+use super::operations::operations;
 use super::shape::{Visit, describe, one_of};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::generate::names;
 use crate::spec::Document;
-use crate::spec::model::{is_checked_list, schema_name};
+use crate::spec::model::{is_checked_list, is_open_enum, is_replaced, schema_name};
 use crate::spec::tree::{Content, Entry, Node};
 
 /// Keys that have a meaning for some types only.
@@ -54,13 +56,25 @@ pub(super) fn check(document: &Document, visits: &[Visit<'_>], errors: &mut Vec<
             .iter()
             .find(|component| std::ptr::eq(&raw const component.value, visit.node));
         lists(document, visit, component, errors);
+        extensions::check(visit.node, component, errors);
     }
+    let taken = taken_names(document, components);
     for component in components {
-        errors.extend(name_error(component));
+        errors.extend(name_error(component, &taken));
     }
 }
 
-fn name_error(component: &Entry) -> Option<Diagnostic> {
+/// The names of the other types at the root of the client.
+fn taken_names(document: &Document, components: &[Entry]) -> Vec<String> {
+    let ids = operations(document).filter_map(|operation| operation.node.text("operationId"));
+    let codes = ids.map(|id| names::upper_camel_text(id) + "ErrorCode");
+    let lists = components.iter().filter(|component| is_checked_list(&component.value));
+    let list_errors = lists.map(|list| format!("{}Error", list.key));
+    let fixed = names::ROOT.iter().map(|name| (*name).to_owned());
+    fixed.chain(codes).chain(list_errors).collect()
+}
+
+fn name_error(component: &Entry, taken: &[String]) -> Option<Diagnostic> {
     let name = &component.key;
     let is_type_name = name.starts_with(|c: char| c.is_ascii_uppercase())
         && name.chars().all(|c| c.is_ascii_alphanumeric())
@@ -69,11 +83,19 @@ fn name_error(component: &Entry) -> Option<Diagnostic> {
         let diagnostic = Diagnostic::new(component.at, format!("`{name}` cannot be the name of a type"));
         return Some(diagnostic.expected("a capital letter, then letters and digits"));
     }
-    if is_checked_list(&component.value) && names::ROOT.contains(&name.as_str()) {
-        let message = format!("the list `{name}` has the name of something else in the client");
+    if !is_replaced(&component.value) {
+        return None;
+    }
+    if taken.contains(name) {
+        let message = format!("the schema `{name}` has the name of something else in the client");
         return Some(Diagnostic::new(component.at, message).hint("give it another name"));
     }
-    None
+    // The generator of the client looks for the type under the name that it would give it.
+    let generated = names::upper_camel_text(name);
+    (generated != *name).then(|| {
+        let message = format!("the type for the schema `{name}` would not be found");
+        Diagnostic::new(component.at, message).expected(format!("`{generated}`"))
+    })
 }
 
 fn types(visit: &Visit<'_>, errors: &mut Vec<Diagnostic>) {
@@ -227,10 +249,10 @@ fn lists(document: &Document, visit: &Visit<'_>, component: Option<&Entry>, erro
         return;
     };
     let Some(target) = document.target(target) else { return };
-    if target.text("type") != Some("string") || target.get("enum").is_some() {
+    if target.text("type") != Some("string") || target.get("enum").is_some() || is_open_enum(target) {
         errors.push(
             Diagnostic::new(items.at, "the items of an array with limits must be texts")
-                .expected("a component with `type: string` and no `enum`"),
+                .expected("a component with `type: string` and neither `enum` nor `x-known-values`"),
         );
     }
 }

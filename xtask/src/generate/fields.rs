@@ -12,10 +12,13 @@ pub(super) fn json_name(field: &Field) -> Option<String> {
     Some(renamed.and_then(|(_, value)| value).unwrap_or(own))
 }
 
-/// Whether a field may be left at its default. A default that the document names is not `Default::default()`.
+/// Whether a field may be left at its default. A default that the document names is not `Default::default()`, and a
+/// member that may be null need not be one that may be absent.
 pub(super) fn is_optional(field: &Field) -> bool {
-    let has_default = || serde_arguments(&field.attrs).contains(&("default".to_owned(), None));
-    inner(&field.ty, "Option").is_some() || has_default()
+    let arguments = serde_arguments(&field.attrs);
+    let is_required = arguments.iter().any(|(name, _)| name == "deserialize_with");
+    let has_default = arguments.contains(&("default".to_owned(), None));
+    has_default || (inner(&field.ty, "Option").is_some() && !is_required)
 }
 
 /// The arguments of `#[serde(...)]`, with their values if they have one.

@@ -28,7 +28,12 @@ pub(crate) const ROOT: [&str; 18] = [
 
 /// `RetryTask` for `retryTask`.
 pub(crate) fn upper_camel(name: &str) -> Ident {
-    format_ident!("{}", name.to_upper_camel_case())
+    format_ident!("{}", upper_camel_text(name))
+}
+
+/// `RetryTask` for `retryTask`, which need not be a word that Rust allows as a name.
+pub(crate) fn upper_camel_text(name: &str) -> String {
+    name.to_upper_camel_case()
 }
 
 /// `retry_task` for `retryTask`, as the client generator makes it.

@@ -89,14 +89,14 @@ fn admit_null(json: &mut Json, references: &BTreeSet<String>) {
 /// Moves the limits of integers to their descriptions. The client generator would make a `NonZeroU64` of "at least 1",
 /// pass over any other limit, and refuse an answer in which the platform does not keep to its own.
 fn tell_limits(json: &mut Json) {
-    if let Some(members) = json.as_object_mut()
-        && members.get("type").is_some_and(|kind| kind == "integer")
-        && let Some(limits) = limits(members)
-    {
-        let description = members.entry("description").or_insert_with(|| "".into());
-        let text = description.as_str().unwrap_or_default().trim_end();
-        *description = format!("{text}\n\n{limits}").trim_start().into();
-        members.retain(|key, _| !LIMITS.contains(&key.as_str()));
+    if let Some(members) = json.as_object_mut() {
+        // The description of a parameter is the one that people get to see.
+        let schema = members.get("schema").filter(|_| members.contains_key("in"));
+        if let Some(limits) = limits(schema.and_then(Json::as_object).unwrap_or(members)) {
+            let description = members.get("description").and_then(Json::as_str);
+            members.insert("description".into(), with_limits(description, &limits).into());
+            members.retain(|key, _| !LIMITS.contains(&key.as_str()));
+        }
     }
     match json {
         Json::Object(members) => members.values_mut().for_each(tell_limits),
@@ -107,7 +107,17 @@ fn tell_limits(json: &mut Json) {
 
 const LIMITS: [&str; 4] = ["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"];
 
-fn limits(members: &Map<String, Json>) -> Option<String> {
+/// A description with a sentence about limits.
+pub(super) fn with_limits(description: Option<&str>, limits: &str) -> String {
+    let description = description.unwrap_or_default().trim_end();
+    format!("{description}\n\n{limits}").trim_start().to_owned()
+}
+
+/// A sentence about the limits of an integer, if it has any.
+pub(super) fn limits(members: &Map<String, Json>) -> Option<String> {
+    if members.get("type").is_none_or(|kind| kind != "integer") {
+        return None;
+    }
     let bound = |key, exclusive, than, at| {
         let number = members.get(key)?;
         let is_exclusive = members.get(exclusive).is_some_and(|value| *value == true);

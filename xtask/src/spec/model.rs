@@ -1,7 +1,9 @@
 //! What the document says beyond what the client generator reads: error codes, the failure envelope, limits of lists.
 
+use serde_json::Value as Json;
+
 use super::Document;
-use super::lower::METHODS;
+use super::lower::{METHODS, limits as limits_of, with_limits};
 use super::tree::{Entry, Node};
 use crate::diagnostic::{Diagnostic, Mark};
 
@@ -296,9 +298,15 @@ fn operation(document: &Document, path_item: &Node, method: &Entry) -> Result<Op
         .filter(|parameter| document.fixed_value(parameter).is_none());
     let free = free.filter_map(|parameter| {
         let parameter = document.resolve(parameter)?;
+        let description = parameter.text("description");
+        let limits = parameter.get("schema").map(Node::to_json);
+        let limits = limits.as_ref().and_then(Json::as_object).and_then(limits_of);
         Some(Parameter {
             name: parameter.text("name")?.to_owned(),
-            description: parameter.text("description").map(str::to_owned),
+            description: match limits {
+                Some(limits) => Some(with_limits(description, &limits)),
+                None => description.map(str::to_owned),
+            },
         })
     });
     let body = node
