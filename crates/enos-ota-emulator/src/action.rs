@@ -5,9 +5,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// An action of `/connect-service/v2.1/ota-jobs`, by the platform's name for it.
-///
-/// The emulator knows all nine; so far it answers [`RetryTask`](Action::RetryTask) and tells of the others that it
-/// does not emulate them (HTTP 501).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {

@@ -70,11 +70,13 @@ async fn state(State(shared): Shares, RawQuery(query): RawQuery) -> Response {
         Some(Err(_)) => return refuse("`tasks` in the query is no number"),
     };
     let now_ms = shared.now();
-    let inner = shared.lock();
-    let jobs = inner.world.job_states(now_ms).into_iter().map(|job| {
+    let mut inner = shared.lock();
+    let states = inner.world.job_states(now_ms);
+    let jobs = states.into_iter().map(|job| {
         let tasks: Vec<TaskAnswer> = inner
             .world
             .tasks(&job.job_id, now_ms, shown)
+            .into_iter()
             .map(|(task, retries)| TaskAnswer { task, retries })
             .collect();
         JobAnswer {
@@ -83,9 +85,10 @@ async fn state(State(shared): Shares, RawQuery(query): RawQuery) -> Response {
             job,
         }
     });
+    let jobs = jobs.collect();
     let answer = StateAnswer {
         now_ms,
-        jobs: jobs.collect(),
+        jobs,
         counters: inner.counters,
         faults: shared.faults.pending(),
     };

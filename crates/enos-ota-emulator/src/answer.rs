@@ -8,6 +8,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::state::{JobInfo, Page, TaskInfo};
+
 pub(crate) const JSON: &str = "application/json;charset=UTF-8";
 pub(crate) const PLAIN: &str = "text/plain;charset=UTF-8";
 pub(crate) const HTML: &str = "text/html;charset=UTF-8";
@@ -28,11 +30,74 @@ pub(crate) struct Answer {
 /// The envelope of the OTA service.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ServiceEnvelope<'a> {
+struct ServiceEnvelope<'a, D, P> {
     code: i64,
     msg: &'a str,
     request_id: &'a str,
-    data: Option<Value>,
+    data: D,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pagination: Option<P>,
+}
+
+/// The member `data` of an answer of the OTA service.
+#[derive(Debug, Default, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Data {
+    /// Null.
+    #[default]
+    Nothing,
+    Created {
+        #[serde(rename = "jobId")]
+        job_id: String,
+    },
+    Job(Box<JobInfo>),
+    Jobs(Vec<JobInfo>),
+    Tasks(Vec<TaskInfo>),
+}
+
+/// Where in a result a page lies. The form is documented for other operations of the platform.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PageInfo {
+    page_no: u64,
+    page_size: usize,
+    total_size: usize,
+    /// Null in the published sample, and these searches cannot be sorted.
+    sorted_by: Option<()>,
+}
+
+impl PageInfo {
+    pub(crate) fn new(page: Page, total: usize) -> Self {
+        Self {
+            page_no: page.number,
+            page_size: page.size,
+            total_size: total,
+            sorted_by: None,
+        }
+    }
+}
+
+/// Whether whole numbers are answered as text. Only `code` never is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Integers {
+    AsNumbers,
+    AsText,
+}
+
+/// The same with all whole numbers as text.
+fn numbers_as_text(value: &impl Serialize) -> Value {
+    fn walk(value: &mut Value) {
+        match value {
+            Value::Number(number) => *value = Value::String(number.to_string()),
+            Value::Array(elements) => elements.iter_mut().for_each(walk),
+            Value::Object(members) => members.values_mut().for_each(walk),
+            Value::Null | Value::Bool(_) | Value::String(_) => {}
+        }
+    }
+    // Serializing fails only for maps whose keys are no strings: there are none here.
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    walk(&mut value);
+    value
 }
 
 /// The envelope of the token service, which the gateway uses for its own rejections too (assumed).
@@ -59,13 +124,36 @@ struct ApimStatus {
 }
 
 impl Answer {
-    /// An answer of the OTA service.
+    /// An answer of the OTA service without data.
     pub(crate) fn service(code: i64, msg: &str, request_id: String) -> Self {
+        Self::enveloped(code, msg, request_id, (), None::<()>)
+    }
+
+    /// An answer of the OTA service to a call that succeeded.
+    pub(crate) fn success(data: &Data, pagination: Option<&PageInfo>, integers: Integers, request_id: String) -> Self {
+        let (code, msg) = (0, "OK");
+        match integers {
+            Integers::AsNumbers => Self::enveloped(code, msg, request_id, data, pagination),
+            Integers::AsText => {
+                let pagination = pagination.map(numbers_as_text);
+                Self::enveloped(code, msg, request_id, numbers_as_text(data), pagination)
+            }
+        }
+    }
+
+    fn enveloped(
+        code: i64,
+        msg: &str,
+        request_id: String,
+        data: impl Serialize,
+        pagination: Option<impl Serialize>,
+    ) -> Self {
         let body = json(&ServiceEnvelope {
             code,
             msg,
             request_id: &request_id,
-            data: None,
+            data,
+            pagination,
         });
         Self {
             request_id: Some(request_id),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::answer::Integers;
 use crate::clock::{Clock, SkewedClock, SystemClock, to_ms};
 use crate::emulator::Emulator;
 use crate::faults::{Fault, FaultQueue};
@@ -18,7 +19,7 @@ use crate::journal::{Counters, Journal};
 use crate::random::Random;
 use crate::server;
 use crate::shared::{Inner, Shared};
-use crate::state::{MixedList, Pace, World};
+use crate::state::{LONGEST_LAG_MS, MixedList, Pace, World};
 use crate::token::{OldToken, TokenService};
 
 /// The app key of an emulator that is given no other. It is no key of any platform.
@@ -40,6 +41,8 @@ pub struct EmulatorBuilder {
     pace: Pace,
     token_lifetime: Duration,
     old_token: OldToken,
+    stale_reads: Duration,
+    integers: Integers,
     misspell_status: bool,
     max_request_bytes: usize,
     seed: u64,
@@ -61,6 +64,8 @@ impl EmulatorBuilder {
             pace: Pace::default(),
             token_lifetime: Duration::from_hours(2),
             old_token: OldToken::default(),
+            stale_reads: Duration::ZERO,
+            integers: Integers::AsNumbers,
             misspell_status: false,
             max_request_bytes: 64 * 1024 * 1024,
             seed: 0,
@@ -120,7 +125,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets what `retryTask` does with a list in which only some tasks have failed; that is not documented.
+    /// Sets what `retryTask` and `cancelTask` do with a list in which only some tasks can be retried or cancelled;
+    /// that is not documented.
     #[must_use]
     pub fn mixed_list(mut self, mode: MixedList) -> Self {
         self.mixed_list = mode;
@@ -145,6 +151,27 @@ impl EmulatorBuilder {
     #[must_use]
     pub fn old_token(mut self, fate: OldToken) -> Self {
         self.old_token = fate;
+        self
+    }
+
+    /// Makes `get`, `search` and `searchTask` show everything as it was so long ago, by the emulator's clock: at most
+    /// ten seconds, and not at all by default. What a call has changed since, a reader does not see yet; a job created
+    /// since is not found, and a deleted one still is.
+    ///
+    /// The platform documents that reads may be about two seconds behind after many changes. All else, `retryTask` for
+    /// one, acts on the present, and so does what is read from [`Emulator`].
+    #[must_use]
+    pub fn stale_reads(mut self, lag: Duration) -> Self {
+        self.stale_reads = lag;
+        self
+    }
+
+    /// Makes `create`, `get`, `search` and `searchTask` answer whole numbers as text, `code` aside, for clients that
+    /// should take both. That the platform may do so is inferred: the vendor's Python sample sends some numbers as
+    /// text.
+    #[must_use]
+    pub fn integers_as_text(mut self, as_text: bool) -> Self {
+        self.integers = if as_text { Integers::AsText } else { Integers::AsNumbers };
         self
     }
 
@@ -217,6 +244,8 @@ impl EmulatorBuilder {
             clock,
             gateway_style: self.gateway_style,
             mixed_list: self.mixed_list,
+            stale_reads_ms: to_ms(self.stale_reads).min(LONGEST_LAG_MS),
+            integers: self.integers,
             misspell_status: self.misspell_status,
             max_request_bytes: self.max_request_bytes,
             faults: FaultQueue::new(self.faults, self.seed),

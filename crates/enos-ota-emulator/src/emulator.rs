@@ -12,7 +12,7 @@ use crate::faults::FaultQueue;
 use crate::fleet::JobStatus;
 use crate::journal::{Counters, RequestRecord};
 use crate::shared::Shared;
-use crate::state::{JobState, RetryCount, TaskInfo};
+use crate::state::{JobInfo, JobState, RetryCount, TaskInfo};
 
 /// A running emulator. It stops when this is dropped, or with [`shutdown`](Emulator::shutdown).
 ///
@@ -110,6 +110,13 @@ impl Emulator {
         self.shared.lock().world.job_state(job_id, now)
     }
 
+    /// A job as `get` shows it.
+    #[must_use]
+    pub fn job_info(&self, job_id: &str) -> Option<JobInfo> {
+        let now = self.shared.now();
+        self.shared.lock().world.present_info(job_id, now)
+    }
+
     /// The tasks of a job; none if there is no such job.
     #[must_use]
     pub fn tasks(&self, job_id: &str) -> Vec<TaskInfo> {
@@ -118,6 +125,7 @@ impl Emulator {
             .lock()
             .world
             .tasks(job_id, now, usize::MAX)
+            .into_iter()
             .map(|(task, _)| task)
             .collect()
     }

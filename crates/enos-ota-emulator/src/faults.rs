@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::random::Random;
-use crate::state::MixedList;
+use crate::state::{LONGEST_LAG_MS, MixedList};
 
 /// An order to misbehave: what, on which requests, how often.
 ///
 /// Faults wait in a queue, [`FaultQueue`]. A request goes through the queue from the front and takes from it
 ///
-/// - every fault that matches and leaves the answer as it is (`latency`, `delayAnswer`, `killToken`, `mixedList`), and
+/// - every fault that matches and leaves the answer as it is (`latency`, `delayAnswer`, `killToken`, `mixedList`,
+///   `staleReads`), and
 /// - the first one that matches and decides the answer: all others.
 ///
 /// A new fault strikes once; [`times`](Fault::times) and [`forever`](Fault::forever) change that.
@@ -131,10 +132,16 @@ pub enum FaultKind {
     },
     /// All tokens die before the request is looked at.
     KillToken,
-    /// The request is applied with this rule for lists in which only some tasks have failed.
+    /// The request is applied with this rule for lists in which only some tasks can be retried or cancelled.
     MixedList {
         /// The rule.
         mode: MixedList,
+    },
+    /// A `get`, `search` or `searchTask` is shown the past, as with
+    /// [`EmulatorBuilder::stale_reads`](crate::EmulatorBuilder::stale_reads).
+    StaleReads {
+        /// How far back, in milliseconds by the emulator's clock: at most 10,000.
+        ms: u64,
     },
     /// An HTTP answer that is not the platform's: of a proxy, or of an overloaded gateway.
     Http {
@@ -203,6 +210,7 @@ impl FaultKind {
             Self::DelayAnswer { .. } => "delayAnswer",
             Self::KillToken => "killToken",
             Self::MixedList { .. } => "mixedList",
+            Self::StaleReads { .. } => "staleReads",
             Self::Http { .. } => "http",
             Self::BigBody { .. } => "bigBody",
             Self::TruncatedBody => "truncatedBody",
@@ -221,7 +229,11 @@ impl FaultKind {
     fn is_decisive(&self) -> bool {
         !matches!(
             self,
-            Self::Latency { .. } | Self::DelayAnswer { .. } | Self::KillToken | Self::MixedList { .. }
+            Self::Latency { .. }
+                | Self::DelayAnswer { .. }
+                | Self::KillToken
+                | Self::MixedList { .. }
+                | Self::StaleReads { .. }
         )
     }
 }
@@ -285,6 +297,12 @@ impl Fault {
     #[must_use]
     pub fn mixed_list(mode: MixedList) -> Self {
         Self::new(FaultKind::MixedList { mode })
+    }
+
+    /// Shows a reader the past: at most ten seconds back.
+    #[must_use]
+    pub fn stale_reads(lag: Duration) -> Self {
+        Self::new(FaultKind::StaleReads { ms: whole_ms(lag) })
     }
 
     /// Answers with an HTTP status and a line of plain text, without applying the request.
@@ -464,7 +482,11 @@ impl Fault {
                 Err(format!("`status` is {status}, expected an HTTP status from 200 to 599"))
             }
             FaultKind::SlowBody { chunk_bytes: 0, .. } => Err("`chunkBytes` is 0".to_owned()),
-            FaultKind::Latency { .. }
+            FaultKind::StaleReads { ms } if *ms > LONGEST_LAG_MS.unsigned_abs() => {
+                Err(format!("`ms` is {ms}, expected at most {LONGEST_LAG_MS}"))
+            }
+            FaultKind::StaleReads { .. }
+            | FaultKind::Latency { .. }
             | FaultKind::DelayAnswer { .. }
             | FaultKind::KillToken
             | FaultKind::MixedList { .. }
@@ -502,6 +524,7 @@ pub(crate) struct Plan {
     pub(crate) delay_answer: Duration,
     pub(crate) kill_token: bool,
     pub(crate) mixed_list: Option<MixedList>,
+    pub(crate) stale_reads_ms: Option<i64>,
     /// The fault that decides the answer.
     pub(crate) decisive: Option<FaultKind>,
     /// The names of all, for the journal.
@@ -516,6 +539,9 @@ impl Plan {
             FaultKind::DelayAnswer { ms } => self.delay_answer += Duration::from_millis(*ms),
             FaultKind::KillToken => self.kill_token = true,
             FaultKind::MixedList { mode } => self.mixed_list = Some(*mode),
+            FaultKind::StaleReads { ms } => {
+                self.stale_reads_ms = Some(i64::try_from(*ms).unwrap_or(LONGEST_LAG_MS).min(LONGEST_LAG_MS));
+            }
             FaultKind::Http { .. }
             | FaultKind::BigBody { .. }
             | FaultKind::TruncatedBody

@@ -31,12 +31,38 @@ pub struct RequestRecord {
     pub job_id: Option<String>,
     /// How many device keys it named, if it got as far as the service and its body could be read.
     pub device_keys: Option<usize>,
-    /// How many tasks it changed.
+    /// How many tasks it changed, or made if it created a job.
     pub applied: usize,
+    /// The job that it created, even if the answer never arrived.
+    pub created_job_id: Option<String>,
+    /// What it searched for, if it got as far as the service and its body could be read.
+    pub search: Option<SearchRecord>,
     /// The faults that struck it, by their names in JSON.
     pub faults: Vec<&'static str>,
     /// How it ended.
     pub answer: AnswerRecord,
+}
+
+/// What a `search` or `searchTask` call asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SearchRecord {
+    /// The expression, empty if there was none.
+    pub expression: String,
+    /// The number of the page, from 1.
+    pub page_no: u64,
+    /// How many to a page.
+    pub page_size: usize,
+    /// How much was found, on all pages.
+    pub total_size: Option<usize>,
+}
+
+impl SearchRecord {
+    pub(crate) fn found(mut self, total: usize) -> Self {
+        self.total_size = Some(total);
+        self
+    }
 }
 
 /// What became of a request.
@@ -104,6 +130,66 @@ pub struct Counters {
     pub gateway_rejections: u64,
     /// Requests that a fault has struck.
     pub faulted: u64,
+    /// The calls of each action.
+    pub actions: ActionCounters,
+}
+
+/// How often an action was called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ActionCount {
+    /// Calls, whatever became of them.
+    pub calls: u64,
+    /// Calls that the service carried out with code 0, even if the answer never arrived.
+    pub succeeded: u64,
+}
+
+/// [`ActionCount`]s by action.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ActionCounters {
+    /// `create`.
+    pub create: ActionCount,
+    /// `get`.
+    pub get: ActionCount,
+    /// `search`.
+    pub search: ActionCount,
+    /// `searchTask`.
+    pub search_task: ActionCount,
+    /// `start`.
+    pub start: ActionCount,
+    /// `stop`.
+    pub stop: ActionCount,
+    /// `delete`.
+    pub delete: ActionCount,
+    /// `cancelTask`.
+    pub cancel_task: ActionCount,
+    /// `retryTask`.
+    pub retry_task: ActionCount,
+}
+
+impl ActionCounters {
+    /// The counts of an action.
+    #[must_use]
+    pub fn of(&self, action: Action) -> ActionCount {
+        let mut counters = *self;
+        *counters.of_mut(action)
+    }
+
+    pub(crate) fn of_mut(&mut self, action: Action) -> &mut ActionCount {
+        match action {
+            Action::Create => &mut self.create,
+            Action::Get => &mut self.get,
+            Action::Search => &mut self.search,
+            Action::SearchTask => &mut self.search_task,
+            Action::Start => &mut self.start,
+            Action::Stop => &mut self.stop,
+            Action::Delete => &mut self.delete,
+            Action::CancelTask => &mut self.cancel_task,
+            Action::RetryTask => &mut self.retry_task,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +251,8 @@ mod tests {
             job_id: None,
             device_keys: None,
             applied: 0,
+            created_job_id: None,
+            search: None,
             faults: Vec::new(),
             answer: AnswerRecord::Pending,
         }

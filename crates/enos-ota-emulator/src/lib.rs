@@ -4,9 +4,13 @@
 //!
 //! - issues and refreshes access tokens, and refuses an `encryption` that was sent before (1001);
 //! - checks token, timestamp and signature of every call, with code of its own that it shares with no client;
-//! - keeps the jobs and tasks of a [`Fleet`], and answers `retryTask` with the documented envelope, codes and messages;
-//! - moves tasks on from `init` to `succeeded` or `failed` as its [`Clock`] goes on;
-//! - misbehaves when told to, with [`Fault`]s: latency, 429, proxy pages, cut connections, lost answers, dead tokens;
+//! - keeps the jobs and tasks of a [`Fleet`], and answers all nine actions of the OTA-job API (`create`, `get`,
+//!   `search`, `searchTask`, `start`, `stop`, `delete`, `cancelTask`, `retryTask`) with the documented envelopes, codes
+//!   and messages;
+//! - moves tasks on from `init` to `succeeded` or `failed` as its [`Clock`] goes on, no more at a time than the job's
+//!   `maximumConcurrency`;
+//! - misbehaves when told to, with [`Fault`]s: latency, 429, proxy pages, cut connections, lost answers, dead tokens,
+//!   reads that are behind;
 //! - counts, so that a test can assert that a device was retried exactly once.
 //!
 //! **Not for production.** It protects nothing, forgets everything when it stops, and is only as true to the platform
@@ -38,7 +42,7 @@
 //!
 //! | What | How it is here | Standing |
 //! |---|---|---|
-//! | Paths, envelopes, codes and messages of `token/get`, `token/refresh`, `retryTask` | taken over by way of the OpenAPI document | documented |
+//! | Paths, envelopes, codes and messages of `token/get`, `token/refresh` and the nine actions | taken over by way of the OpenAPI document | documented; `create` has no codes of its own on any page |
 //! | Signature, `encryption` | SHA-256 as the pages say; query names and values decoded, `+` a blank, of a repeated name only the first value | documented; decoding, `+` and repetition inferred from the vendor's samples |
 //! | 15 minutes for the timestamp | both ends included | documented for API calls; that `token/get` checks it too is assumed |
 //! | The timestamp of a token request | a number or text | a number is documented; text inferred, as known clients send it |
@@ -49,17 +53,38 @@
 //! | Codes of the gateway's rejections | 1202 a header missing, 1004 not readable, 1003 bad signature or timestamp outside the window, 1203 token not alive or not known | the codes are documented; which one stands for what is assumed, but for 1203 |
 //! | `action` missing, `orgId` not known, `orgId` denied | 99400, 99400, 99403 with the sample's text | documented |
 //! | Other arguments missing or not valid, unknown action | 99400 in the same manner | assumed |
-//! | Order of the checks | gateway, action, organization, job id, body, job, job running, tasks | assumed |
-//! | A list in which only some tasks have failed | refused as a whole, 24621; [`MixedList`] | not documented |
-//! | A device without a task in the job | counts as not failed | not documented |
+//! | Members of a body that are not known | passed over | assumed |
+//! | Order of the checks | gateway, action, organization, job or firmware id, body, job, job running, tasks | assumed |
+//! | A body where none is needed | none or `{}`; what is no JSON object is 99400. `get` takes POST too | `{}` and POST inferred from the vendor's Python sample; 99400 assumed |
+//! | `start` of a started job 24615, `stop` of a stopped one 24616, `delete` of a running one 24618, `cancelTask` and `retryTask` of a stopped one 24617, any job that is not there 24404 | so | documented |
+//! | A list in which only some tasks can be retried or cancelled | refused as a whole, 24621 or 24620; [`MixedList`] | not documented |
+//! | A device without a task in the job | counts as one whose task is in the wrong state | not documented |
 //! | A device key twice in one list | counts once | not documented |
 //! | State after a retry | `init`, progress 0, no reason, the same `taskId` | `init` inferred; the rest assumed |
 //! | Progress of a failed task | -1 to -5, the codes of the vendor's device SDKs | negative is documented; the numbers inferred |
-//! | A cancelled task | `failed` with the reason `Cancelled by user` | inferred from the vendor's sample |
-//! | A stopped job | its tasks stand still | assumed |
+//! | A cancelled task | `failed` with the reason `Cancelled by user`, progress -1 | inferred from the vendor's Python sample; the progress assumed |
+//! | A stopped job | its tasks stand still, their time to time out too | assumed |
+//! | `maximumConcurrency`, 300 by default | so many tasks of a job are `published` or `upgrading`, the others wait as `init`, first come, first served | documented, but for the order |
+//! | `upgradeTimeout`, 300 to 172800 s, 7200 by default | counts from `upgrading`, in a verify job from `published`; then the task is `failed`, progress -1, `Upgrade timed out after N s` | numbers and beginning documented; `failed` inferred; the text assumed |
+//! | `create`: which arguments are mandatory | `type`, `upgradeScope`; of an upgrade job `upgradePolicy` and `enableUpgradeRequest` too; of a verify job the scope is `partial` | documented |
+//! | `create`: numbers as text | taken, as in `pagination` | inferred from the vendor's Python sample |
+//! | `create`: the firmware | any id is taken; that of another job of the organization brings its product, version and name | not documented |
+//! | `create`: the new job | `stopped`; id of 24 hexadecimal digits | `stopped` inferred from the vendor's Java sample; the digits as in published samples |
+//! | `create`: its tasks, scope `partial` | one for each of `deviceKeys`, known or not; nothing else selects devices here | assumed |
+//! | `create`: its tasks, scope `total` | one for each device of the product that has a task in the fleet and runs one of `versionNumbers` (any, if there are none); of all products, if the product of the firmware is not known | assumed |
+//! | `retryPolicy`, `schedulePolicy`, policy `incremental` | shown as given; nothing follows from them | a simplification of the emulator |
+//! | Members of a job | all that the pages list; `upgradePolicy` null for a job of the fleet that names none | listed by the pages; null in the published sample |
+//! | Whole numbers as text in answers | off; [`integers_as_text`](EmulatorBuilder::integers_as_text) | inferred from the vendor's Python sample |
+//! | `search`, `searchTask`: fields, `=`, `in`, `like`, `and`, `or`, single quotes | so; anything else is 99400 with the reason | documented; the 99400 assumed |
+//! | Double quotes, `.default` | taken | inferred from the vendor's samples |
+//! | `and` and `or` together | `and` binds closer; no parentheses; no escape for a quote | assumed |
+//! | `like` | the text contains the value, small and capital letters told apart; a language that a name does not have falls back to the default one | documented for searches of devices, but for the letters |
+//! | Pages | `pageNo` from 1, mandatory in `pagination`; `pageSize` 1 to 200, 10 if absent; otherwise 99400; `sorters` 99400; an empty list beyond the end | numbers documented; 99400 and the empty list assumed |
+//! | Order of `search` | latest first; within a millisecond the one that was created later | documented; within a millisecond assumed |
+//! | Order of `searchTask` | job by job, each in an order that does not change | not documented |
+//! | Reads that are behind | off; [`stale_reads`](EmulatorBuilder::stale_reads), [`FaultKind::StaleReads`] | about 2 s documented |
 //! | HTTP status of the platform's own failures | 200 | inferred from known clients |
 //! | Greatest number of device keys, size of a body | none, [64 MiB](EmulatorBuilder::max_request_bytes) | not documented |
-//! | The eight other actions | HTTP 501 | not emulated yet |
 //!
 //! # Endpoints of its own
 //!
@@ -68,7 +93,7 @@
 //! | Endpoint | What it does |
 //! |---|---|
 //! | `GET /_emulator/state` | jobs, tasks (at most 1000 a job, `?tasks=N` for more), counters, faults |
-//! | `GET /_emulator/requests` | the last 10,000 requests and their answers, without tokens, signatures and bodies |
+//! | `GET /_emulator/requests` | the last 10,000 requests and their answers, without tokens and signatures, and of the bodies only the expression of a search |
 //! | `GET`, `POST`, `DELETE /_emulator/faults` | shows, adds, clears faults; the JSON is described at [`Fault`] |
 //! | `POST /_emulator/clock/advance` | `{"ms": N}`; only with a [`ManualClock`] |
 //! | `POST /_emulator/tokens/kill` | all tokens die |
@@ -80,6 +105,7 @@ mod answer;
 mod builder;
 mod clock;
 mod emulator;
+mod expression;
 mod faults;
 mod fleet;
 mod gateway;
@@ -99,10 +125,10 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use emulator::Emulator;
 pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, RetryAfter, Scope};
 pub use fleet::{
-    DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID, Fleet, FleetError, Job, JobStatus, Outcome,
-    Task, TaskStatus,
+    DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID, Fleet, FleetError, Job, JobStatus, JobType,
+    Outcome, Task, TaskStatus, UpgradePolicy,
 };
 pub use gateway::GatewayStyle;
-pub use journal::{AnswerRecord, Counters, RequestRecord};
-pub use state::{JobState, MixedList, Pace, RetryCount, Tally, TaskInfo};
+pub use journal::{ActionCount, ActionCounters, AnswerRecord, Counters, RequestRecord, SearchRecord};
+pub use state::{JobInfo, JobState, MixedList, Pace, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
 pub use token::OldToken;

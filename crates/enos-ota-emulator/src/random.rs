@@ -55,6 +55,13 @@ impl Random {
         )
     }
 
+    /// An id of 24 hexadecimal digits, the first eight of which are the time in seconds, as the platform's job ids
+    /// appear to be.
+    pub(crate) fn object_id(&mut self, now_ms: i64) -> String {
+        let seconds = u32::try_from(now_ms / 1000).unwrap_or_default();
+        format!("{seconds:08x}{:016x}", self.next())
+    }
+
     /// A token that nobody can take for one of the platform.
     pub(crate) fn token(&mut self) -> String {
         format!("emulator-{:016x}{:016x}", self.next(), self.next())

@@ -9,12 +9,12 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use enos_ota_client::{ErrorCode, GatewayErrorCode, RetryTaskErrorCode};
+use enos_ota_client::{ErrorCode, GatewayErrorCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::sleep;
 
 use crate::action::Action;
-use crate::actions::{self, Call, Outcome};
+use crate::actions::{self, Call, Notes, Outcome};
 use crate::answer::Answer;
 use crate::faults::{Endpoint, FaultKind, Plan};
 use crate::gateway;
@@ -39,13 +39,6 @@ struct Received {
     body: Bytes,
     /// Its number in the journal.
     number: u64,
-}
-
-/// What the request has done, beside its answer.
-#[derive(Default)]
-struct Effect {
-    device_keys: Option<usize>,
-    applied: usize,
 }
 
 pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Request) -> Response {
@@ -126,10 +119,12 @@ async fn wait(time: Duration) {
 fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
     let number = received.number;
     let applied = || {
-        let (answer, effect) = apply(shared, received, plan);
+        let (answer, notes) = apply(shared, received, plan);
         shared.journal.amend(number, |record| {
-            record.device_keys = effect.device_keys;
-            record.applied = effect.applied;
+            record.device_keys = notes.device_keys;
+            record.applied = notes.applied;
+            record.created_job_id = notes.created_job_id;
+            record.search = notes.search;
         });
         answer
     };
@@ -170,11 +165,13 @@ fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
         }
         Some(FaultKind::Code { code, msg }) => {
             let request_id = shared.lock().random.uuid_v4();
-            let msg = text_or_documented(msg, RetryTaskErrorCode::from_code(*code), "OK");
+            let documented = actions::documented_message(action(&received.query), *code);
+            let msg = text_or_documented(msg, (*code, documented), "OK");
             finish(shared, number, Answer::service(*code, msg, request_id))
         }
         Some(FaultKind::TokenStatus { status, msg }) => {
-            let msg = text_or_documented(msg, GatewayErrorCode::from_code(*status), "SUCCESS");
+            let documented = GatewayErrorCode::from_code(*status).message();
+            let msg = text_or_documented(msg, (*status, documented), "SUCCESS");
             let business = business(received.service);
             let misspelt = shared.misspell_status && matches!(received.service, Service::Token(_));
             finish(shared, number, Answer::status(*status, msg, business, None, misspelt))
@@ -186,26 +183,31 @@ fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
             | FaultKind::Latency { .. }
             | FaultKind::DelayAnswer { .. }
             | FaultKind::KillToken
-            | FaultKind::MixedList { .. },
+            | FaultKind::MixedList { .. }
+            | FaultKind::StaleReads { .. },
         ) => finish_cut(shared, number),
     }
 }
 
 /// The text that goes with a code in an answer that a fault has made up.
-fn text_or_documented<'a>(text: &'a str, code: impl ErrorCode, success: &'static str) -> &'a str {
-    match (text, code.code()) {
+fn text_or_documented<'a>(
+    text: &'a str,
+    (code, documented): (i64, Option<&'static str>),
+    success: &'static str,
+) -> &'a str {
+    match (text, code) {
         ("", 0) => success,
-        ("", _) => code.message().unwrap_or_default(),
+        ("", _) => documented.unwrap_or_default(),
         (text, _) => text,
     }
 }
 
 /// Does what the request asks for.
-fn apply(shared: &Shared, received: &Received, plan: &Plan) -> (Answer, Effect) {
+fn apply(shared: &Shared, received: &Received, plan: &Plan) -> (Answer, Notes) {
     let now = shared.now();
     let mut inner = shared.lock();
     match received.service {
-        Service::Token(call) => (token(shared, &mut inner, received, call, now), Effect::default()),
+        Service::Token(call) => (token(shared, &mut inner, received, call, now), Notes::default()),
         Service::Jobs => jobs(shared, &mut inner, received, plan, now),
     }
 }
@@ -227,39 +229,44 @@ fn token(shared: &Shared, inner: &mut Inner, received: &Received, call: TokenCal
     }
 }
 
-fn jobs(shared: &Shared, inner: &mut Inner, received: &Received, plan: &Plan, now: i64) -> (Answer, Effect) {
+fn jobs(shared: &Shared, inner: &mut Inner, received: &Received, plan: &Plan, now: i64) -> (Answer, Notes) {
     let Received { parts, query, body, .. } = received;
     if let Err(rejection) = gateway::check(&inner.tokens, &parts.headers, query, body, now) {
         inner.counters.gateway_rejections += 1;
-        return (rejection.into_answer(shared.gateway_style), Effect::default());
+        return (rejection.into_answer(shared.gateway_style), Notes::default());
     }
     let call = Call {
         method: &parts.method,
         query,
         body,
         now,
+        lag_ms: plan.stale_reads_ms.unwrap_or(shared.stale_reads_ms),
         mixed_list: plan.mixed_list.unwrap_or(shared.mixed_list),
     };
-    match actions::call(&mut inner.world, &call) {
-        Outcome::Other(answer) => (answer, Effect::default()),
-        Outcome::Service(done) => {
-            let request_id = inner.random.uuid_v4();
-            let effect = Effect {
-                device_keys: done.device_keys,
-                applied: done.applied,
-            };
-            let answer = match done.result {
-                Ok(()) => {
-                    if action(query) == Some(Action::RetryTask) {
-                        inner.counters.retry_calls_applied += 1;
-                    }
-                    Answer::service(0, "OK", request_id)
+    let Inner {
+        world,
+        random,
+        counters,
+        ..
+    } = inner;
+    let done = match actions::call(world, random, &call) {
+        Outcome::Other(answer) => return (answer, Notes::default()),
+        Outcome::Service(done) => done,
+    };
+    let request_id = random.uuid_v4();
+    let answer = match done.result {
+        Ok(reply) => {
+            if let Some(action) = action(query) {
+                counters.actions.of_mut(action).succeeded += 1;
+                if action == Action::RetryTask {
+                    counters.retry_calls_applied += 1;
                 }
-                Err(refusal) => Answer::service(refusal.code, &refusal.msg, request_id),
-            };
-            (answer, effect)
+            }
+            Answer::success(&reply.data, reply.pagination.as_ref(), shared.integers, request_id)
         }
-    }
+        Err(refusal) => Answer::service(refusal.code, &refusal.msg, request_id),
+    };
+    (answer, done.notes)
 }
 
 /// The member `business` of an answer. That of the token service is documented, the gateway's assumed.
@@ -294,8 +301,11 @@ fn open_record(shared: &Shared, service: Service, parts: &Parts, query: &Query) 
             Service::Token(TokenCall::Refresh) => counters.token_refreshes += 1,
             Service::Jobs => counters.job_calls += 1,
         }
-        if action == Some(Action::RetryTask) {
-            counters.retry_calls += 1;
+        if let Some(action) = action {
+            counters.actions.of_mut(action).calls += 1;
+            if action == Action::RetryTask {
+                counters.retry_calls += 1;
+            }
         }
     }
     shared.journal.open(RequestRecord {
@@ -308,6 +318,8 @@ fn open_record(shared: &Shared, service: Service, parts: &Parts, query: &Query) 
         job_id: query.get("jobId").map(str::to_owned),
         device_keys: None,
         applied: 0,
+        created_job_id: None,
+        search: None,
         faults: Vec::new(),
         answer: AnswerRecord::Pending,
     })
@@ -327,6 +339,8 @@ pub(crate) fn unknown_path(shared: &Shared, request: &Request) -> Response {
         job_id: None,
         device_keys: None,
         applied: 0,
+        created_job_id: None,
+        search: None,
         faults: Vec::new(),
         answer: AnswerRecord::Pending,
     });

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::answer::Integers;
 use crate::clock::{Clock, SkewedClock};
 use crate::faults::FaultQueue;
 use crate::gateway::GatewayStyle;
@@ -16,6 +17,9 @@ pub(crate) struct Shared {
     pub(crate) clock: SkewedClock,
     pub(crate) gateway_style: GatewayStyle,
     pub(crate) mixed_list: MixedList,
+    /// By how much reads are behind.
+    pub(crate) stale_reads_ms: i64,
+    pub(crate) integers: Integers,
     pub(crate) misspell_status: bool,
     pub(crate) max_request_bytes: usize,
     pub(crate) faults: FaultQueue,

@@ -78,23 +78,23 @@ async fn requests_are_listed_without_tokens_signatures_and_secrets() {
         json!([
             {
                 "number": 1, "atMs": NOW, "method": "POST", "path": "/apim-token-service/v2.0/token/get",
-                "action": null, "orgId": null, "jobId": null, "deviceKeys": null, "applied": 0, "faults": [],
+                "action": null, "orgId": null, "jobId": null, "deviceKeys": null, "applied": 0, "createdJobId": null, "search": null, "faults": [],
                 "answer": { "kind": "answered", "httpStatus": 200, "code": 0, "requestId": null },
             },
             {
                 "number": 2, "atMs": NOW, "method": "POST", "path": "/connect-service/v2.1/ota-jobs",
                 "action": "retryTask", "orgId": emulator.org_id(), "jobId": DEMO_JOB_ID, "deviceKeys": 2,
-                "applied": 2, "faults": [],
+                "applied": 2, "createdJobId": null, "search": null, "faults": [],
                 "answer": { "kind": "answered", "httpStatus": 200, "code": 0, "requestId": id },
             },
             {
                 "number": 3, "atMs": NOW, "method": "POST", "path": "/connect-service/v2.1/ota-jobs",
                 "action": "retryTask", "orgId": emulator.org_id(), "jobId": DEMO_JOB_ID, "deviceKeys": null,
-                "applied": 0, "faults": ["cutBeforeApplying"], "answer": { "kind": "cut" },
+                "applied": 0, "createdJobId": null, "search": null, "faults": ["cutBeforeApplying"], "answer": { "kind": "cut" },
             },
             {
                 "number": 4, "atMs": NOW, "method": "GET", "path": "/no/such/path",
-                "action": null, "orgId": null, "jobId": null, "deviceKeys": null, "applied": 0, "faults": [],
+                "action": null, "orgId": null, "jobId": null, "deviceKeys": null, "applied": 0, "createdJobId": null, "search": null, "faults": [],
                 "answer": { "kind": "answered", "httpStatus": 404, "code": null, "requestId": null },
             },
         ])
@@ -139,6 +139,7 @@ async fn every_kind_of_fault_can_be_given_in_json() {
         json!({ "kind": "delayAnswer", "ms": 1 }),
         json!({ "kind": "killToken" }),
         json!({ "kind": "mixedList", "mode": "partial" }),
+        json!({ "kind": "staleReads", "ms": 2000 }),
         json!({ "kind": "http", "status": 302, "body": "empty", "location": "/x", "afterApplying": true }),
         json!({ "kind": "http", "status": 503, "body": "html", "retryAfter": { "dateInSeconds": 9 } }),
         json!({ "kind": "bigBody", "megabytes": 1 }),
@@ -179,6 +180,10 @@ async fn what_is_no_fault_is_refused_with_the_reason_and_adds_nothing() {
         (
             r#"{ "fault": { "kind": "slowBody", "chunkBytes": 0, "intervalMs": 1 } }"#,
             "`chunkBytes` is 0",
+        ),
+        (
+            r#"{ "fault": { "kind": "staleReads", "ms": 10001 } }"#,
+            "`ms` is 10001, expected at most 10000",
         ),
         (
             r#"{ "probability": 2, "fault": { "kind": "killToken" } }"#,

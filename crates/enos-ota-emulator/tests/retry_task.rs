@@ -276,19 +276,6 @@ async fn a_job_that_is_stopped_meanwhile_is_24617_until_it_is_started_again() {
 }
 
 #[tokio::test]
-async fn what_is_not_emulated_says_so() {
-    let (emulator, token) = emulator().await;
-    let reply = Job::retry(&emulator, &token, &[])
-        .with("action", "cancelTask")
-        .send(&emulator)
-        .await;
-    assert_eq!(
-        (reply.status, reply.text.as_str()),
-        (501, "this emulator does not emulate the action cancelTask\n")
-    );
-}
-
-#[tokio::test]
 async fn only_post_is_taken() {
     let (emulator, token) = emulator().await;
     let call = Job::retry(&emulator, &token, &[]).body("");

@@ -1,14 +1,28 @@
 //! The actions of `/connect-service/v2.1/ota-jobs`, a file each. The gateway has let the call through already.
 
+mod arguments;
+mod cancel_task;
+mod create;
+mod delete;
+mod get;
 mod retry_task;
+mod search;
+mod search_task;
+mod start;
+mod stop;
 
-use axum::http::{Method, StatusCode};
-use enos_ota_client::{ErrorCode, RetryTaskErrorCode};
+use axum::http::Method;
+use enos_ota_client::{
+    CancelTaskErrorCode, CreateJobErrorCode, DeleteJobErrorCode, ErrorCode, GetJobErrorCode, RetryTaskErrorCode,
+    SearchJobsErrorCode, SearchTasksErrorCode, StartJobErrorCode, StopJobErrorCode,
+};
 
 use crate::action::Action;
-use crate::answer::Answer;
+use crate::answer::{Answer, Data, PageInfo};
+use crate::journal::SearchRecord;
+use crate::random::Random;
 use crate::signature::Query;
-use crate::state::{MixedList, OrgAccess, World};
+use crate::state::{Found, MixedList, OrgAccess, Page, When, World};
 
 /// A call of an action.
 pub(crate) struct Call<'a> {
@@ -16,16 +30,55 @@ pub(crate) struct Call<'a> {
     pub(crate) query: &'a Query,
     pub(crate) body: &'a [u8],
     pub(crate) now: i64,
+    /// By how much reads are behind.
+    pub(crate) lag_ms: i64,
     pub(crate) mixed_list: MixedList,
 }
 
-/// What an action came to: code 0, or a refusal.
+impl Call<'_> {
+    fn when(&self) -> When {
+        When {
+            now: self.now,
+            lag_ms: self.lag_ms,
+        }
+    }
+}
+
+/// What an action came to: an answer with code 0, or a refusal.
 pub(crate) struct Done {
+    pub(crate) result: Result<Reply, Refusal>,
+    pub(crate) notes: Notes,
+}
+
+/// What the journal tells of a call, even of one that is refused.
+#[derive(Default)]
+pub(crate) struct Notes {
     /// How many devices the request named, if it named any.
     pub(crate) device_keys: Option<usize>,
-    /// How many tasks it changed.
+    /// How many tasks it changed or made.
     pub(crate) applied: usize,
-    pub(crate) result: Result<(), Refusal>,
+    pub(crate) created_job_id: Option<String>,
+    pub(crate) search: Option<SearchRecord>,
+}
+
+/// What goes into an answer with code 0.
+#[derive(Default)]
+pub(crate) struct Reply {
+    pub(crate) data: Data,
+    pub(crate) pagination: Option<PageInfo>,
+}
+
+impl Reply {
+    fn data(data: Data) -> Self {
+        Self { data, pagination: None }
+    }
+
+    fn page<T>(found: Found<T>, page: Page, data: impl FnOnce(Vec<T>) -> Data) -> Self {
+        Self {
+            pagination: Some(PageInfo::new(page, found.total)),
+            data: data(found.items),
+        }
+    }
 }
 
 /// A code with its text.
@@ -73,36 +126,69 @@ pub(crate) enum Outcome {
     Other(Answer),
 }
 
-impl Outcome {
-    fn refused(refusal: Refusal) -> Self {
-        Self::Service(Done {
-            device_keys: None,
-            applied: 0,
-            result: Err(refusal),
-        })
+pub(crate) fn call(world: &mut World, random: &mut Random, call: &Call<'_>) -> Outcome {
+    let action = match call.query.non_empty("action") {
+        None => Err(Refusal::missing("action")),
+        Some(name) => Action::from_name(name).ok_or_else(|| Refusal::invalid("action", "does not exist")),
+    };
+    let mut notes = Notes::default();
+    let result = match action {
+        Err(refusal) => Err(refusal),
+        Ok(action) => {
+            if !takes(action, call.method) {
+                return Outcome::Other(Answer::method_not_allowed(method(action)));
+            }
+            match action {
+                Action::Create => create::call(world, random, call, &mut notes),
+                Action::Get => get::call(world, call),
+                Action::Search => search::call(world, call, &mut notes),
+                Action::SearchTask => search_task::call(world, call, &mut notes),
+                Action::Start => start::call(world, call),
+                Action::Stop => stop::call(world, call),
+                Action::Delete => delete::call(world, call),
+                Action::CancelTask => cancel_task::call(world, call, &mut notes),
+                Action::RetryTask => retry_task::call(world, call, &mut notes),
+            }
+        }
+    };
+    Outcome::Service(Done { result, notes })
+}
+
+/// The documented method of an action.
+fn method(action: Action) -> &'static Method {
+    match action {
+        Action::Get => &Method::GET,
+        Action::Create
+        | Action::Search
+        | Action::SearchTask
+        | Action::Start
+        | Action::Stop
+        | Action::Delete
+        | Action::CancelTask
+        | Action::RetryTask => &Method::POST,
     }
 }
 
-pub(crate) fn call(world: &mut World, call: &Call<'_>) -> Outcome {
-    let Some(name) = call.query.non_empty("action") else {
-        return Outcome::refused(Refusal::missing("action"));
-    };
-    match Action::from_name(name) {
-        None => Outcome::refused(Refusal::invalid("action", "does not exist")),
-        Some(Action::RetryTask) => retry_task::call(world, call),
-        Some(
-            action @ (Action::Create
-            | Action::Get
-            | Action::Search
-            | Action::SearchTask
-            | Action::Start
-            | Action::Stop
-            | Action::Delete
-            | Action::CancelTask),
-        ) => Outcome::Other(Answer::plain(
-            StatusCode::NOT_IMPLEMENTED,
-            format!("this emulator does not emulate the action {action}\n"),
-        )),
+/// `get` takes POST too: the vendor's Python sample sends it so, with the body `{}` (inferred).
+fn takes(action: Action, used: &Method) -> bool {
+    used == method(action) || (action == Action::Get && used == Method::POST)
+}
+
+/// The documented message of a code that an action may answer.
+pub(crate) fn documented_message(action: Option<Action>, code: i64) -> Option<&'static str> {
+    fn message<C: ErrorCode>(code: i64) -> Option<&'static str> {
+        C::from_code(code).message()
+    }
+    match action {
+        Some(Action::Create) => message::<CreateJobErrorCode>(code),
+        Some(Action::Get) => message::<GetJobErrorCode>(code),
+        Some(Action::Search) => message::<SearchJobsErrorCode>(code),
+        Some(Action::SearchTask) => message::<SearchTasksErrorCode>(code),
+        Some(Action::Start) => message::<StartJobErrorCode>(code),
+        Some(Action::Stop) => message::<StopJobErrorCode>(code),
+        Some(Action::Delete) => message::<DeleteJobErrorCode>(code),
+        Some(Action::CancelTask) => message::<CancelTaskErrorCode>(code),
+        Some(Action::RetryTask) | None => message::<RetryTaskErrorCode>(code),
     }
 }
 
@@ -116,6 +202,9 @@ fn org_id<'a>(world: &World, call: &Call<'a>) -> Result<&'a str, Refusal> {
     }
 }
 
-fn job_id<'a>(call: &Call<'a>) -> Result<&'a str, Refusal> {
-    call.query.non_empty("jobId").ok_or_else(|| Refusal::missing("jobId"))
+/// The organization and the job of the call.
+fn org_and_job<'a>(world: &World, call: &Call<'a>) -> Result<(&'a str, &'a str), Refusal> {
+    let org_id = org_id(world, call)?;
+    let job_id = call.query.non_empty("jobId").ok_or_else(|| Refusal::missing("jobId"))?;
+    Ok((org_id, job_id))
 }

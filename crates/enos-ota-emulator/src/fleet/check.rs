@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::{Fleet, Task, TaskStatus};
+use super::{Fleet, Job, Task, TaskStatus, UPGRADE_TIMEOUTS};
 
 impl Fleet {
     pub(crate) fn check(&self) -> Result<(), FleetError> {
@@ -24,6 +24,8 @@ impl Fleet {
             if !jobs.insert(job.job_id.as_str()) {
                 return Err(FleetError::rule(format!("the job id `{}` occurs twice", job.job_id)));
             }
+            job.check()
+                .map_err(|text| FleetError::rule(format!("job `{}`: {text}", job.job_id)))?;
             let mut keys = HashSet::with_capacity(job.tasks.len());
             for task in &job.tasks {
                 task.check()
@@ -35,6 +37,26 @@ impl Fleet {
                     )));
                 }
             }
+        }
+        Ok(())
+    }
+}
+
+impl Job {
+    fn check(&self) -> Result<(), String> {
+        if !UPGRADE_TIMEOUTS.contains(&self.upgrade_timeout) {
+            return Err(format!(
+                "`upgradeTimeout` is {}, expected {} to {}",
+                self.upgrade_timeout,
+                UPGRADE_TIMEOUTS.start(),
+                UPGRADE_TIMEOUTS.end()
+            ));
+        }
+        if self.maximum_concurrency == 0 {
+            return Err("`maximumConcurrency` is 0, expected 1 or more".to_owned());
+        }
+        if self.firmware_id.as_ref().is_some_and(String::is_empty) {
+            return Err("`firmwareId` is empty".to_owned());
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The fleet that needs no file.
 
-use super::{Fleet, Job, Outcome, Task};
+use super::{Fleet, Job, Outcome, Task, UpgradePolicy};
 
 /// The organization of [`Fleet::demo`].
 pub const DEMO_ORG_ID: &str = "o15724268424841";
@@ -11,15 +11,15 @@ pub const DEMO_JOB_ID: &str = "66f2a1c0d4e5b6a798011e01";
 /// The stopped job of [`Fleet::demo`]: its tasks cannot be retried (24617).
 pub const DEMO_STOPPED_JOB_ID: &str = "66f2a1c0d4e5b6a798011e02";
 
-pub(super) fn product_key() -> String {
+pub(crate) fn product_key() -> String {
     "demoProduct".to_owned()
 }
 
-pub(super) fn from_version() -> String {
+pub(crate) fn from_version() -> String {
     "1.0.0".to_owned()
 }
 
-pub(super) fn to_version() -> String {
+pub(crate) fn to_version() -> String {
     "1.1.0".to_owned()
 }
 
@@ -38,7 +38,8 @@ impl Fleet {
     /// The built-in fleet: the organization [`DEMO_ORG_ID`] with a running job, [`DEMO_JOB_ID`], of 24 pumps in every
     /// state, ten of them failed, and a stopped job, [`DEMO_STOPPED_JOB_ID`].
     ///
-    /// Two of the failed devices fail again after each retry, the other eight then succeed.
+    /// Two of the failed devices fail again after each retry, the other eight then succeed. The stopped job names an
+    /// upgrade policy and the running one does not, so that a client meets both.
     #[must_use]
     pub fn demo() -> Self {
         let failed = |key: &str, (progress, desc): (i32, &str)| {
@@ -76,6 +77,7 @@ impl Fleet {
             .name("Flow meters to 1.9.0 (stopped)")
             .product_key("flow-meter")
             .versions("1.8.2", "1.9.0")
+            .upgrade_policy(UpgradePolicy::Snapshot)
             .with_tasks([
                 failed("meter-01", reason::DOWNLOAD),
                 failed("meter-02", reason::TIMEOUT),

@@ -3,6 +3,7 @@
 mod check;
 pub(crate) mod demo;
 mod file;
+mod job_type;
 
 use std::fmt;
 
@@ -10,6 +11,14 @@ use serde::{Deserialize, Serialize};
 
 pub use check::FleetError;
 pub use demo::{DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID};
+pub use job_type::{JobType, UpgradePolicy};
+
+/// How long a task may take, in seconds, where nothing else is said: documented.
+pub(crate) const DEFAULT_UPGRADE_TIMEOUT: u32 = 7200;
+/// Between how many and how many seconds a task may take: documented.
+pub(crate) const UPGRADE_TIMEOUTS: std::ops::RangeInclusive<u32> = 300..=172_800;
+/// To how many devices a job pushes at a time, where nothing else is said: documented.
+pub(crate) const DEFAULT_CONCURRENCY: u32 = 300;
 
 /// The organization, jobs and tasks that an emulator starts with.
 ///
@@ -47,6 +56,15 @@ pub use demo::{DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID
 /// | `status` | `started`, `stopped` | `started` | |
 /// | `productKey` | string | `"demoProduct"` | of all tasks that name no other |
 /// | `fromVersion`, `toVersion` | string | `"1.0.0"`, `"1.1.0"` | of all tasks that name no other |
+/// | `type` | `upgrade`, `verify` | `upgrade` | |
+/// | `firmwareId` | string | by `productKey` and `firmwareVersion` | |
+/// | `firmwareVersion` | string | `toVersion` | |
+/// | `firmwareName` | string | `""` | |
+/// | `upgradePolicy` | `snapshot`, `incremental` | null, as in the platform's published sample of a job | |
+/// | `enableUpgradeRequest` | boolean | `false` | |
+/// | `upgradeTimeout` | integer, 300 to 172800 | 7200 | seconds; a task that takes longer fails |
+/// | `maximumConcurrency` | integer, 1 or more | 300 | so many tasks are `published` or `upgrading` at a time, the others wait as `init` |
+/// | `createTime` | integer | the start of the emulator | milliseconds since 1970-01-01 UTC |
 /// | `tasks` | tasks | none | |
 ///
 /// A task:
@@ -167,12 +185,52 @@ pub struct Job {
     pub(crate) from_version: String,
     #[serde(default = "demo::to_version")]
     pub(crate) to_version: String,
+    #[serde(default, rename = "type", skip_serializing_if = "is_default")]
+    pub(crate) job_type: JobType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) firmware_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) firmware_version: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) firmware_name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) upgrade_policy: Option<UpgradePolicy>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) enable_upgrade_request: bool,
+    #[serde(default = "upgrade_timeout", skip_serializing_if = "is_upgrade_timeout")]
+    pub(crate) upgrade_timeout: u32,
+    #[serde(default = "concurrency", skip_serializing_if = "is_concurrency")]
+    pub(crate) maximum_concurrency: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) create_time: Option<i64>,
     #[serde(default, deserialize_with = "file::tasks")]
     pub(crate) tasks: Vec<Task>,
 }
 
 fn started() -> JobStatus {
     JobStatus::Started
+}
+
+fn upgrade_timeout() -> u32 {
+    DEFAULT_UPGRADE_TIMEOUT
+}
+
+fn concurrency() -> u32 {
+    DEFAULT_CONCURRENCY
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_upgrade_timeout(seconds: &u32) -> bool {
+    *seconds == DEFAULT_UPGRADE_TIMEOUT
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_concurrency(devices: &u32) -> bool {
+    *devices == DEFAULT_CONCURRENCY
 }
 
 impl Job {
@@ -186,7 +244,7 @@ impl Job {
         Self::new(job_id.into(), JobStatus::Stopped)
     }
 
-    fn new(job_id: String, status: JobStatus) -> Self {
+    pub(crate) fn new(job_id: String, status: JobStatus) -> Self {
         Self {
             job_id,
             org_id: None,
@@ -195,6 +253,15 @@ impl Job {
             product_key: demo::product_key(),
             from_version: demo::from_version(),
             to_version: demo::to_version(),
+            job_type: JobType::default(),
+            firmware_id: None,
+            firmware_version: None,
+            firmware_name: String::new(),
+            upgrade_policy: None,
+            enable_upgrade_request: false,
+            upgrade_timeout: DEFAULT_UPGRADE_TIMEOUT,
+            maximum_concurrency: DEFAULT_CONCURRENCY,
+            create_time: None,
             tasks: Vec::new(),
         }
     }
@@ -225,6 +292,69 @@ impl Job {
     pub fn versions(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.from_version = from.into();
         self.to_version = to.into();
+        self
+    }
+
+    /// Sets what the job is for: upgrading, unless this says otherwise.
+    #[must_use]
+    pub fn job_type(mut self, job_type: JobType) -> Self {
+        self.job_type = job_type;
+        self
+    }
+
+    /// Sets the id of the firmware. Without it the product and the version make one.
+    #[must_use]
+    pub fn firmware_id(mut self, firmware_id: impl Into<String>) -> Self {
+        self.firmware_id = Some(firmware_id.into());
+        self
+    }
+
+    /// Sets the version of the firmware. Without it that is the version to which the tasks upgrade.
+    #[must_use]
+    pub fn firmware_version(mut self, version: impl Into<String>) -> Self {
+        self.firmware_version = Some(version.into());
+        self
+    }
+
+    /// Sets the name of the firmware.
+    #[must_use]
+    pub fn firmware_name(mut self, name: impl Into<String>) -> Self {
+        self.firmware_name = name.into();
+        self
+    }
+
+    /// Sets the policy, which otherwise is null as in the platform's published sample of a job.
+    #[must_use]
+    pub fn upgrade_policy(mut self, policy: UpgradePolicy) -> Self {
+        self.upgrade_policy = Some(policy);
+        self
+    }
+
+    /// Sets whether devices may ask for the upgrade themselves.
+    #[must_use]
+    pub fn enable_upgrade_request(mut self, enable: bool) -> Self {
+        self.enable_upgrade_request = enable;
+        self
+    }
+
+    /// Sets how many seconds a task may take before it fails: 300 to 172800, by default 7200.
+    #[must_use]
+    pub fn upgrade_timeout(mut self, seconds: u32) -> Self {
+        self.upgrade_timeout = seconds;
+        self
+    }
+
+    /// Sets how many tasks are `published` or `upgrading` at a time: 1 or more, by default 300.
+    #[must_use]
+    pub fn maximum_concurrency(mut self, devices: u32) -> Self {
+        self.maximum_concurrency = devices;
+        self
+    }
+
+    /// Sets when the job was created, in milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn create_time(mut self, ms: i64) -> Self {
+        self.create_time = Some(ms);
         self
     }
 

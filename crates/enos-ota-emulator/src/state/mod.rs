@@ -1,137 +1,45 @@
 //! Organizations, jobs and tasks while the emulator runs.
 //!
 //! Nothing here ticks: what a task has become is worked out from the clock whenever somebody looks, so that a fleet
-//! of a million tasks costs nothing while nobody does. Everything is found by hash, none by search.
+//! of a million tasks costs nothing while nobody does. Jobs are found by hash, and a task of a job by its device key.
+//!
+//! A task's state follows from the moment at which it was pushed; [`slots`] works out these moments, in their order,
+//! up to the present. Whatever looks at a job brings it up to the present first. A stale read looks at a moment in the
+//! past: of what calls have changed since, the job remembers what there was before.
 
+mod create;
+mod info;
+mod job;
 mod pace;
+mod search;
+mod slots;
 mod task;
 mod timeline;
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
+use self::create::Device;
+pub(crate) use self::create::NewJob;
+pub use self::info::{JobInfo, JobState, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
+pub(crate) use self::job::LONGEST_LAG_MS;
+use self::job::{RunningJob, Seen};
 pub use self::pace::Pace;
-use self::task::{Course, Failure, Stage, TaskState};
-use self::timeline::Timeline;
-use crate::fleet::{Fleet, FleetError, Job, JobStatus, Task, TaskStatus};
-use crate::random::stable_hash;
+pub(crate) use self::search::{Found, Page};
+use crate::fleet::{Fleet, FleetError, JobStatus, TaskStatus};
 
-/// What `retryTask` does with a list in which only some tasks have failed. Not documented; both are plausible.
+/// What `retryTask` and `cancelTask` do with a list in which only some tasks can be retried or cancelled. Not
+/// documented; both are plausible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MixedList {
-    /// The whole list is refused with 24621, and nothing changes.
+    /// The whole list is refused with 24621 or 24620, and nothing changes.
     #[default]
     Refuse,
-    /// The failed ones are retried, the others silently passed over, and the answer is 0. A list without a single
-    /// failed task is refused with 24621 all the same.
+    /// Those that can be are retried or cancelled, the others silently passed over, and the answer is 0. A list
+    /// without a single such task is refused all the same.
     Partial,
-}
-
-/// A task as the platform shows it (`TaskInfo` of `searchTask`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct TaskInfo {
-    /// Id of the task.
-    pub task_id: String,
-    /// The organization that owns the job.
-    pub org_id: String,
-    /// The asset of the device.
-    pub asset_id: String,
-    /// The product of the device.
-    pub product_key: String,
-    /// The device.
-    pub device_key: String,
-    /// The job.
-    pub job_id: String,
-    /// The version from which the device is upgraded.
-    pub from_version: String,
-    /// The version to which it is upgraded.
-    pub to_version: String,
-    /// 0 to 100, or negative if the task has failed.
-    pub progress: i32,
-    /// Why the task has failed; otherwise empty.
-    pub desc: String,
-    /// The state.
-    pub status: TaskStatus,
-    /// When the task last changed, in milliseconds since 1970-01-01 UTC.
-    pub update_time: i64,
-}
-
-/// A job, with the number of its tasks in each state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct JobState {
-    /// Id of the job.
-    pub job_id: String,
-    /// The organization that owns it.
-    pub org_id: String,
-    /// Its name.
-    pub name: String,
-    /// Whether it runs.
-    pub status: JobStatus,
-    /// How many tasks it has in each state.
-    pub tally: Tally,
-}
-
-/// How many tasks of a job are in each state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Tally {
-    /// Not yet pushed.
-    pub init: usize,
-    /// Pushed.
-    pub published: usize,
-    /// Reporting progress.
-    pub upgrading: usize,
-    /// Succeeded.
-    pub succeeded: usize,
-    /// Failed.
-    pub failed: usize,
-}
-
-impl Tally {
-    /// The number in the given state.
-    #[must_use]
-    pub fn of(&self, status: TaskStatus) -> usize {
-        match status {
-            TaskStatus::Init => self.init,
-            TaskStatus::Published => self.published,
-            TaskStatus::Upgrading => self.upgrading,
-            TaskStatus::Succeeded => self.succeeded,
-            TaskStatus::Failed => self.failed,
-        }
-    }
-
-    /// All tasks.
-    #[must_use]
-    pub fn total(&self) -> usize {
-        TaskStatus::ALL.into_iter().map(|status| self.of(status)).sum()
-    }
-
-    fn add(&mut self, status: TaskStatus) {
-        *match status {
-            TaskStatus::Init => &mut self.init,
-            TaskStatus::Published => &mut self.published,
-            TaskStatus::Upgrading => &mut self.upgrading,
-            TaskStatus::Succeeded => &mut self.succeeded,
-            TaskStatus::Failed => &mut self.failed,
-        } += 1;
-    }
-}
-
-/// How often a device was retried.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct RetryCount {
-    /// In how many `retryTask` calls for its running job the device was named, whatever became of them.
-    pub named: u32,
-    /// How many of these put its task back to `init`.
-    pub applied: u32,
 }
 
 /// Whether calls for an organization are let through.
@@ -142,12 +50,46 @@ pub(crate) enum OrgAccess {
     Unknown,
 }
 
-/// Why a retry was refused.
+/// Why a job was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RetryRefusal {
+pub(crate) enum JobRefusal {
+    NotFound,
+    /// It is in the state that was asked for, or, if it was to be deleted, it runs.
+    WrongStatus,
+}
+
+/// Why tasks were not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskRefusal {
     JobNotFound,
     JobNotRunning,
-    TaskNotFailed,
+    /// Not all of the tasks, or none of them, are in a state that allows it.
+    WrongStatus,
+}
+
+/// What is to be done to tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskChange {
+    Retry,
+    Cancel,
+}
+
+impl TaskChange {
+    /// Documented, by the messages of 24621 and 24620.
+    fn is_possible(self, status: TaskStatus) -> bool {
+        match self {
+            Self::Retry => status == TaskStatus::Failed,
+            Self::Cancel => matches!(status, TaskStatus::Init | TaskStatus::Published),
+        }
+    }
+}
+
+/// When a reader looks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct When {
+    pub(crate) now: i64,
+    /// So far in the past lies what the reader is shown.
+    pub(crate) lag_ms: i64,
 }
 
 #[derive(Debug)]
@@ -155,18 +97,16 @@ pub(crate) struct World {
     pace: Pace,
     orgs: HashSet<String>,
     denied_orgs: HashSet<String>,
-    jobs: Vec<RunningJob>,
-    by_id: HashMap<String, usize>,
-}
-
-#[derive(Debug)]
-struct RunningJob {
-    job_id: String,
-    org_id: String,
-    name: String,
-    timeline: Timeline,
-    tasks: Vec<TaskState>,
-    by_key: HashMap<Arc<str>, usize>,
+    /// By a number that grows with every job.
+    jobs: BTreeMap<u64, RunningJob>,
+    by_id: HashMap<String, u64>,
+    next_number: u64,
+    /// When each job was created that the fleet does not have.
+    created: HashMap<u64, i64>,
+    /// Jobs deleted of late, for stale reads: the time, the number, the job.
+    deleted: Vec<(i64, u64, RunningJob)>,
+    /// The devices of deleted jobs.
+    retired: Vec<Device>,
 }
 
 impl World {
@@ -174,23 +114,36 @@ impl World {
         fleet.check()?;
         let mut orgs: HashSet<String> = fleet.jobs.iter().filter_map(|job| job.org_id.clone()).collect();
         orgs.insert(fleet.org_id.clone());
-        let jobs: Vec<RunningJob> = fleet
-            .jobs
-            .into_iter()
-            .map(|job| RunningJob::new(job, &fleet.org_id, now))
-            .collect();
-        let by_id = jobs
-            .iter()
-            .enumerate()
-            .map(|(index, job)| (job.job_id.clone(), index))
-            .collect();
-        Ok(Self {
+        let mut world = Self {
             pace,
             orgs,
             denied_orgs: fleet.denied_org_ids.into_iter().collect(),
-            jobs,
-            by_id,
-        })
+            jobs: BTreeMap::new(),
+            by_id: HashMap::new(),
+            next_number: 0,
+            created: HashMap::new(),
+            deleted: Vec::new(),
+            retired: Vec::new(),
+        };
+        for job in fleet.jobs {
+            let job = RunningJob::new(job, &fleet.org_id, pace, now);
+            world.insert(job);
+        }
+        Ok(world)
+    }
+
+    fn insert(&mut self, job: RunningJob) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.by_id.insert(job.info.job_id.clone(), number);
+        self.jobs.insert(number, job);
+        number
+    }
+
+    /// Adds a job while the emulator runs.
+    fn add(&mut self, job: RunningJob, now: i64) {
+        let number = self.insert(job);
+        self.created.insert(number, now);
     }
 
     pub(crate) fn org_access(&self, org_id: &str) -> OrgAccess {
@@ -203,31 +156,37 @@ impl World {
         }
     }
 
-    fn job(&self, job_id: &str) -> Option<&RunningJob> {
-        self.by_id.get(job_id).map(|index| &self.jobs[*index])
+    pub(crate) fn has_job(&self, job_id: &str) -> bool {
+        self.by_id.contains_key(job_id)
     }
 
-    /// Retries the tasks of the given devices: the whole of `retryTask` that lies behind the checks of its arguments.
+    /// A job, brought up to the present.
+    fn job(&mut self, job_id: &str, now: i64) -> Option<&mut RunningJob> {
+        let job = self.jobs.get_mut(self.by_id.get(job_id)?)?;
+        job.advance(now);
+        Some(job)
+    }
+
+    fn job_of(&mut self, org_id: &str, job_id: &str, now: i64) -> Option<&mut RunningJob> {
+        self.job(job_id, now).filter(|job| job.info.org_id == org_id)
+    }
+
+    /// Retries or cancels the tasks of the given devices: all of `retryTask` and `cancelTask` that lies behind the
+    /// checks of their arguments.
     ///
-    /// A device that occurs twice counts once. One that has no task in the job counts as not failed. Neither is
-    /// documented. Returns how many tasks were put back to `init`.
-    pub(crate) fn retry(
+    /// A device that occurs twice counts once. One that has no task in the job counts as one whose task is in the
+    /// wrong state. Neither is documented. Returns how many tasks were changed.
+    pub(crate) fn change_tasks(
         &mut self,
-        org_id: &str,
-        job_id: &str,
+        (org_id, job_id): (&str, &str),
         device_keys: &[String],
+        change: TaskChange,
         mixed: MixedList,
         now: i64,
-    ) -> Result<usize, RetryRefusal> {
-        let pace = self.pace;
-        let job = self
-            .by_id
-            .get(job_id)
-            .map(|index| &mut self.jobs[*index])
-            .filter(|job| job.org_id == org_id)
-            .ok_or(RetryRefusal::JobNotFound)?;
-        if !job.timeline.is_running() {
-            return Err(RetryRefusal::JobNotRunning);
+    ) -> Result<usize, TaskRefusal> {
+        let job = self.job_of(org_id, job_id, now).ok_or(TaskRefusal::JobNotFound)?;
+        if !job.is_running() {
+            return Err(TaskRefusal::JobNotRunning);
         }
 
         let mut known: Vec<usize> = device_keys
@@ -237,199 +196,145 @@ impl World {
         let all_known = known.len() == device_keys.len();
         known.sort_unstable();
         known.dedup();
-        let mut failed = Vec::with_capacity(known.len());
-        for &index in &known {
-            let task = &mut job.tasks[index];
-            task.named += 1;
-            if task.view(pace, &job.timeline, now).status == TaskStatus::Failed {
-                failed.push(index);
+        if change == TaskChange::Retry {
+            for &index in &known {
+                job.tasks[index].named += 1;
             }
         }
-        let mixed_list = !all_known || failed.len() != known.len();
-        if failed.is_empty() || (mixed_list && mixed == MixedList::Refuse) {
-            return Err(RetryRefusal::TaskNotFailed);
+        let seen = job.now(now);
+        let possible: Vec<usize> = known
+            .iter()
+            .copied()
+            .filter(|index| change.is_possible(seen.view(*index).status))
+            .collect();
+        let is_mixed = !all_known || possible.len() != known.len();
+        if possible.is_empty() || (is_mixed && mixed == MixedList::Refuse) {
+            return Err(TaskRefusal::WrongStatus);
         }
-        for &index in &failed {
-            job.tasks[index].retry(&job.timeline, now);
+        for &index in &possible {
+            match change {
+                TaskChange::Retry => job.retry(index, now),
+                TaskChange::Cancel => job.cancel(index, now),
+            }
         }
-        Ok(failed.len())
+        Ok(possible.len())
     }
 
-    /// Starts or stops a job; false if there is no such job.
+    /// Starts or stops a job that is not started or stopped already.
+    pub(crate) fn switch_job(
+        &mut self,
+        (org_id, job_id): (&str, &str),
+        status: JobStatus,
+        now: i64,
+    ) -> Result<(), JobRefusal> {
+        let job = self.job_of(org_id, job_id, now).ok_or(JobRefusal::NotFound)?;
+        match (status, job.is_running()) {
+            (JobStatus::Started, true) | (JobStatus::Stopped, false) => return Err(JobRefusal::WrongStatus),
+            (JobStatus::Started, false) => job.start(now),
+            (JobStatus::Stopped, true) => job.stop(now),
+        }
+        Ok(())
+    }
+
+    /// Starts or stops a job, whatever it is; false if there is no such job.
     pub(crate) fn set_job_status(&mut self, job_id: &str, status: JobStatus, now: i64) -> bool {
-        let Some(index) = self.by_id.get(job_id) else {
+        let Some(job) = self.job(job_id, now) else {
             return false;
         };
-        let timeline = &mut self.jobs[*index].timeline;
         match status {
-            JobStatus::Started => timeline.start(now),
-            JobStatus::Stopped => timeline.stop(now),
+            JobStatus::Started => job.start(now),
+            JobStatus::Stopped => job.stop(now),
         }
         true
     }
 
-    pub(crate) fn job_states(&self, now: i64) -> Vec<JobState> {
-        self.jobs.iter().map(|job| job.state(self.pace, now)).collect()
+    /// Deletes a job that does not run.
+    pub(crate) fn delete_job(&mut self, org_id: &str, job_id: &str, now: i64) -> Result<(), JobRefusal> {
+        let job = self.job_of(org_id, job_id, now).ok_or(JobRefusal::NotFound)?;
+        if job.is_running() {
+            return Err(JobRefusal::WrongStatus);
+        }
+        self.deleted.retain(|(at, ..)| *at >= now - LONGEST_LAG_MS);
+        let number = self.by_id.remove(job_id).ok_or(JobRefusal::NotFound)?;
+        let job = self.jobs.remove(&number).ok_or(JobRefusal::NotFound)?;
+        self.retire(&job, now);
+        self.deleted.push((now, number, job));
+        Ok(())
     }
 
-    pub(crate) fn job_state(&self, job_id: &str, now: i64) -> Option<JobState> {
-        Some(self.job(job_id)?.state(self.pace, now))
+    /// Brings all jobs up to the present.
+    fn advance(&mut self, now: i64) {
+        for job in self.jobs.values_mut() {
+            job.advance(now);
+        }
+    }
+
+    /// The jobs of an organization as a reader sees them, oldest first, with their numbers.
+    fn seen(&self, org_id: &str, when: When) -> Vec<(u64, Seen<'_>)> {
+        let of_org = |job: &RunningJob| job.info.org_id == org_id;
+        if when.lag_ms == 0 {
+            let jobs = self.jobs.iter().filter(|(_, job)| of_org(job));
+            return jobs.map(|(number, job)| (*number, job.now(when.now))).collect();
+        }
+        let then = when.now - when.lag_ms;
+        let existed = |number: &u64| self.created.get(number).is_none_or(|created| *created <= then);
+        let deleted = self
+            .deleted
+            .iter()
+            .filter(|(at, ..)| *at > then)
+            .map(|(_, number, job)| (number, job));
+        let mut seen: Vec<(u64, Seen<'_>)> = self
+            .jobs
+            .iter()
+            .chain(deleted)
+            .filter(|(number, job)| of_org(job) && existed(number))
+            .map(|(number, job)| (*number, job.then(then)))
+            .collect();
+        seen.sort_by_key(|(number, _)| *number);
+        seen
+    }
+
+    /// A job as a reader sees it: the whole of `get` that lies behind the checks of its arguments.
+    pub(crate) fn job_info(&mut self, org_id: &str, job_id: &str, when: When) -> Option<JobInfo> {
+        self.advance(when.now);
+        let seen = self.seen(org_id, when);
+        let job = seen.iter().find(|(_, seen)| seen.job.info.job_id == job_id);
+        job.map(|(_, seen)| seen.info())
+    }
+
+    pub(crate) fn job_states(&mut self, now: i64) -> Vec<JobState> {
+        self.advance(now);
+        self.jobs.values().map(|job| job.now(now).state()).collect()
+    }
+
+    pub(crate) fn job_state(&mut self, job_id: &str, now: i64) -> Option<JobState> {
+        Some(self.job(job_id, now)?.now(now).state())
+    }
+
+    /// A job as it is, whatever organization owns it.
+    pub(crate) fn present_info(&mut self, job_id: &str, now: i64) -> Option<JobInfo> {
+        Some(self.job(job_id, now)?.now(now).info())
     }
 
     /// The first `limit` tasks of a job; none if there is no such job.
-    pub(crate) fn tasks(&self, job_id: &str, now: i64, limit: usize) -> impl Iterator<Item = (TaskInfo, RetryCount)> {
-        self.job(job_id).into_iter().flat_map(move |job| {
-            job.tasks
-                .iter()
-                .take(limit)
-                .map(move |task| (job.info(task, self.pace, now), task.retry_count()))
-        })
+    pub(crate) fn tasks(&mut self, job_id: &str, now: i64, limit: usize) -> Vec<(TaskInfo, RetryCount)> {
+        let Some(job) = self.job(job_id, now) else {
+            return Vec::new();
+        };
+        let seen = job.now(now);
+        (0..job.tasks.len().min(limit))
+            .map(|index| (seen.task(index), seen.retry_count(index)))
+            .collect()
     }
 
-    pub(crate) fn task(&self, job_id: &str, device_key: &str, now: i64) -> Option<TaskInfo> {
-        let job = self.job(job_id)?;
-        Some(job.info(job.task(device_key)?, self.pace, now))
+    pub(crate) fn task(&mut self, job_id: &str, device_key: &str, now: i64) -> Option<TaskInfo> {
+        let job = self.job(job_id, now)?;
+        let index = *job.by_key.get(device_key)?;
+        Some(job.now(now).task(index))
     }
 
     pub(crate) fn retry_count(&self, job_id: &str, device_key: &str) -> Option<RetryCount> {
-        Some(self.job(job_id)?.task(device_key)?.retry_count())
+        let job = self.jobs.get(self.by_id.get(job_id)?)?;
+        Some(job.tasks[*job.by_key.get(device_key)?].retry_count())
     }
-}
-
-impl RunningJob {
-    fn new(job: Job, fleet_org: &str, now: i64) -> Self {
-        let timeline = match job.status {
-            JobStatus::Started => Timeline::started(now),
-            JobStatus::Stopped => Timeline::stopped(),
-        };
-        let mut texts = Texts::default();
-        let defaults = [&job.product_key, &job.from_version, &job.to_version].map(|text| texts.shared(text));
-        let tasks: Vec<TaskState> = job
-            .tasks
-            .into_iter()
-            .map(|task| running_task(task, &defaults, &mut texts, now))
-            .collect();
-        let by_key = tasks
-            .iter()
-            .enumerate()
-            .map(|(index, task)| (Arc::clone(&task.device_key), index))
-            .collect();
-        Self {
-            job_id: job.job_id,
-            org_id: job.org_id.unwrap_or_else(|| fleet_org.to_owned()),
-            name: job.name,
-            timeline,
-            tasks,
-            by_key,
-        }
-    }
-
-    fn task(&self, device_key: &str) -> Option<&TaskState> {
-        self.by_key.get(device_key).map(|index| &self.tasks[*index])
-    }
-
-    fn state(&self, pace: Pace, now: i64) -> JobState {
-        let mut tally = Tally::default();
-        for task in &self.tasks {
-            tally.add(task.view(pace, &self.timeline, now).status);
-        }
-        let status = if self.timeline.is_running() {
-            JobStatus::Started
-        } else {
-            JobStatus::Stopped
-        };
-        JobState {
-            job_id: self.job_id.clone(),
-            org_id: self.org_id.clone(),
-            name: self.name.clone(),
-            status,
-            tally,
-        }
-    }
-
-    fn info(&self, task: &TaskState, pace: Pace, now: i64) -> TaskInfo {
-        let view = task.view(pace, &self.timeline, now);
-        let key = &*task.device_key;
-        TaskInfo {
-            // Ids that the fleet does not give are worked out, not stored: that is a third of the memory of a task.
-            task_id: task.task_id.as_deref().map_or_else(
-                || {
-                    let hash = stable_hash(&[&self.job_id, key]);
-                    format!("{:08x}{hash:016x}", stable_hash(&[&self.job_id]) >> 32)
-                },
-                str::to_owned,
-            ),
-            org_id: self.org_id.clone(),
-            asset_id: task
-                .asset_id
-                .as_deref()
-                .map_or_else(|| format!("{:08x}", stable_hash(&["asset", key]) >> 32), str::to_owned),
-            product_key: task.product_key.to_string(),
-            device_key: key.to_owned(),
-            job_id: self.job_id.clone(),
-            from_version: task.from_version.to_string(),
-            to_version: task.to_version.to_string(),
-            progress: view.progress,
-            desc: view.desc.to_owned(),
-            status: view.status,
-            update_time: view.update_time,
-        }
-    }
-}
-
-/// Texts that many tasks have in common, each stored once.
-#[derive(Default)]
-struct Texts(HashSet<Arc<str>>);
-
-impl Texts {
-    fn shared(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = text.into();
-        self.0.insert(Arc::clone(&new));
-        new
-    }
-}
-
-fn running_task(task: Task, defaults: &[Arc<str>; 3], texts: &mut Texts, now: i64) -> TaskState {
-    let mut or_default =
-        |own: Option<&String>, default: &Arc<str>| own.map_or_else(|| Arc::clone(default), |text| texts.shared(text));
-    let [product_key, from_version, to_version] = defaults;
-    let progress = task.progress_or_default();
-    let at = task.update_time.unwrap_or(now);
-    let mut state = TaskState {
-        product_key: or_default(task.product_key.as_ref(), product_key),
-        from_version: or_default(task.from_version.as_ref(), from_version),
-        to_version: or_default(task.to_version.as_ref(), to_version),
-        device_key: task.device_key.into(),
-        task_id: task.task_id.map(String::into_boxed_str),
-        asset_id: task.asset_id.map(String::into_boxed_str),
-        retry_outcome: task.retry_outcome,
-        course: Course::Ended { failure: None, at },
-        named: 0,
-        applied: 0,
-    };
-    let from = match task.status {
-        TaskStatus::Init => Stage::Init,
-        TaskStatus::Published => Stage::Published,
-        TaskStatus::Upgrading => Stage::Upgrading { progress },
-        TaskStatus::Succeeded => return state,
-        TaskStatus::Failed => {
-            let failure = Some(Failure {
-                progress,
-                desc: texts.shared(&task.desc),
-            });
-            state.course = Course::Ended { failure, at };
-            return state;
-        }
-    };
-    // The running time of a job begins with the emulator, so a task that is under way has been so since then.
-    state.course = Course::UnderWay {
-        from,
-        since: 0,
-        at,
-        end: state.end_of(task.outcome, None),
-    };
-    state
 }

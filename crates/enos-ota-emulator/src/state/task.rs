@@ -31,16 +31,22 @@ pub(super) enum Course {
     /// It has come to an end.
     Ended { failure: Option<Failure>, at: i64 },
     /// It is under way.
-    UnderWay {
-        /// The state in which it was put on its way.
-        from: Stage,
-        /// When that was, in the running time of its job.
-        since: i64,
-        /// When that was, by the clock.
-        at: i64,
-        /// What it comes to.
-        end: Option<Failure>,
-    },
+    UnderWay(Run),
+}
+
+/// A task that is under way. Moments "on the way" count from when an unhindered task becomes `init`, as [`Steps`] do.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// The state in which it was put on its way.
+    pub(super) from: Stage,
+    /// When that was, in the running time of its job.
+    pub(super) since: i64,
+    /// When that was, by the clock.
+    pub(super) at: i64,
+    /// What it comes to.
+    pub(super) end: Option<Failure>,
+    /// When it was pushed, in the running time of its job, if it was put on its way as `init`.
+    pub(super) pushed: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,73 +72,148 @@ pub(super) struct View<'a> {
     pub(super) update_time: i64,
 }
 
-impl TaskState {
-    pub(super) fn view(&self, pace: Pace, timeline: &Timeline, now: i64) -> View<'_> {
-        match &self.course {
-            Course::Ended { failure, at } => end_view(failure.as_ref(), *at),
-            Course::UnderWay { from, since, at, end } => {
-                let passed = if pace.is_frozen() {
-                    0
-                } else {
-                    timeline.running_at(now).saturating_sub(*since).max(0)
-                };
-                if passed == 0 {
-                    return stage_view(*from, *at);
-                }
-                let steps = pace.steps(stable_hash(&[&self.device_key]));
-                // The task is taken to have become `init` so long ago that it reached `from` at `since`.
-                let head_start = from.reached_at(steps);
-                let elapsed = head_start + passed;
-                // A moment on the way, as time by the clock.
-                let clock = |moment: i64| {
-                    if moment <= head_start {
-                        *at
-                    } else {
-                        timeline.wall_at(since + moment - head_start).unwrap_or(*at)
-                    }
-                };
-                if elapsed >= steps.done {
-                    end_view(end.as_ref(), clock(steps.done))
-                } else if elapsed >= steps.upgrading {
-                    let span = steps.done - steps.upgrading;
-                    // Devices report in steps of ten percent.
-                    let tens = (elapsed - steps.upgrading) * 10 / span;
-                    let reported_at = steps.upgrading + span * tens / 10;
-                    let progress = i32::try_from(tens * 10).unwrap_or(90).max(1);
-                    let floor = if let Stage::Upgrading { progress } = *from {
-                        progress
-                    } else {
-                        0
-                    };
-                    if progress <= floor {
-                        return stage_view(*from, *at);
-                    }
-                    stage_view(Stage::Upgrading { progress }, clock(reported_at))
-                } else if elapsed >= steps.published {
-                    stage_view(Stage::Published, clock(steps.published))
-                } else {
-                    stage_view(Stage::Init, *at)
-                }
+/// What holds for all tasks of a job.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) pace: Pace,
+    /// After so long a task fails.
+    pub(super) timeout_ms: i64,
+    /// Whether that counts from `published`, as in a job that verifies, and not from `upgrading`.
+    pub(super) timeout_from_published: bool,
+    /// How it then fails. That it does is inferred, and the words are this emulator's own.
+    pub(super) timed_out: Failure,
+}
+
+/// A moment in the life of a job, at which its tasks are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) timeline: &'a Timeline,
+    /// For how long the job has run at that moment.
+    pub(super) running: i64,
+}
+
+impl Rules {
+    /// The moment on the way at which a task ends, and whether it is then out of time.
+    ///
+    /// For a task that was under way already when the emulator started, the time counts from there: from `anchor`.
+    fn last_moment(&self, steps: Steps, anchor: i64) -> (i64, bool) {
+        let counts_from = if self.timeout_from_published {
+            steps.published
+        } else {
+            steps.upgrading
+        };
+        let deadline = counts_from.max(anchor) + self.timeout_ms;
+        (steps.done.min(deadline), deadline < steps.done)
+    }
+}
+
+impl Run {
+    /// A moment on the way, with the running time at which it is reached; none while the task waits to be pushed.
+    fn anchor(&self, steps: Steps) -> Option<(i64, i64)> {
+        Some(match self.from {
+            Stage::Init => (steps.published, self.pushed?),
+            Stage::Published => (steps.published, self.since),
+            Stage::Upgrading { progress } => {
+                let share = (steps.done - steps.upgrading) * i64::from(progress) / 100;
+                (steps.upgrading + share, self.since)
+            }
+        })
+    }
+
+    /// From when on the task can be pushed, in the running time of its job.
+    pub(super) fn ready_at(&self, steps: Steps) -> i64 {
+        self.since + steps.published
+    }
+
+    /// When the task ends, in the running time of its job; `None` while it waits to be pushed.
+    pub(super) fn ends_at(&self, steps: Steps, rules: &Rules) -> Option<i64> {
+        let (anchor, running) = self.anchor(steps)?;
+        let (last, _) = rules.last_moment(steps, anchor);
+        Some(running + (last - anchor))
+    }
+
+    fn view<'a>(&'a self, device_key: &str, look: Look<'a>) -> View<'a> {
+        let Look {
+            rules,
+            timeline,
+            running,
+        } = look;
+        // At the moment of a retry the task is `init`, even if the pace leaves it no time for that.
+        if rules.pace.is_frozen() || running <= self.since {
+            return stage_view(self.from, self.at);
+        }
+        let steps = rules.pace.steps(stable_hash(&[device_key]));
+        let Some((anchor, anchored_at)) = self.anchor(steps).filter(|(_, at)| *at <= running) else {
+            return stage_view(self.from, self.at);
+        };
+        let moment = anchor + (running - anchored_at);
+        // A moment on the way, as time by the clock.
+        let clock = |moment: i64| {
+            if moment <= anchor && self.from != Stage::Init {
+                self.at
+            } else {
+                timeline.wall_at(anchored_at + (moment - anchor)).unwrap_or(self.at)
+            }
+        };
+        let (last, timed_out) = rules.last_moment(steps, anchor);
+        if moment >= last {
+            let failure = if timed_out {
+                Some(&rules.timed_out)
+            } else {
+                self.end.as_ref()
+            };
+            return end_view(failure, clock(last));
+        }
+        if moment < steps.upgrading {
+            return stage_view(Stage::Published, clock(steps.published));
+        }
+        let span = steps.done - steps.upgrading;
+        // Devices report in steps of ten percent.
+        let tens = (moment - steps.upgrading) * 10 / span;
+        let reported_at = steps.upgrading + span * tens / 10;
+        let progress = i32::try_from(tens * 10).unwrap_or(90).max(1);
+        match self.from {
+            Stage::Upgrading { progress: first } if progress <= first => stage_view(self.from, self.at),
+            Stage::Init | Stage::Published | Stage::Upgrading { .. } => {
+                stage_view(Stage::Upgrading { progress }, clock(reported_at))
             }
         }
+    }
+}
+
+impl Course {
+    pub(super) fn view<'a>(&'a self, device_key: &str, look: Look<'a>) -> View<'a> {
+        match self {
+            Self::Ended { failure, at } => end_view(failure.as_ref(), *at),
+            Self::UnderWay(run) => run.view(device_key, look),
+        }
+    }
+}
+
+impl TaskState {
+    /// The times of the device.
+    pub(super) fn steps(&self, pace: Pace) -> Steps {
+        pace.steps(stable_hash(&[&self.device_key]))
     }
 
     /// Sends a failed task round again. The caller has made sure that it has failed.
     ///
     /// That it becomes `init`, keeps its id, and loses progress and reason, is inferred or assumed: no page says so.
-    pub(super) fn retry(&mut self, timeline: &Timeline, now: i64) {
+    pub(super) fn retry(&mut self, running: i64, now: i64) {
         let previous = match &self.course {
             Course::Ended { failure, .. } => failure.as_ref(),
-            Course::UnderWay { end, .. } => end.as_ref(),
+            Course::UnderWay(run) => run.end.as_ref(),
         };
         let end = self.end_of(self.retry_outcome, previous);
         self.applied += 1;
-        self.course = Course::UnderWay {
+        self.course = Course::UnderWay(Run {
             from: Stage::Init,
-            since: timeline.running_at(now),
+            since: running,
             at: now,
             end,
-        };
+            pushed: None,
+        });
     }
 
     pub(super) fn retry_count(&self) -> RetryCount {
@@ -163,18 +244,6 @@ impl TaskState {
                 },
             }
         })
-    }
-}
-
-impl Stage {
-    fn reached_at(self, steps: Steps) -> i64 {
-        match self {
-            Self::Init => 0,
-            Self::Published => steps.published,
-            Self::Upgrading { progress } => {
-                steps.upgrading + (steps.done - steps.upgrading) * i64::from(progress) / 100
-            }
-        }
     }
 }
 

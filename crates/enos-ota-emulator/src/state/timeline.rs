@@ -8,6 +8,8 @@
 struct Stretch {
     /// When it began, in wall-clock milliseconds.
     wall: i64,
+    /// When it ended; `None` while it lasts.
+    end: Option<i64>,
     /// How long the job had run before it.
     running: i64,
 }
@@ -17,13 +19,29 @@ pub(super) struct Timeline {
     stretches: Vec<Stretch>,
     /// For how long the job has run in all, if it is stopped now.
     stopped_at: Option<i64>,
+    /// Whether the job ran from the first moment, so that it counts as running before that too.
+    began_running: bool,
+}
+
+/// What a job was at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// For how long it had run.
+    pub(super) running: i64,
+    /// Whether it ran.
+    pub(super) is_running: bool,
 }
 
 impl Timeline {
     pub(super) fn started(wall: i64) -> Self {
         Self {
-            stretches: vec![Stretch { wall, running: 0 }],
+            stretches: vec![Stretch {
+                wall,
+                end: None,
+                running: 0,
+            }],
             stopped_at: None,
+            began_running: true,
         }
     }
 
@@ -31,6 +49,7 @@ impl Timeline {
         Self {
             stretches: Vec::new(),
             stopped_at: Some(0),
+            began_running: false,
         }
     }
 
@@ -40,13 +59,43 @@ impl Timeline {
 
     pub(super) fn start(&mut self, wall: i64) {
         if let Some(running) = self.stopped_at.take() {
-            self.stretches.push(Stretch { wall, running });
+            self.stretches.push(Stretch {
+                wall,
+                end: None,
+                running,
+            });
         }
     }
 
     pub(super) fn stop(&mut self, wall: i64) {
         if self.is_running() {
             self.stopped_at = Some(self.running_at(wall));
+            if let Some(last) = self.stretches.last_mut() {
+                last.end = Some(wall.max(last.wall));
+            }
+        }
+    }
+
+    /// What the job is at the present time `wall`.
+    pub(super) fn now(&self, wall: i64) -> Moment {
+        Moment {
+            running: self.running_at(wall),
+            is_running: self.is_running(),
+        }
+    }
+
+    /// What the job was at an earlier time, for readers that are shown the past.
+    pub(super) fn then(&self, wall: i64) -> Moment {
+        let Some(stretch) = self.stretches.iter().rfind(|stretch| stretch.wall <= wall) else {
+            return Moment {
+                running: 0,
+                is_running: self.began_running,
+            };
+        };
+        let ended = stretch.end.filter(|end| *end <= wall);
+        Moment {
+            running: stretch.running + (ended.unwrap_or(wall) - stretch.wall),
+            is_running: ended.is_none(),
         }
     }
 
@@ -98,6 +147,23 @@ mod tests {
         let timeline = Timeline::stopped();
         assert_eq!(timeline.running_at(5_000), 0);
         assert_eq!(timeline.wall_at(0), None);
+    }
+
+    #[test]
+    fn the_past_is_told_from_the_stretch_it_lies_in() {
+        let mut timeline = Timeline::started(1_000);
+        timeline.stop(1_500);
+        timeline.start(10_000);
+        let then = |wall| {
+            let moment = timeline.then(wall);
+            (moment.running, moment.is_running)
+        };
+        assert_eq!(then(0), (0, true));
+        assert_eq!(then(1_499), (499, true));
+        assert_eq!(then(1_500), (500, false));
+        assert_eq!(then(9_999), (500, false));
+        assert_eq!(then(10_001), (501, true));
+        assert!(!Timeline::stopped().then(5_000).is_running);
     }
 
     #[test]

@@ -143,6 +143,7 @@ pub async fn token(emulator: &Emulator) -> String {
 /// A call of the OTA-job API, before it is signed.
 #[derive(Clone)]
 pub struct Job {
+    pub method: reqwest::Method,
     pub query: Vec<(&'static str, String)>,
     pub body: String,
     pub token: String,
@@ -151,19 +152,27 @@ pub struct Job {
 }
 
 impl Job {
-    /// A retry of some devices of the demo job.
-    pub fn retry(emulator: &Emulator, token: &str, device_keys: &[&str]) -> Self {
+    /// A call of an action for the organization of the fleet, without a body. `get` is a GET.
+    pub fn action(emulator: &Emulator, token: &str, action: &str) -> Self {
         Self {
-            query: vec![
-                ("action", "retryTask".to_owned()),
-                ("orgId", emulator.org_id().to_owned()),
-                ("jobId", DEMO_JOB_ID.to_owned()),
-            ],
-            body: json!({ "deviceKeys": device_keys }).to_string(),
+            method: if action == "get" {
+                reqwest::Method::GET
+            } else {
+                reqwest::Method::POST
+            },
+            query: vec![("action", action.to_owned()), ("orgId", emulator.org_id().to_owned())],
+            body: String::new(),
             token: token.to_owned(),
             timestamp: emulator.now_ms().to_string(),
             secret: emulator.app_secret().to_owned(),
         }
+    }
+
+    /// A retry of some devices of the demo job.
+    pub fn retry(emulator: &Emulator, token: &str, device_keys: &[&str]) -> Self {
+        Self::action(emulator, token, "retryTask")
+            .with("jobId", DEMO_JOB_ID)
+            .body(json!({ "deviceKeys": device_keys }).to_string())
     }
 
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
@@ -215,7 +224,7 @@ impl Job {
 
     pub fn request(&self, emulator: &Emulator) -> reqwest::RequestBuilder {
         http()
-            .post(self.url(emulator))
+            .request(self.method.clone(), self.url(emulator))
             .header("apim-accesstoken", &self.token)
             .header("apim-timestamp", &self.timestamp)
             .header("apim-signature", self.signature())

@@ -1,0 +1,376 @@
+//! One job with its tasks: how it goes on, what calls change in it, and what a reader sees of it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::info::{JobInfo, JobState, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
+use super::pace::Pace;
+use super::slots::Slots;
+use super::task::{Course, Failure, Look, Rules, Run, Stage, TaskState, View};
+use super::timeline::{Moment, Timeline};
+use crate::fleet::{Job, JobStatus, JobType, Task, TaskStatus, demo::reason};
+use crate::random::stable_hash;
+
+/// So far back can a stale read look: what a call has changed is remembered for that long.
+pub(crate) const LONGEST_LAG_MS: i64 = 10_000;
+
+#[derive(Debug)]
+pub(super) struct RunningJob {
+    /// What does not change. Its `status` is that of the beginning; [`Seen::info`] puts in the present one.
+    pub(super) info: JobInfo,
+    timeline: Timeline,
+    rules: Rules,
+    slots: Slots,
+    pub(super) tasks: Vec<TaskState>,
+    pub(super) by_key: HashMap<Arc<str>, usize>,
+    /// What calls have changed of late, in the order in which they did.
+    changes: VecDeque<Change>,
+}
+
+/// A task before a call changed it.
+#[derive(Debug)]
+struct Change {
+    /// When the call did.
+    at: i64,
+    task: usize,
+    before: Course,
+}
+
+impl RunningJob {
+    pub(super) fn new(job: Job, fleet_org: &str, pace: Pace, now: i64) -> Self {
+        let timeline = match job.status {
+            JobStatus::Started => Timeline::started(now),
+            JobStatus::Stopped => Timeline::stopped(),
+        };
+        let rules = Rules {
+            pace,
+            timeout_ms: i64::from(job.upgrade_timeout) * 1000,
+            timeout_from_published: match job.job_type {
+                JobType::Verify => true,
+                JobType::Upgrade => false,
+            },
+            timed_out: Failure {
+                progress: reason::TIMEOUT.0,
+                desc: format!("Upgrade timed out after {} s", job.upgrade_timeout).into(),
+            },
+        };
+        let mut slots = Slots::new(usize::try_from(job.maximum_concurrency).unwrap_or(usize::MAX));
+        let mut texts = Texts::default();
+        let defaults = [&job.product_key, &job.from_version, &job.to_version].map(|text| texts.shared(text));
+        let info = info(&job, fleet_org, now);
+        let tasks: Vec<TaskState> = job
+            .tasks
+            .into_iter()
+            .map(|task| running_task(task, &defaults, &mut texts, now))
+            .collect();
+        for (index, task) in tasks.iter().enumerate() {
+            let Course::UnderWay(run) = &task.course else { continue };
+            let steps = task.steps(pace);
+            match run.ends_at(steps, &rules) {
+                Some(end) => slots.occupy(end, index),
+                None => slots.wait(run.ready_at(steps), index),
+            }
+        }
+        let by_key = tasks
+            .iter()
+            .enumerate()
+            .map(|(index, task)| (Arc::clone(&task.device_key), index))
+            .collect();
+        Self {
+            info,
+            timeline,
+            rules,
+            slots,
+            tasks,
+            by_key,
+            changes: VecDeque::new(),
+        }
+    }
+
+    /// Pushes the tasks whose turn has come by the present time `now`. Whatever reads or changes the job calls this
+    /// first.
+    pub(super) fn advance(&mut self, now: i64) {
+        while self
+            .changes
+            .front()
+            .is_some_and(|change| change.at < now - LONGEST_LAG_MS)
+        {
+            self.changes.pop_front();
+        }
+        let Self {
+            rules, slots, tasks, ..
+        } = self;
+        if rules.pace.is_frozen() {
+            return;
+        }
+        slots.advance(self.timeline.running_at(now), |index, at| {
+            let task = &mut tasks[index];
+            let steps = task.steps(rules.pace);
+            let Course::UnderWay(run) = &mut task.course else {
+                return at;
+            };
+            run.pushed = Some(at);
+            run.ends_at(steps, rules).unwrap_or(at)
+        });
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.timeline.is_running()
+    }
+
+    pub(super) fn start(&mut self, now: i64) {
+        self.timeline.start(now);
+    }
+
+    pub(super) fn stop(&mut self, now: i64) {
+        self.timeline.stop(now);
+    }
+
+    /// Sends a failed task round again.
+    pub(super) fn retry(&mut self, index: usize, now: i64) {
+        self.remember(index, now);
+        let running = self.timeline.running_at(now);
+        let task = &mut self.tasks[index];
+        task.retry(running, now);
+        if let Course::UnderWay(run) = &task.course {
+            self.slots.wait(run.ready_at(task.steps(self.rules.pace)), index);
+        }
+    }
+
+    /// Cancels a task that is `init` or `published`.
+    ///
+    /// That it becomes `failed` with this text is inferred from the vendor's Python sample, and its progress assumed.
+    pub(super) fn cancel(&mut self, index: usize, now: i64) {
+        self.remember(index, now);
+        let task = &mut self.tasks[index];
+        if let Course::UnderWay(run) = &task.course {
+            let steps = task.steps(self.rules.pace);
+            match run.ends_at(steps, &self.rules) {
+                Some(end) => self.slots.vacate(end, index),
+                None => self.slots.stop_waiting(run.ready_at(steps), index),
+            }
+        }
+        let (progress, desc) = reason::CANCELLED;
+        let failure = Failure {
+            progress,
+            desc: desc.into(),
+        };
+        task.course = Course::Ended {
+            failure: Some(failure),
+            at: now,
+        };
+    }
+
+    fn remember(&mut self, task: usize, now: i64) {
+        self.changes.push_back(Change {
+            at: now,
+            task,
+            before: self.tasks[task].course.clone(),
+        });
+    }
+
+    /// The job as it is now.
+    pub(super) fn now(&self, now: i64) -> Seen<'_> {
+        Seen::new(self, self.timeline.now(now), HashMap::new())
+    }
+
+    /// The job as it was at an earlier time.
+    pub(super) fn then(&self, then: i64) -> Seen<'_> {
+        let mut before = HashMap::new();
+        for change in self.changes.iter().filter(|change| change.at > then) {
+            // Of several changes the first knows what there was before all of them.
+            before.entry(change.task).or_insert(&change.before);
+        }
+        Seen::new(self, self.timeline.then(then), before)
+    }
+}
+
+/// A job at one moment.
+#[derive(Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) job: &'a RunningJob,
+    look: Look<'a>,
+    is_running: bool,
+    /// The tasks that have been changed since that moment.
+    before: HashMap<usize, &'a Course>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(job: &'a RunningJob, moment: Moment, before: HashMap<usize, &'a Course>) -> Self {
+        let look = Look {
+            rules: &job.rules,
+            timeline: &job.timeline,
+            running: moment.running,
+        };
+        Self {
+            job,
+            look,
+            is_running: moment.is_running,
+            before,
+        }
+    }
+
+    pub(super) fn status(&self) -> JobStatus {
+        if self.is_running {
+            JobStatus::Started
+        } else {
+            JobStatus::Stopped
+        }
+    }
+
+    pub(super) fn view(&self, index: usize) -> View<'a> {
+        let task = &self.job.tasks[index];
+        let course = self.before.get(&index).copied().unwrap_or(&task.course);
+        course.view(&task.device_key, self.look)
+    }
+
+    pub(super) fn state(&self) -> JobState {
+        let mut tally = Tally::default();
+        for index in 0..self.job.tasks.len() {
+            tally.add(self.view(index).status);
+        }
+        let info = &self.job.info;
+        JobState {
+            job_id: info.job_id.clone(),
+            org_id: info.org_id.clone(),
+            name: info
+                .name
+                .as_ref()
+                .map_or_else(String::new, |name| name.default_value.clone()),
+            status: self.status(),
+            tally,
+        }
+    }
+
+    pub(super) fn info(&self) -> JobInfo {
+        JobInfo {
+            status: self.status(),
+            ..self.job.info.clone()
+        }
+    }
+
+    pub(super) fn task(&self, index: usize) -> TaskInfo {
+        let (job, task, view) = (&self.job.info, &self.job.tasks[index], self.view(index));
+        let key = &*task.device_key;
+        TaskInfo {
+            // Ids that the fleet does not give are worked out, not stored: that is a third of the memory of a task.
+            task_id: task.task_id.as_deref().map_or_else(
+                || {
+                    let hash = stable_hash(&[&job.job_id, key]);
+                    format!("{:08x}{hash:016x}", stable_hash(&[&job.job_id]) >> 32)
+                },
+                str::to_owned,
+            ),
+            org_id: job.org_id.clone(),
+            asset_id: task
+                .asset_id
+                .as_deref()
+                .map_or_else(|| format!("{:08x}", stable_hash(&["asset", key]) >> 32), str::to_owned),
+            product_key: task.product_key.to_string(),
+            device_key: key.to_owned(),
+            job_id: job.job_id.clone(),
+            from_version: task.from_version.to_string(),
+            to_version: task.to_version.to_string(),
+            progress: view.progress,
+            desc: view.desc.to_owned(),
+            status: view.status,
+            update_time: view.update_time,
+        }
+    }
+
+    pub(super) fn retry_count(&self, index: usize) -> RetryCount {
+        self.job.tasks[index].retry_count()
+    }
+}
+
+/// What there is to tell of a job of the fleet. Its scope is told as in the platform's published sample: all devices of
+/// the product that have the version to upgrade from.
+fn info(job: &Job, fleet_org: &str, now: i64) -> JobInfo {
+    let firmware_version = job.firmware_version.as_ref().unwrap_or(&job.to_version);
+    let firmware_id = job.firmware_id.clone().unwrap_or_else(|| {
+        let hash = |salt| stable_hash(&[salt, &job.product_key, firmware_version]);
+        format!("{:08x}{:016x}", hash("firmware") >> 32, hash("id"))
+    });
+    JobInfo {
+        org_id: job.org_id.clone().unwrap_or_else(|| fleet_org.to_owned()),
+        product_key: Some(job.product_key.clone()),
+        job_id: job.job_id.clone(),
+        name: StringI18n::plain(&job.name),
+        firmware_id,
+        firmware_version: firmware_version.clone(),
+        firmware_name: StringI18n::plain(&job.firmware_name),
+        job_type: job.job_type,
+        enable_upgrade_request: Some(job.enable_upgrade_request),
+        upgrade_policy: job.upgrade_policy,
+        upgrade_scope: UpgradeScope {
+            scope_type: ScopeType::Total,
+            version_numbers: Some(vec![job.from_version.clone()]),
+            device_keys: None,
+            others: serde_json::Map::new(),
+        },
+        upgrade_timeout: job.upgrade_timeout,
+        retry_policy: None,
+        schedule_policy: None,
+        maximum_concurrency: job.maximum_concurrency,
+        status: job.status,
+        create_time: job.create_time.unwrap_or(now),
+    }
+}
+
+/// Texts that many tasks have in common, each stored once.
+#[derive(Default)]
+struct Texts(HashSet<Arc<str>>);
+
+impl Texts {
+    fn shared(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&new));
+        new
+    }
+}
+
+fn running_task(task: Task, defaults: &[Arc<str>; 3], texts: &mut Texts, now: i64) -> TaskState {
+    let mut or_default =
+        |own: Option<&String>, default: &Arc<str>| own.map_or_else(|| Arc::clone(default), |text| texts.shared(text));
+    let [product_key, from_version, to_version] = defaults;
+    let progress = task.progress_or_default();
+    let at = task.update_time.unwrap_or(now);
+    let mut state = TaskState {
+        product_key: or_default(task.product_key.as_ref(), product_key),
+        from_version: or_default(task.from_version.as_ref(), from_version),
+        to_version: or_default(task.to_version.as_ref(), to_version),
+        device_key: task.device_key.into(),
+        task_id: task.task_id.map(String::into_boxed_str),
+        asset_id: task.asset_id.map(String::into_boxed_str),
+        retry_outcome: task.retry_outcome,
+        course: Course::Ended { failure: None, at },
+        named: 0,
+        applied: 0,
+    };
+    let from = match task.status {
+        TaskStatus::Init => Stage::Init,
+        TaskStatus::Published => Stage::Published,
+        TaskStatus::Upgrading => Stage::Upgrading { progress },
+        TaskStatus::Succeeded => return state,
+        TaskStatus::Failed => {
+            let failure = Some(Failure {
+                progress,
+                desc: texts.shared(&task.desc),
+            });
+            state.course = Course::Ended { failure, at };
+            return state;
+        }
+    };
+    // The running time of a job begins with the emulator, so a task that is under way has been so since then.
+    state.course = Course::UnderWay(Run {
+        from,
+        since: 0,
+        at,
+        end: state.end_of(task.outcome, None),
+        pushed: None,
+    });
+    state
+}
