@@ -83,6 +83,9 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Retry(Retry),
+    Jobs(Jobs),
+    Tasks(Tasks),
+    Api(Api),
     Sign(Sign),
     Token(Token),
     Emulator(Emulator),
@@ -158,10 +161,16 @@ pub(crate) struct Retry {
     #[arg(long, value_name = "ID")]
     pub(crate) job_id: Option<String>,
 
-    /// Organization (OU) of the job [env: ENOS_ORG_ID]
-    #[arg(long, value_name = "ID")]
-    pub(crate) org_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) devices: Devices,
 
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// The devices whose tasks are meant, how they are sent, and in which form the result comes.
+#[derive(Args, Debug)]
+pub(crate) struct Devices {
     /// The devices
     #[arg(value_name = "DEVICE_KEY", conflicts_with = "device_keys_file")]
     pub(crate) device_keys: Vec<String>,
@@ -178,9 +187,6 @@ pub(crate) struct Retry {
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: Output,
-
-    #[command(flatten)]
-    pub(crate) connection: Connection,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -192,6 +198,264 @@ pub(crate) enum Output {
     Json,
     /// An object a line: each device as it is settled, then the summary.
     Jsonl,
+}
+
+/// The organization, and where the gateway is.
+#[derive(Args, Debug)]
+pub(crate) struct Target {
+    /// Organization (OU) of the job [env: ENOS_ORG_ID]
+    #[arg(long, value_name = "ID")]
+    pub(crate) org_id: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// What a command asks before it does what cannot be undone.
+#[derive(Args, Debug)]
+pub(crate) struct Consent {
+    /// Do not ask. Needed where there is no terminal to ask on
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// List, show, create, start, stop and delete OTA jobs.
+#[derive(Args, Debug)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Jobs {
+    #[command(subcommand)]
+    pub(crate) command: JobsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    List(JobsList),
+    Get(JobsGet),
+    Create(JobsCreate),
+    /// Start a stopped job.
+    Start(JobsChange),
+    /// Stop a running job. Its tasks can then be neither retried nor cancelled.
+    Stop(JobsChange),
+    Delete(JobsDelete),
+}
+
+/// List the jobs of an organization, the latest first.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota jobs list --emulator
+  enos-ota jobs list --status started --output json
+  enos-ota jobs list --expression \"name like 'pump'\"")]
+pub(crate) struct JobsList {
+    /// Only jobs of this status: started or stopped
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+
+    /// Only jobs of this type: upgrade or verify
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) job_type: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) listing: Listing,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// What all lists have in common.
+#[derive(Args, Debug)]
+pub(crate) struct Listing {
+    /// Search expression in the platform's language; with other criteria, all must hold
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(crate) expression: Option<String>,
+
+    /// Read no more than N [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroUsize>,
+
+    /// How many to a page: 1 to 200; the platform advises at most 50
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u8).range(1..=200))]
+    pub(crate) page_size: u8,
+
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ListOutput,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListOutput {
+    /// A table, for people.
+    #[default]
+    Text,
+    /// One object with all items, in the platform's own field names.
+    Json,
+    /// An item a line.
+    Jsonl,
+}
+
+/// Show a job.
+#[derive(Args, Debug)]
+pub(crate) struct JobsGet {
+    /// The job
+    #[arg(value_name = "JOB_ID")]
+    pub(crate) job_id: String,
+
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ObjectOutput {
+    /// For people.
+    #[default]
+    Text,
+    /// One object.
+    Json,
+}
+
+/// Create a job.
+///
+/// The description is the JSON object that the platform's documentation shows. The new job is stopped (inferred from the
+/// vendor's samples): start it with `enos-ota jobs start`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  enos-ota jobs create --firmware-id 5ed758ca49f032b4663063ff --data '{\"type\": \"upgrade\",
+      \"upgradeScope\": {\"type\": \"partial\", \"deviceKeys\": [\"meter-17\"]},
+      \"upgradePolicy\": \"snapshot\", \"enableUpgradeRequest\": false}'")]
+pub(crate) struct JobsCreate {
+    /// The firmware that the job upgrades to
+    #[arg(long, value_name = "ID")]
+    pub(crate) firmware_id: String,
+
+    /// Description of the job; `@FILE` reads it from a file, `@-` from standard input
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) data: String,
+
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct JobsChange {
+    /// The job
+    #[arg(value_name = "JOB_ID")]
+    pub(crate) job_id: String,
+
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Delete a stopped job. It cannot be brought back.
+#[derive(Args, Debug)]
+pub(crate) struct JobsDelete {
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+
+    #[command(flatten)]
+    pub(crate) change: JobsChange,
+}
+
+/// List and cancel the tasks of a job.
+#[derive(Args, Debug)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Tasks {
+    #[command(subcommand)]
+    pub(crate) command: TasksCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TasksCommand {
+    List(TasksList),
+    Cancel(TasksCancel),
+}
+
+/// List tasks.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota tasks list --emulator --job-id 66f2a1c0d4e5b6a798011e01 --status failed
+  enos-ota tasks list --job-id 5ed758ca49f032b4663063aa --status failed --output jsonl \\
+      | jq -r .deviceKey | enos-ota retry --job-id 5ed758ca49f032b4663063aa --device-keys-file -")]
+pub(crate) struct TasksList {
+    /// Only tasks of this job
+    #[arg(long, value_name = "ID", required_unless_present = "expression")]
+    pub(crate) job_id: Option<String>,
+
+    /// Only tasks of this status: init, published, upgrading, succeeded or failed. May be repeated
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Vec<String>,
+
+    /// Only tasks of this device. May be repeated
+    #[arg(long, value_name = "DEVICE_KEY")]
+    pub(crate) device_key: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) listing: Listing,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Cancel tasks that have not begun to upgrade.
+///
+/// Only tasks that are `init` or `published` can be cancelled, and only while the job runs. Inferred from the vendor's
+/// samples: a cancelled task becomes `failed`, so a later retry of all failed tasks revives it.
+#[derive(Args, Debug)]
+pub(crate) struct TasksCancel {
+    /// The OTA job
+    #[arg(long, value_name = "ID")]
+    pub(crate) job_id: String,
+
+    #[command(flatten)]
+    pub(crate) devices: Devices,
+
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Call any API of the platform, signed, and print the answer.
+///
+/// The request is sent once. The exit code tells what the answer reports.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  enos-ota api GET /connect-service/v2.1/ota-jobs --query action=get --query orgId=o15724268424841 \\
+      --query jobId=5ed758ca49f032b4663063aa")]
+pub(crate) struct Api {
+    /// GET, POST, ...
+    #[arg(value_name = "METHOD")]
+    pub(crate) method: String,
+
+    /// Path of the API, with a slash at its beginning
+    #[arg(value_name = "PATH")]
+    pub(crate) path: String,
+
+    /// A query parameter, not encoded. May be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) query: Vec<String>,
+
+    /// Body of the request, byte for byte; `@FILE` reads it from a file, `@-` from standard input
+    #[arg(long, value_name = "BODY|@FILE", allow_hyphen_values = true)]
+    pub(crate) data: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 /// Sign a request without sending it.

@@ -1,15 +1,14 @@
 //! `enos-ota sign`
 
-use std::fs;
-use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::io::{self, Write as _};
 
 use enos_ota::sign::{self, Unsigned};
 use enos_ota::{AccessToken, Clock as _, SystemClock};
 use url::Url;
 
 use crate::args::Sign;
-use crate::config::{self, SecretOptions, unreadable, variable};
+use crate::body;
+use crate::config::{self, SecretOptions, variable};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -18,7 +17,7 @@ pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
         Failure::usage(format!("--url: `{}` is not a URL: {error}", args.url))
             .with_hint("expected something like https://apim-gateway.example.com/some/v1/api?orgId=o1")
     })?;
-    let body = args.data.as_deref().map(read_body).transpose()?.unwrap_or_default();
+    let body = args.data.as_deref().map(body::read).transpose()?.unwrap_or_default();
     let token = match &args.access_token {
         Some(token) => token.clone(),
         None => variable("ENOS_ACCESS_TOKEN")?.ok_or_else(|| {
@@ -52,20 +51,4 @@ pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
     }
     out.flush()?;
     Ok(Exit::Success)
-}
-
-/// The body as it will be sent. Nothing is trimmed: a line feed at the end is part of it.
-fn read_body(data: &str) -> Result<Vec<u8>, Failure> {
-    match data.strip_prefix('@') {
-        None => Ok(data.as_bytes().to_vec()),
-        Some("-") => {
-            let mut body = Vec::new();
-            io::stdin()
-                .lock()
-                .read_to_end(&mut body)
-                .map_err(|error| unreadable("body", Path::new("-"), &error))?;
-            Ok(body)
-        }
-        Some(file) => fs::read(file).map_err(|error| unreadable("body file", Path::new(file), &error)),
-    }
 }

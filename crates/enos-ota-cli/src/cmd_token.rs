@@ -5,9 +5,9 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 use crate::args::{Token, TokenOutput};
-use crate::demo;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::session::Settings;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -18,15 +18,8 @@ struct TokenObject<'a> {
 }
 
 pub(crate) async fn run(args: &Token) -> Result<Exit, Failure> {
-    // Kept until the end: the emulator stops when it is dropped.
-    let emulator;
-    let builder = if args.connection.emulator {
-        emulator = demo::start().await?;
-        args.connection.tune(demo::client_of(&emulator)?)
-    } else {
-        args.connection.resolve(None)?.0
-    };
-    let tokens = builder.build_token_source()?;
+    let settings = Settings::of(&args.connection, None).await?;
+    let tokens = settings.builder.build_token_source()?;
     let token = tokens.token().await?;
     let mut out = io::stdout().lock();
     match args.output {

@@ -7,30 +7,26 @@ use std::path::Path;
 
 use enos_ota::{DeviceKey, DeviceKeys};
 
+use crate::args::Devices;
 use crate::config::unreadable;
 use crate::console;
 use crate::failure::Failure;
 
-/// Where device keys come from.
-pub(crate) enum Source<'a> {
-    Arguments(&'a [String]),
-    File(&'a Path),
-}
-
-/// Reads the device keys. A repeated key is merged with the first, and a warning tells how many there were.
-pub(crate) fn read(source: &Source<'_>) -> Result<DeviceKeys, Failure> {
+/// The device keys that the command line gives or names a file of. A repeated key is merged with the first, and a warning
+/// tells how many there were.
+pub(crate) fn of(devices: &Devices) -> Result<DeviceKeys, Failure> {
     let mut list = List::default();
-    match source {
-        Source::Arguments(keys) => {
-            for (index, key) in keys.iter().enumerate() {
+    match &devices.device_keys_file {
+        None => {
+            for (index, key) in devices.device_keys.iter().enumerate() {
                 list.push(key, || format!("device key {}", index + 1))?;
             }
         }
-        Source::File(path) if *path == Path::new("-") => {
+        Some(path) if path == Path::new("-") => {
             list.read(io::stdin().lock(), "standard input")
-                .map_err(|error| error.into_failure(Path::new("-")))?;
+                .map_err(|error| error.into_failure(path))?;
         }
-        Source::File(path) => {
+        Some(path) => {
             let file = File::open(path).map_err(|error| unreadable("device key file", path, &error))?;
             list.read(BufReader::new(file), &path.display().to_string())
                 .map_err(|error| error.into_failure(path))?;

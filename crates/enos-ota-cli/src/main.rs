@@ -3,19 +3,27 @@
 //! Data goes to standard output, everything else to standard error. Exit codes are decided in `exit.rs`.
 
 mod args;
+mod body;
+mod chunks;
+mod cmd_api;
 mod cmd_emulator;
+mod cmd_jobs;
 mod cmd_retry;
 mod cmd_sign;
+mod cmd_tasks;
 mod cmd_token;
 mod config;
+mod consent;
 mod console;
 mod demo;
 mod device_keys;
 mod exit;
 mod failure;
 mod interrupt;
+mod listing;
 mod log;
 mod report;
+mod session;
 
 use std::process::ExitCode;
 
@@ -59,6 +67,9 @@ fn run(command: &Command) -> Result<Exit, Failure> {
     runtime.block_on(async {
         match command {
             Command::Retry(args) => cmd_retry::run(args).await,
+            Command::Jobs(args) => cmd_jobs::run(args).await,
+            Command::Tasks(args) => cmd_tasks::run(args).await,
+            Command::Api(args) => cmd_api::run(args).await,
             Command::Token(args) => cmd_token::run(args).await,
             Command::Emulator(args) => cmd_emulator::run(args).await,
             Command::Sign(args) => cmd_sign::run(args),

@@ -107,6 +107,7 @@ impl Settled {
 pub(crate) struct Report<W> {
     out: W,
     form: Output,
+    schema: &'static str,
     job_id: String,
     org_id: String,
     settled: Vec<Settled>,
@@ -114,10 +115,11 @@ pub(crate) struct Report<W> {
 }
 
 impl<W: Write> Report<W> {
-    pub(crate) fn new(out: W, form: Output, job_id: String, org_id: String) -> Self {
+    pub(crate) fn new(out: W, form: Output, schema: &'static str, job_id: String, org_id: String) -> Self {
         Self {
             out,
             form,
+            schema,
             job_id,
             org_id,
             settled: Vec::new(),
@@ -171,7 +173,7 @@ impl<W: Write> Report<W> {
                 serde_json::to_writer(
                     &mut self.out,
                     &Whole {
-                        schema: "enos-ota/retry/1",
+                        schema: self.schema,
                         job_id: &self.job_id,
                         org_id: &self.org_id,
                         summary: self.summary,

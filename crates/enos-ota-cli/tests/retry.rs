@@ -317,7 +317,7 @@ fn every_answer_has_its_outcome_code_and_exit_code() {
             on_retry(Fault::big_body(50)),
             5,
             (unknown, None),
-            "larger than 8 MiB",
+            "larger than 8192 KiB",
         ),
         case(
             "a redirect",

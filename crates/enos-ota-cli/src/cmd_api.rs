@@ -1,0 +1,48 @@
+//! `enos-ota api`
+
+use std::io::{self, Write as _};
+
+use enos_ota::RawRequest;
+
+use crate::args::Api;
+use crate::body;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::Settings;
+
+pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
+    let method = args.method.to_ascii_uppercase();
+    let method = method.parse().map_err(|_| {
+        Failure::usage(format!("`{}` is not an HTTP method", args.method)).with_hint("expected GET, POST or the like")
+    })?;
+    let query = args
+        .query
+        .iter()
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+            _ => Err(Failure::usage(format!("--query: `{pair}` is not a parameter")).with_hint("expected NAME=VALUE")),
+        })
+        .collect::<Result<_, _>>()?;
+    let body = args.data.as_deref().map(body::read).transpose()?.map(Into::into);
+    let settings = Settings::of(&args.connection, None).await?;
+    let client = settings.builder.build_raw()?;
+    let answer = client
+        .send(&RawRequest {
+            method,
+            path: args.path.clone(),
+            query,
+            body,
+        })
+        .await?;
+
+    let mut out = io::stdout().lock();
+    out.write_all(&answer.body)?;
+    if !answer.body.is_empty() && !answer.body.ends_with(b"\n") {
+        writeln!(out)?;
+    }
+    out.flush()?;
+    match answer.failure {
+        None => Ok(Exit::Success),
+        Some(failure) => Err(failure.into()),
+    }
+}

@@ -1,0 +1,205 @@
+//! `enos-ota jobs`
+
+use std::io::{self, Write as _};
+
+use enos_ota::search::jobs;
+use enos_ota::types::{CreateJobRequest, JobInfo};
+use enos_ota::{Client, FirmwareId, JobId};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::args::{Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, ObjectOutput};
+use crate::body;
+use crate::consent;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::listing::{self, Row, date};
+use crate::session::{Session, parse_job_id};
+
+pub(crate) async fn run(args: &Jobs) -> Result<Exit, Failure> {
+    match &args.command {
+        JobsCommand::List(args) => list(args).await,
+        JobsCommand::Get(args) => get(args).await,
+        JobsCommand::Create(args) => create(args).await,
+        JobsCommand::Start(args) => change(args, "started", Client::start_job).await,
+        JobsCommand::Stop(args) => change(args, "stopped", Client::stop_job).await,
+        JobsCommand::Delete(args) => delete(args).await,
+    }
+}
+
+async fn list(args: &JobsList) -> Result<Exit, Failure> {
+    let status = args.status.as_ref().map(|status| jobs::STATUS.equals(status));
+    let job_type = args.job_type.as_ref().map(|job_type| jobs::TYPE.equals(job_type));
+    let expression = args.listing.expression(status.into_iter().chain(job_type))?;
+    let page_size = args.listing.page_size()?;
+    let session = Session::open(&args.target).await?;
+    listing::print(
+        &args.listing,
+        "enos-ota/jobs/1",
+        session.client.job_pages(&expression, page_size),
+    )
+    .await
+}
+
+impl Row for JobInfo {
+    const COLUMNS: &'static [(&'static str, usize)] =
+        &[("JOB ID", 24), ("STATUS", 8), ("TYPE", 8), ("CREATED", 20), ("NAME", 0)];
+
+    fn cells(&self) -> Vec<String> {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        vec![
+            or_dash(self.job_id.clone()),
+            or_dash(self.status.as_ref().map(ToString::to_string)),
+            or_dash(self.type_.as_ref().map(ToString::to_string)),
+            date(self.create_time),
+            or_dash(self.name.as_ref().and_then(|name| name.default_value.clone())),
+        ]
+    }
+}
+
+async fn get(args: &JobsGet) -> Result<Exit, Failure> {
+    let job_id = parse_job_id(&args.job_id)?;
+    let session = Session::open(&args.target).await?;
+    let job = session.client.get_job(&job_id).await?;
+    let mut out = io::stdout().lock();
+    match args.output {
+        ObjectOutput::Json => print_json(&mut out, &job)?,
+        ObjectOutput::Text => {
+            let value = serde_json::to_value(&job).map_err(io::Error::from)?;
+            for (name, value) in value.as_object().into_iter().flatten() {
+                let text = match value {
+                    Value::String(text) => text.chars().filter(|c| !c.is_control()).collect(),
+                    other => other.to_string(),
+                };
+                writeln!(out, "{name:<20}  {text}")?;
+            }
+        }
+    }
+    Ok(Exit::Success)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Changed<'a> {
+    schema: &'static str,
+    job_id: &'a JobId,
+    change: &'static str,
+    request_id: Option<&'a str>,
+}
+
+impl Changed<'_> {
+    fn print(&self, output: ObjectOutput) -> Result<Exit, Failure> {
+        let mut out = io::stdout().lock();
+        match output {
+            ObjectOutput::Json => print_json(&mut out, self)?,
+            ObjectOutput::Text => writeln!(out, "{}  {}", self.change, self.job_id.as_str())?,
+        }
+        Ok(Exit::Success)
+    }
+}
+
+fn print_json(out: &mut impl io::Write, value: &impl Serialize) -> Result<(), Failure> {
+    serde_json::to_writer(&mut *out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+async fn create(args: &JobsCreate) -> Result<Exit, Failure> {
+    let firmware_id: FirmwareId = args
+        .firmware_id
+        .parse()
+        .map_err(|_| Failure::usage("the firmware id is empty"))?;
+    let job = parse_job(&body::read(&args.data)?)?;
+    let session = Session::open(&args.target).await?;
+    let created = session.client.create_job(&firmware_id, &job).await?;
+    Changed {
+        schema: "enos-ota/job-change/1",
+        job_id: &created.job_id,
+        change: "created",
+        request_id: created.request_id.as_deref(),
+    }
+    .print(args.output)
+}
+
+/// Reads the description of a job. A member that the client would leave out is refused, not lost.
+fn parse_job(text: &[u8]) -> Result<CreateJobRequest, Failure> {
+    let bad = |error: serde_json::Error| Failure::usage(format!("--data: not the description of a job: {error}"));
+    let given: Value = serde_json::from_slice(text).map_err(bad)?;
+    let job: CreateJobRequest = serde_json::from_value(given.clone()).map_err(bad)?;
+    let understood = serde_json::to_value(&job).map_err(io::Error::from)?;
+    match first_lost(&given, &understood, "") {
+        None => Ok(job),
+        Some(path) => Err(
+            Failure::usage(format!("--data: `{path}` is not a member of the description of a job")).with_hint(
+                "the platform's page on Create OTA Job tells the members; `enos-ota help jobs create` has an example",
+            ),
+        ),
+    }
+}
+
+/// The path of the first member that is given but was not understood.
+fn first_lost(given: &Value, understood: &Value, path: &str) -> Option<String> {
+    match (given, understood) {
+        (Value::Object(given), Value::Object(understood)) => given.iter().find_map(|(name, value)| {
+            let path = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
+            match understood.get(name) {
+                Some(other) => first_lost(value, other, &path),
+                // What is null may as well be absent.
+                None => (!value.is_null()).then_some(path),
+            }
+        }),
+        (Value::Array(given), Value::Array(understood)) => given
+            .iter()
+            .zip(understood)
+            .enumerate()
+            .find_map(|(index, (given, understood))| first_lost(given, understood, &format!("{path}[{index}]"))),
+        _ => None,
+    }
+}
+
+async fn change(
+    args: &JobsChange,
+    done: &'static str,
+    call: impl AsyncFnOnce(&Client, &JobId) -> Result<enos_ota::Accepted, enos_ota::Error>,
+) -> Result<Exit, Failure> {
+    let job_id = parse_job_id(&args.job_id)?;
+    let session = Session::open(&args.target).await?;
+    let accepted = call(&session.client, &job_id).await?;
+    Changed {
+        schema: "enos-ota/job-change/1",
+        job_id: &job_id,
+        change: done,
+        request_id: accepted.request_id.as_deref(),
+    }
+    .print(args.output)
+}
+
+async fn delete(args: &JobsDelete) -> Result<Exit, Failure> {
+    consent::ask(&args.consent, &format!("Deleting the job {}", args.change.job_id))?;
+    change(&args.change, "deleted", Client::delete_job).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_would_be_lost_is_named() {
+        let lost = |text: &str| parse_job(text.as_bytes()).unwrap_err().to_string();
+        let scope = r#""upgradeScope":{"type":"total"}"#;
+        assert!(parse_job(format!(r#"{{"type":"upgrade",{scope},"retryPolicy":null}}"#).as_bytes()).is_ok());
+        assert_eq!(
+            lost(&format!(r#"{{"type":"upgrade",{scope},"upgradePolcy":"snapshot"}}"#)),
+            "--data: `upgradePolcy` is not a member of the description of a job"
+        );
+        assert_eq!(
+            lost(r#"{"type":"upgrade","upgradeScope":{"type":"partial","deviceKey":[]}}"#),
+            "--data: `upgradeScope.deviceKey` is not a member of the description of a job"
+        );
+        assert!(lost("{}").contains("missing field"));
+    }
+}

@@ -1,0 +1,96 @@
+//! `enos-ota tasks`
+
+use enos_ota::search::{Criterion, EqualsOrIn, Field, ValueError, tasks};
+use enos_ota::types::TaskInfo;
+use enos_ota::{FailureCause, Integer};
+
+use crate::args::{Tasks, TasksCancel, TasksCommand, TasksList};
+use crate::chunks::{self, Action};
+use crate::consent;
+use crate::device_keys;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::listing::{self, Row};
+use crate::session::{Session, parse_job_id};
+
+pub(crate) async fn run(args: &Tasks) -> Result<Exit, Failure> {
+    match &args.command {
+        TasksCommand::List(args) => list(args).await,
+        TasksCommand::Cancel(args) => cancel(args).await,
+    }
+}
+
+async fn list(args: &TasksList) -> Result<Exit, Failure> {
+    let expression = args.listing.expression(criteria(args))?;
+    let page_size = args.listing.page_size()?;
+    let session = Session::open(&args.target).await?;
+    listing::print(
+        &args.listing,
+        "enos-ota/tasks/1",
+        session.client.task_pages(&expression, page_size),
+    )
+    .await
+}
+
+fn criteria(args: &TasksList) -> impl Iterator<Item = Result<Criterion<enos_ota::search::Tasks>, ValueError>> {
+    let one_of = |field: Field<_, EqualsOrIn>, values: &[String]| match values {
+        [] => None,
+        [value] => Some(field.equals(value)),
+        several => Some(field.is_in(several)),
+    };
+    let job_id = args.job_id.as_ref().map(|job_id| tasks::JOB_ID.equals(job_id));
+    [
+        job_id,
+        one_of(tasks::STATUS, &args.status),
+        one_of(tasks::DEVICE_KEY, &args.device_key),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+impl Row for TaskInfo {
+    const COLUMNS: &'static [(&'static str, usize)] = &[
+        ("DEVICE KEY", 16),
+        ("STATUS", 9),
+        ("PROGRESS", 8),
+        ("FROM", 8),
+        ("TO", 8),
+        ("REASON", 0),
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let progress = self.progress.map(Integer::get);
+        // A reason in words says more than the number of a cause.
+        let reason = self.desc.clone().filter(|desc| !desc.is_empty()).or_else(|| {
+            progress
+                .and_then(FailureCause::of_progress)
+                .map(|cause| cause.to_string())
+        });
+        vec![
+            or_dash(self.device_key.clone()),
+            or_dash(self.status.as_ref().map(ToString::to_string)),
+            or_dash(progress.map(|progress| progress.to_string())),
+            or_dash(self.from_version.clone()),
+            or_dash(self.to_version.clone()),
+            or_dash(reason),
+        ]
+    }
+}
+
+async fn cancel(args: &TasksCancel) -> Result<Exit, Failure> {
+    let job_id = parse_job_id(&args.job_id)?;
+    let devices = device_keys::of(&args.devices)?;
+    let count = devices.len();
+    let tasks = if count == 1 {
+        "the task of 1 device"
+    } else {
+        &format!("the tasks of {count} devices")
+    };
+    consent::ask(
+        &args.consent,
+        &format!("Cancelling {tasks} in the job {}", job_id.as_str()),
+    )?;
+    let session = Session::open(&args.target).await?;
+    chunks::run(Action::Cancel, &session.client, &job_id, &devices, &args.devices).await
+}

@@ -1,0 +1,27 @@
+//! Asking before something is done that cannot be undone.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+
+use crate::args::Consent;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Asks whether to go on, unless the user has said so already. Anything but `y` or `yes` means no.
+pub(crate) fn ask(consent: &Consent, what: &str) -> Result<(), Failure> {
+    if consent.yes {
+        return Ok(());
+    }
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(
+            Failure::usage(format!("{what} needs a yes, and there is no terminal to ask on"))
+                .with_hint("give --yes if you mean it"),
+        );
+    }
+    anstream::eprint!("{what}? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::new(Exit::NotAll, "nothing was done")),
+    }
+}

@@ -1,0 +1,61 @@
+//! A client made of the settings, and the emulator that it speaks to, if it is one inside this program.
+
+use enos_ota::{Client, ClientBuilder, JobId};
+use enos_ota_emulator::Emulator;
+
+use crate::args::{Connection, Target};
+use crate::config::missing_org_id;
+use crate::demo;
+use crate::failure::Failure;
+
+/// A builder with all settings but the organization.
+pub(crate) struct Settings {
+    pub(crate) builder: ClientBuilder,
+    pub(crate) org_id: Option<String>,
+    /// The emulator stops when this is dropped.
+    pub(crate) emulator: Option<Emulator>,
+}
+
+impl Settings {
+    pub(crate) async fn of(connection: &Connection, org_id: Option<&str>) -> Result<Self, Failure> {
+        if connection.emulator {
+            let emulator = demo::start().await?;
+            let builder = connection.tune(demo::client_of(&emulator)?);
+            let org_id = org_id.unwrap_or(emulator.org_id()).to_owned();
+            return Ok(Self {
+                builder,
+                org_id: Some(org_id),
+                emulator: Some(emulator),
+            });
+        }
+        let (builder, org_id) = connection.resolve(org_id)?;
+        Ok(Self {
+            builder,
+            org_id,
+            emulator: None,
+        })
+    }
+}
+
+/// A client for the calls of a command.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    _emulator: Option<Emulator>,
+}
+
+impl Session {
+    pub(crate) async fn open(target: &Target) -> Result<Self, Failure> {
+        let settings = Settings::of(&target.connection, target.org_id.as_deref()).await?;
+        let org_id = settings.org_id.ok_or_else(missing_org_id)?;
+        Ok(Self {
+            client: settings.builder.org_id(org_id).build()?,
+            _emulator: settings.emulator,
+        })
+    }
+}
+
+pub(crate) fn parse_job_id(text: &str) -> Result<JobId, Failure> {
+    text.parse().map_err(|_| {
+        Failure::usage("the job id is empty").with_hint("give the id of an OTA job; `enos-ota jobs list` tells them")
+    })
+}
