@@ -1,6 +1,10 @@
 //! Error codes carry what the document says, and no number is ever lost.
 
-use enos_ota_client::{Category, ErrorCode, GatewayErrorCode, RetryTaskErrorCode};
+use enos_ota_client::{
+    CancelTaskErrorCode, Category, CreateJobErrorCode, DeleteJobErrorCode, ErrorCode, GatewayErrorCode,
+    GetJobErrorCode, RetryTaskErrorCode, SearchJobsErrorCode, SearchTasksErrorCode, StartJobErrorCode,
+    StopJobErrorCode,
+};
 
 fn every_code_comes_back<C: ErrorCode>() {
     assert!(!C::ALL.is_empty());
@@ -17,7 +21,15 @@ fn every_code_comes_back<C: ErrorCode>() {
 
 #[test]
 fn a_documented_code_has_its_name_its_message_and_its_remedy() {
+    every_code_comes_back::<CancelTaskErrorCode>();
+    every_code_comes_back::<CreateJobErrorCode>();
+    every_code_comes_back::<DeleteJobErrorCode>();
+    every_code_comes_back::<GetJobErrorCode>();
     every_code_comes_back::<RetryTaskErrorCode>();
+    every_code_comes_back::<SearchJobsErrorCode>();
+    every_code_comes_back::<SearchTasksErrorCode>();
+    every_code_comes_back::<StartJobErrorCode>();
+    every_code_comes_back::<StopJobErrorCode>();
     every_code_comes_back::<GatewayErrorCode>();
     assert_eq!(
         (RetryTaskErrorCode::OPERATION, GatewayErrorCode::OPERATION),
@@ -39,6 +51,31 @@ fn the_common_codes_come_after_the_operations_own() {
         "{codes:?}"
     );
     assert!(own.is_sorted() && common.is_sorted(), "{codes:?}");
+}
+
+/// The codes that the platform's page of each operation lists.
+#[test]
+fn an_operation_has_its_own_codes() {
+    fn own<C: ErrorCode>() -> Vec<i64> {
+        let codes = C::ALL.iter().map(|info| info.code);
+        codes.take_while(|code| *code != 24500).collect()
+    }
+    assert!(own::<CreateJobErrorCode>().is_empty());
+    assert_eq!(own::<GetJobErrorCode>(), [24404]);
+    assert!(own::<SearchJobsErrorCode>().is_empty());
+    assert!(own::<SearchTasksErrorCode>().is_empty());
+    assert_eq!(own::<StartJobErrorCode>(), [24404, 24615]);
+    assert_eq!(own::<StopJobErrorCode>(), [24404, 24616]);
+    assert_eq!(own::<DeleteJobErrorCode>(), [24404, 24618]);
+    assert_eq!(own::<CancelTaskErrorCode>(), [24404, 24617, 24620]);
+    assert_eq!(own::<RetryTaskErrorCode>(), [24404, 24617, 24621]);
+    assert_eq!(
+        SearchJobsErrorCode::ALL
+            .iter()
+            .map(|info| info.code)
+            .collect::<Vec<_>>(),
+        [24500, 99400, 99403, 99404, 99500]
+    );
 }
 
 #[test]
