@@ -17,22 +17,29 @@ pub(super) fn generate(model: &Model) -> TokenStream {
     let common = common();
     let operations = model.operations.iter().map(|operation| {
         let doc = format!("The codes with which a failed `{}` may be answered.", operation.id);
-        let codes = operation.codes.iter().chain(&model.common_codes);
         error_code(
             &enum_ident(&operation.id),
             &doc,
             &operation.id,
-            &codes.collect::<Vec<_>>(),
+            &operation.codes,
+            &model.common_codes,
         )
     });
+    let common_infos = model.common_codes.iter().map(info);
+    let common_count = Literal::usize_unsuffixed(model.common_codes.len());
     let gateway = error_code(
         &format_ident!("GatewayErrorCode"),
         "The codes with which the API gateway and its token service may answer, whatever the operation.",
         "gateway",
-        &model.gateway_codes.iter().collect::<Vec<_>>(),
+        &model.gateway_codes,
+        &[],
     );
     quote! {
         #common
+
+        /// The codes that all operations have in common.
+        const COMMON: [CodeInfo; #common_count] = [#(#common_infos),*];
+
         #(#operations)*
         #gateway
     }
@@ -122,11 +129,17 @@ fn common() -> TokenStream {
     }
 }
 
-fn error_code(name: &Ident, doc: &str, operation: &str, codes: &[&Code]) -> TokenStream {
+fn error_code(name: &Ident, doc: &str, operation: &str, own: &[Code], common: &[Code]) -> TokenStream {
+    let codes: Vec<_> = own.iter().chain(common).collect();
     let variants: Vec<_> = codes.iter().map(|code| format_ident!("{}", code.name)).collect();
     let numbers: Vec<_> = codes.iter().map(|code| Literal::i64_unsuffixed(code.code)).collect();
     let docs = codes.iter().map(|code| variant_doc(code));
-    let infos = codes.iter().map(|code| info(code));
+    let own_infos = own.iter().map(info);
+    let common_infos = (0..common.len()).map(|index| {
+        let index = Literal::usize_unsuffixed(index);
+        quote!(COMMON[#index])
+    });
+    let infos = own_infos.chain(common_infos);
     let indices = (0..codes.len()).map(Literal::usize_unsuffixed);
     quote! {
         #[doc = #doc]

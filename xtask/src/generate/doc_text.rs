@@ -1,7 +1,9 @@
 //! Documentation comments of the generated code: one line a line, and Markdown that rustdoc takes without a warning.
 
+use proc_macro2::{Ident, Span};
+use syn::token::Bracket;
 use syn::visit_mut::VisitMut;
-use syn::{AttrStyle, Attribute, Expr, Lit, Meta, parse_quote};
+use syn::{AttrStyle, Attribute, Expr, ExprLit, Lit, LitStr, Meta, MetaNameValue, Token};
 
 /// Rewrites every outer documentation comment into lines of `///`.
 pub(super) struct Tidy {
@@ -39,10 +41,26 @@ impl VisitMut for Tidy {
             } else {
                 format!(" {line}")
             };
-            let attribute: Attribute = parse_quote!(#[doc = #line]);
-            attribute
+            doc_attribute(&line)
         }));
         attributes.append(&mut others);
+    }
+}
+
+/// `#[doc = "..."]`. Parsing it would take longer than everything else that is done to a document.
+fn doc_attribute(line: &str) -> Attribute {
+    Attribute {
+        pound_token: Token![#](Span::call_site()),
+        style: AttrStyle::Outer,
+        bracket_token: Bracket::default(),
+        meta: Meta::NameValue(MetaNameValue {
+            path: Ident::new("doc", Span::call_site()).into(),
+            eq_token: Token![=](Span::call_site()),
+            value: Expr::Lit(ExprLit {
+                attrs: Vec::new(),
+                lit: Lit::Str(LitStr::new(line, Span::call_site())),
+            }),
+        }),
     }
 }
 

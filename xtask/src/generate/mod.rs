@@ -51,10 +51,10 @@ pub fn generate(document: &Document) -> Result<Vec<GeneratedFile>, Vec<Diagnosti
     let lists = lists::generate(&model);
     let root = module(&model, &client);
 
-    let rust = |name, tokens| rust_file(document, name, tokens);
+    let rust = |name, tokens| Ok::<_, Vec<Diagnostic>>(rust_file(document, name, parsed(name, tokens)?));
     Ok(vec![
         rust("bodies.rs", bodies)?,
-        rust("client.rs", quote!(#client))?,
+        rust_file(document, "client.rs", client),
         rust("codes.rs", codes)?,
         rust("enums.rs", enums)?,
         rust("integers.rs", integers)?,
@@ -72,13 +72,16 @@ fn first_line(document: &Document) -> String {
     format!("{MARKER} from {}. Do not edit.", document.source.name)
 }
 
-fn rust_file(document: &Document, name: &'static str, tokens: TokenStream) -> Result<GeneratedFile, Vec<Diagnostic>> {
-    let mut file: syn::File = syn::parse2(tokens).map_err(|error| internal(&format!("{name}: {error}")))?;
+fn parsed(name: &str, tokens: TokenStream) -> Result<syn::File, Vec<Diagnostic>> {
+    syn::parse2(tokens).map_err(|error| internal(&format!("{name}: {error}")))
+}
+
+fn rust_file(document: &Document, name: &'static str, mut file: syn::File) -> GeneratedFile {
     // progenitor copies descriptions as they are; the other generators convert them where they use them.
     let escape = name == "client.rs";
     doc_text::Tidy { escape }.visit_file_mut(&mut file);
     let text = format!("// {}\n\n{}", first_line(document), prettyplease::unparse(&file));
-    Ok(GeneratedFile { name, text })
+    GeneratedFile { name, text }
 }
 
 fn internal(message: &str) -> Vec<Diagnostic> {

@@ -75,6 +75,49 @@ fn write_code(
         None => write!(f, "{code} (a code that the spec does not list)"),
     }
 }
+/// The codes that all operations have in common.
+const COMMON: [CodeInfo; 5] = [
+    CodeInfo {
+        code: 24500,
+        name: "OtaInternalError",
+        message: "OTA service internal error",
+        category: Category::Internal,
+        description: "The OTA service failed.",
+        remedy: "Try again later; if it stays, give the request id to the platform's support.",
+    },
+    CodeInfo {
+        code: 99400,
+        name: "InvalidArgument",
+        message: "Invalid Argument",
+        category: Category::Argument,
+        description: "A parameter is missing or not valid, an organization that does not exist among them.",
+        remedy: "The message names the parameter; check the organization id first.",
+    },
+    CodeInfo {
+        code: 99403,
+        name: "DeniedResource",
+        message: "Denied resource",
+        category: Category::Permission,
+        description: "The application may not call this API, or not for this organization or resource.",
+        remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
+    },
+    CodeInfo {
+        code: 99404,
+        name: "ObjectNotFound",
+        message: "Object not found",
+        category: Category::Precondition,
+        description: "The object does not exist. (Not documented - the exact message.)",
+        remedy: "Check the ids in the request.",
+    },
+    CodeInfo {
+        code: 99500,
+        name: "InternalServerError",
+        message: "Internal Server Error",
+        category: Category::Internal,
+        description: "The platform failed.",
+        remedy: "Try again later; if it stays, give the request id to the platform's support.",
+    },
+];
 /// The codes with which a failed `createJob` may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -115,46 +158,11 @@ pub enum CreateJobErrorCode {
 impl ErrorCode for CreateJobErrorCode {
     const OPERATION: &'static str = "createJob";
     const ALL: &'static [CodeInfo] = &[
-        CodeInfo {
-            code: 24500,
-            name: "OtaInternalError",
-            message: "OTA service internal error",
-            category: Category::Internal,
-            description: "The OTA service failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
-        CodeInfo {
-            code: 99400,
-            name: "InvalidArgument",
-            message: "Invalid Argument",
-            category: Category::Argument,
-            description: "A parameter is missing or not valid, an organization that does not exist among them.",
-            remedy: "The message names the parameter; check the organization id first.",
-        },
-        CodeInfo {
-            code: 99403,
-            name: "DeniedResource",
-            message: "Denied resource",
-            category: Category::Permission,
-            description: "The application may not call this API, or not for this organization or resource.",
-            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
-        },
-        CodeInfo {
-            code: 99404,
-            name: "ObjectNotFound",
-            message: "Object not found",
-            category: Category::Precondition,
-            description: "The object does not exist. (Not documented - the exact message.)",
-            remedy: "Check the ids in the request.",
-        },
-        CodeInfo {
-            code: 99500,
-            name: "InternalServerError",
-            message: "Internal Server Error",
-            category: Category::Internal,
-            description: "The platform failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
+        COMMON[0],
+        COMMON[1],
+        COMMON[2],
+        COMMON[3],
+        COMMON[4],
     ];
     fn from_code(code: i64) -> Self {
         match code {
@@ -246,46 +254,11 @@ impl ErrorCode for GetJobErrorCode {
             description: "The organization has no job with this id.",
             remedy: "Check the job id and the organization id; a deleted job cannot be brought back.",
         },
-        CodeInfo {
-            code: 24500,
-            name: "OtaInternalError",
-            message: "OTA service internal error",
-            category: Category::Internal,
-            description: "The OTA service failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
-        CodeInfo {
-            code: 99400,
-            name: "InvalidArgument",
-            message: "Invalid Argument",
-            category: Category::Argument,
-            description: "A parameter is missing or not valid, an organization that does not exist among them.",
-            remedy: "The message names the parameter; check the organization id first.",
-        },
-        CodeInfo {
-            code: 99403,
-            name: "DeniedResource",
-            message: "Denied resource",
-            category: Category::Permission,
-            description: "The application may not call this API, or not for this organization or resource.",
-            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
-        },
-        CodeInfo {
-            code: 99404,
-            name: "ObjectNotFound",
-            message: "Object not found",
-            category: Category::Precondition,
-            description: "The object does not exist. (Not documented - the exact message.)",
-            remedy: "Check the ids in the request.",
-        },
-        CodeInfo {
-            code: 99500,
-            name: "InternalServerError",
-            message: "Internal Server Error",
-            category: Category::Internal,
-            description: "The platform failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
+        COMMON[0],
+        COMMON[1],
+        COMMON[2],
+        COMMON[3],
+        COMMON[4],
     ];
     fn from_code(code: i64) -> Self {
         match code {
@@ -366,46 +339,11 @@ pub enum SearchJobsErrorCode {
 impl ErrorCode for SearchJobsErrorCode {
     const OPERATION: &'static str = "searchJobs";
     const ALL: &'static [CodeInfo] = &[
-        CodeInfo {
-            code: 24500,
-            name: "OtaInternalError",
-            message: "OTA service internal error",
-            category: Category::Internal,
-            description: "The OTA service failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
-        CodeInfo {
-            code: 99400,
-            name: "InvalidArgument",
-            message: "Invalid Argument",
-            category: Category::Argument,
-            description: "A parameter is missing or not valid, an organization that does not exist among them.",
-            remedy: "The message names the parameter; check the organization id first.",
-        },
-        CodeInfo {
-            code: 99403,
-            name: "DeniedResource",
-            message: "Denied resource",
-            category: Category::Permission,
-            description: "The application may not call this API, or not for this organization or resource.",
-            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
-        },
-        CodeInfo {
-            code: 99404,
-            name: "ObjectNotFound",
-            message: "Object not found",
-            category: Category::Precondition,
-            description: "The object does not exist. (Not documented - the exact message.)",
-            remedy: "Check the ids in the request.",
-        },
-        CodeInfo {
-            code: 99500,
-            name: "InternalServerError",
-            message: "Internal Server Error",
-            category: Category::Internal,
-            description: "The platform failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
+        COMMON[0],
+        COMMON[1],
+        COMMON[2],
+        COMMON[3],
+        COMMON[4],
     ];
     fn from_code(code: i64) -> Self {
         match code {
@@ -483,46 +421,11 @@ pub enum SearchTasksErrorCode {
 impl ErrorCode for SearchTasksErrorCode {
     const OPERATION: &'static str = "searchTasks";
     const ALL: &'static [CodeInfo] = &[
-        CodeInfo {
-            code: 24500,
-            name: "OtaInternalError",
-            message: "OTA service internal error",
-            category: Category::Internal,
-            description: "The OTA service failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
-        CodeInfo {
-            code: 99400,
-            name: "InvalidArgument",
-            message: "Invalid Argument",
-            category: Category::Argument,
-            description: "A parameter is missing or not valid, an organization that does not exist among them.",
-            remedy: "The message names the parameter; check the organization id first.",
-        },
-        CodeInfo {
-            code: 99403,
-            name: "DeniedResource",
-            message: "Denied resource",
-            category: Category::Permission,
-            description: "The application may not call this API, or not for this organization or resource.",
-            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
-        },
-        CodeInfo {
-            code: 99404,
-            name: "ObjectNotFound",
-            message: "Object not found",
-            category: Category::Precondition,
-            description: "The object does not exist. (Not documented - the exact message.)",
-            remedy: "Check the ids in the request.",
-        },
-        CodeInfo {
-            code: 99500,
-            name: "InternalServerError",
-            message: "Internal Server Error",
-            category: Category::Internal,
-            description: "The platform failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
+        COMMON[0],
+        COMMON[1],
+        COMMON[2],
+        COMMON[3],
+        COMMON[4],
     ];
     fn from_code(code: i64) -> Self {
         match code {
@@ -628,46 +531,11 @@ impl ErrorCode for StartJobErrorCode {
             description: "The job runs already.",
             remedy: "Nothing, if a running job is what you want.",
         },
-        CodeInfo {
-            code: 24500,
-            name: "OtaInternalError",
-            message: "OTA service internal error",
-            category: Category::Internal,
-            description: "The OTA service failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
-        CodeInfo {
-            code: 99400,
-            name: "InvalidArgument",
-            message: "Invalid Argument",
-            category: Category::Argument,
-            description: "A parameter is missing or not valid, an organization that does not exist among them.",
-            remedy: "The message names the parameter; check the organization id first.",
-        },
-        CodeInfo {
-            code: 99403,
-            name: "DeniedResource",
-            message: "Denied resource",
-            category: Category::Permission,
-            description: "The application may not call this API, or not for this organization or resource.",
-            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
-        },
-        CodeInfo {
-            code: 99404,
-            name: "ObjectNotFound",
-            message: "Object not found",
-            category: Category::Precondition,
-            description: "The object does not exist. (Not documented - the exact message.)",
-            remedy: "Check the ids in the request.",
-        },
-        CodeInfo {
-            code: 99500,
-            name: "InternalServerError",
-            message: "Internal Server Error",
-            category: Category::Internal,
-            description: "The platform failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
+        COMMON[0],
+        COMMON[1],
+        COMMON[2],
+        COMMON[3],
+        COMMON[4],
     ];
     fn from_code(code: i64) -> Self {
         match code {
@@ -779,46 +647,11 @@ impl ErrorCode for StopJobErrorCode {
             description: "The job is stopped already.",
             remedy: "Nothing, if a stopped job is what you want.",
         },
-        CodeInfo {
-            code: 24500,
-            name: "OtaInternalError",
-            message: "OTA service internal error",
-            category: Category::Internal,
-            description: "The OTA service failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
-        CodeInfo {
-            code: 99400,
-            name: "InvalidArgument",
-            message: "Invalid Argument",
-            category: Category::Argument,
-            description: "A parameter is missing or not valid, an organization that does not exist among them.",
-            remedy: "The message names the parameter; check the organization id first.",
-        },
-        CodeInfo {
-            code: 99403,
-            name: "DeniedResource",
-            message: "Denied resource",
-            category: Category::Permission,
-            description: "The application may not call this API, or not for this organization or resource.",
-            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
-        },
-        CodeInfo {
-            code: 99404,
-            name: "ObjectNotFound",
-            message: "Object not found",
-            category: Category::Precondition,
-            description: "The object does not exist. (Not documented - the exact message.)",
-            remedy: "Check the ids in the request.",
-        },
-        CodeInfo {
-            code: 99500,
-            name: "InternalServerError",
-            message: "Internal Server Error",
-            category: Category::Internal,
-            description: "The platform failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
+        COMMON[0],
+        COMMON[1],
+        COMMON[2],
+        COMMON[3],
+        COMMON[4],
     ];
     fn from_code(code: i64) -> Self {
         match code {
@@ -930,46 +763,11 @@ impl ErrorCode for DeleteJobErrorCode {
             description: "The job runs.",
             remedy: "Stop the job, then delete it.",
         },
-        CodeInfo {
-            code: 24500,
-            name: "OtaInternalError",
-            message: "OTA service internal error",
-            category: Category::Internal,
-            description: "The OTA service failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
-        CodeInfo {
-            code: 99400,
-            name: "InvalidArgument",
-            message: "Invalid Argument",
-            category: Category::Argument,
-            description: "A parameter is missing or not valid, an organization that does not exist among them.",
-            remedy: "The message names the parameter; check the organization id first.",
-        },
-        CodeInfo {
-            code: 99403,
-            name: "DeniedResource",
-            message: "Denied resource",
-            category: Category::Permission,
-            description: "The application may not call this API, or not for this organization or resource.",
-            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
-        },
-        CodeInfo {
-            code: 99404,
-            name: "ObjectNotFound",
-            message: "Object not found",
-            category: Category::Precondition,
-            description: "The object does not exist. (Not documented - the exact message.)",
-            remedy: "Check the ids in the request.",
-        },
-        CodeInfo {
-            code: 99500,
-            name: "InternalServerError",
-            message: "Internal Server Error",
-            category: Category::Internal,
-            description: "The platform failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
+        COMMON[0],
+        COMMON[1],
+        COMMON[2],
+        COMMON[3],
+        COMMON[4],
     ];
     fn from_code(code: i64) -> Self {
         match code {
@@ -1095,46 +893,11 @@ impl ErrorCode for CancelTaskErrorCode {
             description: "At least one of the devices has a task that upgrades or has ended.",
             remedy: "Search the tasks of the job and cancel only those that are `init` or `published`.",
         },
-        CodeInfo {
-            code: 24500,
-            name: "OtaInternalError",
-            message: "OTA service internal error",
-            category: Category::Internal,
-            description: "The OTA service failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
-        CodeInfo {
-            code: 99400,
-            name: "InvalidArgument",
-            message: "Invalid Argument",
-            category: Category::Argument,
-            description: "A parameter is missing or not valid, an organization that does not exist among them.",
-            remedy: "The message names the parameter; check the organization id first.",
-        },
-        CodeInfo {
-            code: 99403,
-            name: "DeniedResource",
-            message: "Denied resource",
-            category: Category::Permission,
-            description: "The application may not call this API, or not for this organization or resource.",
-            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
-        },
-        CodeInfo {
-            code: 99404,
-            name: "ObjectNotFound",
-            message: "Object not found",
-            category: Category::Precondition,
-            description: "The object does not exist. (Not documented - the exact message.)",
-            remedy: "Check the ids in the request.",
-        },
-        CodeInfo {
-            code: 99500,
-            name: "InternalServerError",
-            message: "Internal Server Error",
-            category: Category::Internal,
-            description: "The platform failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
+        COMMON[0],
+        COMMON[1],
+        COMMON[2],
+        COMMON[3],
+        COMMON[4],
     ];
     fn from_code(code: i64) -> Self {
         match code {
@@ -1263,46 +1026,11 @@ impl ErrorCode for RetryTaskErrorCode {
             description: "At least one of the devices has a task whose status is not `failed`.",
             remedy: "Search the failed tasks of the job and retry only those. One such device may have made the platform refuse the whole list.",
         },
-        CodeInfo {
-            code: 24500,
-            name: "OtaInternalError",
-            message: "OTA service internal error",
-            category: Category::Internal,
-            description: "The OTA service failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
-        CodeInfo {
-            code: 99400,
-            name: "InvalidArgument",
-            message: "Invalid Argument",
-            category: Category::Argument,
-            description: "A parameter is missing or not valid, an organization that does not exist among them.",
-            remedy: "The message names the parameter; check the organization id first.",
-        },
-        CodeInfo {
-            code: 99403,
-            name: "DeniedResource",
-            message: "Denied resource",
-            category: Category::Permission,
-            description: "The application may not call this API, or not for this organization or resource.",
-            remedy: "Have the permission granted to the application (service account) in the EnOS Management Console.",
-        },
-        CodeInfo {
-            code: 99404,
-            name: "ObjectNotFound",
-            message: "Object not found",
-            category: Category::Precondition,
-            description: "The object does not exist. (Not documented - the exact message.)",
-            remedy: "Check the ids in the request.",
-        },
-        CodeInfo {
-            code: 99500,
-            name: "InternalServerError",
-            message: "Internal Server Error",
-            category: Category::Internal,
-            description: "The platform failed.",
-            remedy: "Try again later; if it stays, give the request id to the platform's support.",
-        },
+        COMMON[0],
+        COMMON[1],
+        COMMON[2],
+        COMMON[3],
+        COMMON[4],
     ];
     fn from_code(code: i64) -> Self {
         match code {
