@@ -56,8 +56,13 @@
 //!   HTTP status 200 and a code in the body. [`Envelope`] reads that code whatever the operation.
 //! - Prefer [`operations::RetryTask`] and its like to the methods of [`Client`]. When the API gains an optional
 //!   parameter, a method gains an argument; the constructor stays as it is, as does that of a request body.
-//! - Nothing is ever sent twice, and redirects are the business of the [`reqwest::Client`] that you pass to
-//!   [`Client::new_with_client`]. Turn them off: a redirect to another host would carry your headers there.
+//! - An answer is read whatever it lacks, and whatever it has beside what is documented. So nearly every member of one
+//!   is an `Option`, a text such as [`TaskStatus`] keeps a value that is not listed, and an [`Integer`] may have come in
+//!   quotes.
+//! - Limits of numbers in requests are documented, and left to the platform to check.
+//! - Nothing is ever sent twice; [`Operation::EFFECT`] says what would come of it. Redirects are the business of the
+//!   [`reqwest::Client`] that you pass to [`Client::new_with_client`]. Turn them off: a redirect to another host would
+//!   carry your headers there.
 //! - No TLS is built in. For `https`, depend on `reqwest` too and switch on `rustls` or `native-tls`.
 //! - An answer of more than [`MAX_ANSWER_BYTES`] is not read to its end, so that a broken server cannot use up the
 //!   memory.
