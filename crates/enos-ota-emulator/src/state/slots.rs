@@ -16,7 +16,8 @@ pub(super) struct Slots {
     limit: usize,
     /// Tasks in `init`, by the moment from which they can be pushed.
     waiting: BTreeSet<Entry>,
-    /// Tasks in `published` or `upgrading`, by the moment at which they end.
+    /// Tasks in `published` or `upgrading`, by the moment at which they end. One that has ended stays here until its
+    /// place is needed.
     busy: BTreeSet<Entry>,
     /// Nothing can be pushed before this any more.
     free_since: i64,
@@ -69,8 +70,6 @@ impl Slots {
             let end = push(task, at);
             self.busy.insert((end, task));
         }
-        // So that only tasks that are under way are left, and can be taken out by `vacate`.
-        while self.free_one(running) {}
         self.free_since = self.free_since.max(running);
     }
 
