@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
                 .with_hint("give --access-token or set ENOS_ACCESS_TOKEN; `enos-ota token` gets one")
         })?,
     };
-    let token = AccessToken::new(token)?;
+    let token = AccessToken::new(token).map_err(enos_ota::Error::from)?;
     let secret = config::app_secret(&SecretOptions {
         app_secret_file: args.app_secret_file.as_deref(),
         profile: args.profile.as_deref(),

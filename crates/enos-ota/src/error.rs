@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use enos_ota_client::{Category, CodeInfo, ErrorCode, GatewayErrorCode};
+use enos_ota_sign::TokenError;
 use http::StatusCode;
 
 /// What went wrong with a call or a configuration.
@@ -143,7 +144,7 @@ impl ErrorKind {
             }
             Self::Connect => "Check the address and port of the base URL, the network, and the proxy settings.",
             Self::Timeout | Self::ConnectionLost | Self::TruncatedAnswer | Self::EmptyAnswer => {
-                "The call may have been carried out. Search the tasks before sending it again."
+                "The call may have been carried out. Search the jobs or tasks before you send it again."
             }
             Self::Redirect => "Give the address that the gateway redirects to as base URL, if you trust it.",
             Self::Throttled => "Send fewer calls at a time, or have the quota of the API raised.",
@@ -434,6 +435,12 @@ impl Error {
             Some(info) => info.remedy,
             None => self.0.kind.remedy(),
         }
+    }
+}
+
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Self {
+        Self::new(ErrorKind::Config, error.to_string())
     }
 }
 

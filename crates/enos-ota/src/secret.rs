@@ -1,37 +1,10 @@
 //! Values that must never be printed.
 
-use std::fmt;
 use std::sync::Arc;
-
-use http::HeaderValue;
-use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
 
-/// The secret of an application, as the EnOS Management Console shows it beside the access key.
-///
-/// It is wiped from memory when the last clone is dropped, and `Debug` does not print it. It is never sent: it only
-/// goes into the hashes that sign requests.
-#[derive(Clone)]
-pub struct AppSecret(Arc<Zeroizing<String>>);
-
-impl AppSecret {
-    /// Takes over a secret.
-    #[must_use]
-    pub fn new(secret: String) -> Self {
-        Self(Arc::new(Zeroizing::new(secret)))
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for AppSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AppSecret(***)")
-    }
-}
+pub use enos_ota_sign::{AccessToken, AppSecret};
 
 /// The access key of an application together with its secret.
 #[derive(Clone, Debug)]
@@ -84,61 +57,6 @@ fn check_key_material(what: &str, value: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::Config, format!("the {what} {wrong}")))
 }
 
-/// An access token of the gateway. `Debug` does not print it.
-///
-/// Clones share one copy, which is wiped when the last of them is dropped. The copy inside the HTTP header is marked
-/// as sensitive, but it is not wiped.
-#[derive(Clone)]
-pub struct AccessToken(Arc<TokenText>);
-
-struct TokenText {
-    text: Zeroizing<String>,
-    header: HeaderValue,
-}
-
-impl AccessToken {
-    /// Takes over a token that was obtained elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] if the token is empty or cannot stand in an HTTP header.
-    pub fn new(token: impl Into<String>) -> Result<Self, Error> {
-        let text = Zeroizing::new(token.into());
-        let refuse = |why| Error::new(ErrorKind::Config, format!("the access token {why}"));
-        if text.is_empty() {
-            return Err(refuse("is empty"));
-        }
-        let mut header =
-            HeaderValue::from_str(&text).map_err(|_| refuse("has a character that an HTTP header cannot carry"))?;
-        header.set_sensitive(true);
-        Ok(Self(Arc::new(TokenText { text, header })))
-    }
-
-    /// The token itself, for a caller who signs or sends requests by other means. Do not log it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0.text
-    }
-
-    pub(crate) fn header(&self) -> HeaderValue {
-        self.0.header.clone()
-    }
-}
-
-impl PartialEq for AccessToken {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.text == other.0.text
-    }
-}
-
-impl Eq for AccessToken {}
-
-impl fmt::Debug for AccessToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AccessToken(***)")
-    }
-}
-
 /// Replaces every occurrence of `secrets` in a text that somebody else wrote, also one that the end of the text cuts.
 ///
 /// A gateway may well repeat in its complaint what it was sent.
@@ -172,7 +90,6 @@ mod tests {
         let printed = format!("{credentials:?} {:?} {token:?}", credentials.app_secret());
         assert!(!printed.contains("hidden"), "{printed}");
         assert!(printed.contains("key-1"));
-        assert!(!format!("{:?}", token.header()).contains("hidden"));
     }
 
     #[test]
