@@ -31,6 +31,14 @@ pub struct SourceFile {
     pub text: String,
 }
 
+impl SourceFile {
+    /// The text of a line, counted from 1.
+    #[must_use]
+    pub fn line(&self, number: usize) -> Option<&str> {
+        self.text.lines().nth(number.saturating_sub(1))
+    }
+}
+
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Diagnostic {
@@ -93,6 +101,12 @@ impl Report {
         Self { source, diagnostics }
     }
 
+    /// The file.
+    #[must_use]
+    pub fn source(&self) -> &SourceFile {
+        &self.source
+    }
+
     /// The mistakes, by place.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
@@ -103,7 +117,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for diagnostic in &self.diagnostics {
-            render(f, &self.source, diagnostic)?;
+            render(f, &self.source, "error", diagnostic)?;
             writeln!(f)?;
         }
         let count = self.diagnostics.len();
@@ -114,12 +128,18 @@ impl fmt::Display for Report {
 
 impl std::error::Error for Report {}
 
-fn render(f: &mut fmt::Formatter<'_>, source: &SourceFile, diagnostic: &Diagnostic) -> fmt::Result {
+/// Writes one mistake with the line that it is in, and with a word for how bad it is.
+pub(crate) fn render(
+    f: &mut impl fmt::Write,
+    source: &SourceFile,
+    severity: &str,
+    diagnostic: &Diagnostic,
+) -> fmt::Result {
     let Mark { line, column, width } = diagnostic.at;
-    writeln!(f, "{}:{line}:{column}: error: {}", source.name, diagnostic.message)?;
+    writeln!(f, "{}:{line}:{column}: {severity}: {}", source.name, diagnostic.message)?;
     let number = line.to_string();
     let margin = " ".repeat(number.len());
-    if let Some(text) = source.text.lines().nth(line.saturating_sub(1)) {
+    if let Some(text) = source.line(line) {
         // A tab in front of the caret keeps its width only if it stays a tab.
         let lead: String = text
             .chars()

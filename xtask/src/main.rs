@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use xtask::codegen::{self, CodegenError, Options};
+use xtask::lint;
 
 /// Maintenance of this workspace.
 #[derive(Parser)]
@@ -20,6 +21,8 @@ struct Cli {
 enum Command {
     /// Generate the client from the OpenAPI document.
     Codegen(Codegen),
+    /// Say what is wrong with the OpenAPI document, and what is missing in it.
+    Lint(lint::command::Arguments),
 }
 
 #[derive(Args)]
@@ -36,8 +39,11 @@ struct Codegen {
 }
 
 fn main() -> ExitCode {
-    let Command::Codegen(arguments) = Cli::parse().command;
-    match run(&arguments) {
+    let result: Result<_, Box<dyn Error>> = match Cli::parse().command {
+        Command::Codegen(arguments) => run(&arguments).map_err(Into::into),
+        Command::Lint(arguments) => lint::command::command(&arguments).map_err(Into::into),
+    };
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{error}");

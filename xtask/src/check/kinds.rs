@@ -29,7 +29,7 @@ pub(super) enum Shape {
 
 /// A kind of object.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Document,
     Info,
     Contact,

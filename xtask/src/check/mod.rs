@@ -6,12 +6,12 @@
 mod answers;
 mod codes;
 mod extensions;
-mod kinds;
-mod operations;
+pub(crate) mod kinds;
+pub(crate) mod operations;
 mod parameters;
 mod references;
 mod schemas;
-mod shape;
+pub(crate) mod shape;
 
 use crate::diagnostic::Diagnostic;
 use crate::spec::Document;
@@ -19,16 +19,33 @@ use crate::spec::Document;
 /// Everything that is wrong with a document.
 #[must_use]
 pub fn check(document: &Document) -> Vec<Diagnostic> {
+    let errors = check_by_rule(document);
+    errors.into_iter().map(|(_, error)| error).collect()
+}
+
+/// Everything that is wrong with a document, each thing with the name of the rule that it breaks.
+#[must_use]
+pub fn check_by_rule(document: &Document) -> Vec<(&'static str, Diagnostic)> {
+    let mut found = Vec::new();
     let mut errors = Vec::new();
     let visits = shape::walk(&document.root, &mut errors);
+    let mut settle = |rule, errors: &mut Vec<Diagnostic>| found.extend(errors.drain(..).map(|error| (rule, error)));
+    settle("shape", &mut errors);
     version(document, &mut errors);
+    settle("openapi-version", &mut errors);
     references::check(document, &visits, &mut errors);
+    settle("references", &mut errors);
     schemas::check(document, &visits, &mut errors);
+    settle("schemas", &mut errors);
     parameters::check(&visits, &mut errors);
+    settle("parameters", &mut errors);
     operations::check(document, &mut errors);
+    settle("operations", &mut errors);
     codes::check(document, &mut errors);
+    settle("codes", &mut errors);
     answers::check(document, &mut errors);
-    errors
+    settle("answers", &mut errors);
+    found
 }
 
 fn version(document: &Document, errors: &mut Vec<Diagnostic>) {

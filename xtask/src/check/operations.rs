@@ -34,14 +34,14 @@ const TYPE_NAMES: [&str; 8] = [
 ];
 
 /// An operation where it is.
-pub(super) struct Operation<'a> {
-    pub(super) path: &'a Entry,
-    pub(super) method: &'a Entry,
-    pub(super) node: &'a Node,
+pub(crate) struct Operation<'a> {
+    pub(crate) path: &'a Entry,
+    pub(crate) method: &'a Entry,
+    pub(crate) node: &'a Node,
 }
 
 /// All operations in the order of the document.
-pub(super) fn operations(document: &Document) -> impl Iterator<Item = Operation<'_>> {
+pub(crate) fn operations(document: &Document) -> impl Iterator<Item = Operation<'_>> {
     document
         .root
         .get("paths")

@@ -11,15 +11,15 @@ use crate::diagnostic::{Diagnostic, Mark, did_you_mean, nearest};
 use crate::spec::tree::{Content, Entry, Node};
 
 /// An object of the document with its kind.
-pub(super) struct Visit<'a> {
-    pub(super) kind: Kind,
-    pub(super) node: &'a Node,
+pub(crate) struct Visit<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) node: &'a Node,
     /// Where to say that something is missing: the key of the object, or its beginning if it has none.
-    pub(super) owner: Mark,
+    pub(crate) owner: Mark,
 }
 
 /// Compares a whole document with the tables. Returns every object in it.
-pub(super) fn walk<'a>(root: &'a Node, errors: &mut Vec<Diagnostic>) -> Vec<Visit<'a>> {
+pub(crate) fn walk<'a>(root: &'a Node, errors: &mut Vec<Diagnostic>) -> Vec<Visit<'a>> {
     duplicate_keys(root, errors);
     let mut walk = Walk {
         errors,

@@ -82,7 +82,7 @@ impl CreateJobRequest {
     }
     /// Sets `upgrade_timeout`, which is optional.
     ///
-    /// Seconds after which a task fails, 7200 unless told otherwise. They count from `upgrading` in an upgrade job, from `published` in a verify job.
+    /// Seconds that an upgrade may take, 7200 unless told otherwise. They count from `upgrading` in an upgrade job, from `published` in a verify job. Inferred: the task has failed after that.
     ///
     /// Must be at least 300 and at most 172800.
     #[must_use]

@@ -99,7 +99,7 @@ pub mod types {
         /// The devices.
         #[serde(rename = "upgradeScope")]
         pub upgrade_scope: UpgradeScope,
-        /// Seconds after which a task fails, 7200 unless told otherwise. They count from `upgrading` in an upgrade job, from `published` in a verify job.
+        /// Seconds that an upgrade may take, 7200 unless told otherwise. They count from `upgrading` in an upgrade job, from `published` in a verify job. Inferred: the task has failed after that.
         ///
         /// Must be at least 300 and at most 172800.
         #[serde(
@@ -416,7 +416,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub upgrade_scope: ::std::option::Option<UpgradeScope>,
-        /// Seconds after which a task fails. They count from `upgrading` in an upgrade job, from `published` in a verify job.
+        /// Seconds that an upgrade may take. They count from `upgrading` in an upgrade job, from `published` in a verify job. Inferred: the task has failed after that.
         #[serde(
             rename = "upgradeTimeout",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -1180,6 +1180,7 @@ impl Client {
     /// - Reads may be about two seconds behind after many changes (documented since 2.4.0).
     /// - Not documented: how a quote within a value is escaped. Do not search for such a value.
     /// - The platform's page says that `data` is one job; its sample shows a list, and so does this document.
+    /// - The page lists no error codes but the common ones.
     ///
     /// Sends a `POST` request to `/connect-service/v2.1/ota-jobs?action=search`
     ///
@@ -1236,6 +1237,7 @@ impl Client {
     /// - Not documented: the order.
     /// - Reads may be about two seconds behind after many changes (documented since 2.4.0).
     /// - Not documented: how a quote within a value is escaped. Do not search for such a value.
+    /// - The page lists no error codes but the common ones.
     ///
     /// Sends a `POST` request to `/connect-service/v2.1/ota-jobs?action=searchTask`
     ///
