@@ -138,7 +138,8 @@ pub enum FaultKind {
         mode: MixedList,
     },
     /// A `get`, `search` or `searchTask` is shown the past, as with
-    /// [`EmulatorBuilder::stale_reads`](crate::EmulatorBuilder::stale_reads).
+    /// [`EmulatorBuilder::stale_reads`](crate::EmulatorBuilder::stale_reads). It strikes other requests too if its
+    /// scope has them, without any effect.
     StaleReads {
         /// How far back, in milliseconds by the emulator's clock: at most 10,000.
         ms: u64,

@@ -73,7 +73,7 @@
 //! | `create`: its tasks, scope `partial` | one for each of `deviceKeys`, known or not; nothing else selects devices here | assumed |
 //! | `create`: its tasks, scope `total` | one for each device of the product that has a task in the fleet and runs one of `versionNumbers` (any, if there are none); of all products, if the product of the firmware is not known | assumed |
 //! | `retryPolicy`, `schedulePolicy`, policy `incremental` | shown as given; nothing follows from them | a simplification of the emulator |
-//! | Members of a job | all that the pages list; `upgradePolicy` null for a job of the fleet that names none | listed by the pages; null in the published sample |
+//! | Members of a job | all that the pages list; for a job of the fleet `upgradePolicy` null unless it names one, and the scope `total` with the job's `fromVersion` | listed by the pages; null and `total` as in the published sample |
 //! | Whole numbers as text in answers | off; [`integers_as_text`](EmulatorBuilder::integers_as_text) | inferred from the vendor's Python sample |
 //! | `search`, `searchTask`: fields, `=`, `in`, `like`, `and`, `or`, single quotes | so; anything else is 99400 with the reason | documented; the 99400 assumed |
 //! | Double quotes, `.default` | taken | inferred from the vendor's samples |

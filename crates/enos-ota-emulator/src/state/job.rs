@@ -1,5 +1,6 @@
 //! One job with its tasks: how it goes on, what calls change in it, and what a reader sees of it.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -171,17 +172,22 @@ impl RunningJob {
 
     /// The job as it is now.
     pub(super) fn now(&self, now: i64) -> Seen<'_> {
-        Seen::new(self, self.timeline.now(now), HashMap::new())
+        Seen::new(self, self.timeline.now(now), None)
     }
 
     /// The job as it was at an earlier time.
     pub(super) fn then(&self, then: i64) -> Seen<'_> {
+        Seen::new(self, self.timeline.then(then), Some(then))
+    }
+
+    /// The tasks that have been changed since, as they were then.
+    fn before(&self, then: i64) -> HashMap<usize, &Course> {
         let mut before = HashMap::new();
         for change in self.changes.iter().filter(|change| change.at > then) {
             // Of several changes the first knows what there was before all of them.
             before.entry(change.task).or_insert(&change.before);
         }
-        Seen::new(self, self.timeline.then(then), before)
+        before
     }
 }
 
@@ -191,12 +197,14 @@ pub(super) struct Seen<'a> {
     pub(super) job: &'a RunningJob,
     look: Look<'a>,
     is_running: bool,
-    /// The tasks that have been changed since that moment.
-    before: HashMap<usize, &'a Course>,
+    /// When that was, if it was in the past.
+    then: Option<i64>,
+    /// The tasks that have been changed since, worked out once somebody looks at a task.
+    before: OnceCell<HashMap<usize, &'a Course>>,
 }
 
 impl<'a> Seen<'a> {
-    fn new(job: &'a RunningJob, moment: Moment, before: HashMap<usize, &'a Course>) -> Self {
+    fn new(job: &'a RunningJob, moment: Moment, then: Option<i64>) -> Self {
         let look = Look {
             rules: &job.rules,
             timeline: &job.timeline,
@@ -206,7 +214,8 @@ impl<'a> Seen<'a> {
             job,
             look,
             is_running: moment.is_running,
-            before,
+            then,
+            before: OnceCell::new(),
         }
     }
 
@@ -220,7 +229,11 @@ impl<'a> Seen<'a> {
 
     pub(super) fn view(&self, index: usize) -> View<'a> {
         let task = &self.job.tasks[index];
-        let course = self.before.get(&index).copied().unwrap_or(&task.course);
+        let before = self.then.and_then(|then| {
+            let before = self.before.get_or_init(|| self.job.before(then));
+            before.get(&index).copied()
+        });
+        let course = before.unwrap_or(&task.course);
         course.view(&task.device_key, self.look)
     }
 
