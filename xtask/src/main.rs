@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use xtask::codegen::{self, CodegenError, Options};
-use xtask::lint;
+use xtask::{diff, lint};
 
 /// Maintenance of this workspace.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Codegen(Codegen),
     /// Say what is wrong with the OpenAPI document, and what is missing in it.
     Lint(lint::command::Arguments),
+    /// Say what changed between two versions of the OpenAPI document, and what that does to programs.
+    Diff(diff::Arguments),
 }
 
 #[derive(Args)]
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     let result: Result<_, Box<dyn Error>> = match Cli::parse().command {
         Command::Codegen(arguments) => run(&arguments).map_err(Into::into),
         Command::Lint(arguments) => lint::command::command(&arguments).map_err(Into::into),
+        Command::Diff(arguments) => diff::command(&arguments).map_err(Into::into),
     };
     match result {
         Ok(code) => code,
