@@ -180,7 +180,7 @@ fn effect(comparison: &mut Comparison<'_>, subject: &Subject, pair: Pair<'_>) {
     if !pair.differ("x-effect") {
         return;
     }
-    let effect = |node: &Node| node.text("x-effect").unwrap_or("unknown").to_owned();
+    let effect = |node: &Node| node.text("x-effect").unwrap_or("not given").to_owned();
     let (was, is) = (effect(pair.base), effect(pair.head));
     let text = format!("the effect of a call was `{was}` and is `{is}`");
     // They are listed from the harmless to the one that must not be repeated; what is not said may be the worst.
