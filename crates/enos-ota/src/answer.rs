@@ -88,10 +88,11 @@ impl Verdict {
     ///
     /// The number is looked up in the operation's list first and in the gateway's then: 1203 is in the first of none.
     pub(crate) fn failure<C: ErrorCode>(self, secrets: &[&str]) -> Option<Error> {
-        let message = self
-            .message
-            .map(|message| tidy(&message, secrets))
-            .filter(|message| !message.is_empty());
+        // A success needs no text, and successes are many.
+        let message = || {
+            let message = self.message.as_deref().map(|message| tidy(message, secrets));
+            message.filter(|message| !message.is_empty())
+        };
         let error = match (self.apim_status, self.code.or(self.status)) {
             (Some(apim_status @ (4011 | 4012)), _) => Error::new(
                 ErrorKind::Unauthenticated,
@@ -100,13 +101,13 @@ impl Verdict {
             .with_code(apim_status)
             .with_reach(Reach::Refused)
             .with_dead_token(),
-            (Some(apim_status), _) if apim_status != 0 => Error::of_code(apim_status, None, message),
+            (Some(apim_status), _) if apim_status != 0 => Error::of_code(apim_status, None, message()),
             (_, Some(0) | None) => return None,
             (_, Some(code)) => {
                 let info = C::from_code(code)
                     .info()
                     .or_else(|| GatewayErrorCode::from_code(code).info());
-                Error::of_code(code, info, message)
+                Error::of_code(code, info, message())
             }
         };
         Some(error.with_request_id(self.request_id.map(|id| tidy(&id, secrets))))

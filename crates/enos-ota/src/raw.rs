@@ -119,6 +119,7 @@ impl RawClient {
                 Some(answer.into_error::<SearchTasksErrorCode>(&secrets))
             }
         };
+        let failure = failure.map(in_words_of_the_platform);
         Ok(RawAnswer { status, body, failure })
     }
 
@@ -144,5 +145,25 @@ impl RawClient {
             built.headers_mut().insert(header::CONTENT_TYPE, json);
         }
         Ok(built)
+    }
+}
+
+/// A code that is in no list here may well be in the documentation of the API that was called.
+fn in_words_of_the_platform(failure: Error) -> Error {
+    let Some(code) = failure.code().filter(|_| failure.kind() == ErrorKind::UnknownCode) else {
+        return failure;
+    };
+    let message = match failure.platform_message() {
+        Some(text) => format!("{code} {text}"),
+        None => format!("code {code}"),
+    };
+    let told = Error::new(ErrorKind::UnknownCode, message)
+        .with_code(code)
+        .with_reach(failure.reach())
+        .with_request_id(failure.request_id().map(str::to_owned))
+        .with_note(Some("Look the code up on the page of the API that you have called.".to_owned()));
+    match failure.status() {
+        Some(status) => told.with_status(status),
+        None => told,
     }
 }

@@ -356,7 +356,7 @@ impl Shared {
             let response = request.send().await.map_err(transport_error)?;
             let status = response.status();
             let headers = response.headers().clone();
-            Ok((status, headers, read_start(response).await))
+            Ok::<_, Error>((status, headers, read_start(response).await))
         };
         let (status, headers, start) = tokio::time::timeout(settings.attempt_timeout, exchange)
             .await
