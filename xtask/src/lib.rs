@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod generate;
 pub mod lint;
+pub mod new_operation;
 pub mod output;
 pub mod spec;
 pub mod workspace;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use xtask::codegen::{self, CodegenError, Options};
-use xtask::{diff, lint};
+use xtask::{diff, lint, new_operation};
 
 /// Maintenance of this workspace.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Codegen(Codegen),
     /// Say what is wrong with the OpenAPI document, and what is missing in it.
     Lint(lint::command::Arguments),
+    /// Add the skeleton of an operation to the OpenAPI document.
+    NewOperation(new_operation::Arguments),
     /// Say what changed between two versions of the OpenAPI document, and what that does to programs.
     Diff(diff::Arguments),
 }
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     let result: Result<_, Box<dyn Error>> = match Cli::parse().command {
         Command::Codegen(arguments) => run(&arguments).map_err(Into::into),
         Command::Lint(arguments) => lint::command::command(&arguments).map_err(Into::into),
+        Command::NewOperation(arguments) => new_operation::command(&arguments).map_err(Into::into),
         Command::Diff(arguments) => diff::command(&arguments).map_err(Into::into),
     };
     match result {

@@ -160,7 +160,7 @@ fn unknown_key(kind: Kind, entry: &Entry, meant: Option<&str>) -> Diagnostic {
 }
 
 /// "one of a, b, c".
-pub(super) fn one_of(words: &[&str]) -> String {
+pub(crate) fn one_of(words: &[&str]) -> String {
     match words {
         [] => "nothing".to_owned(),
         [word] => (*word).to_owned(),

@@ -21,6 +21,14 @@ pub(super) fn lint(document: &Document, visits: &[Visit<'_>], findings: &mut Fin
                 let name = visit.node.text("name").unwrap_or_default();
                 examples(visit, &format!("the parameter `{name}`"), findings);
             }
+            Kind::RequestBody if !visit.node.get("required").is_some_and(Node::is_true) => {
+                let at = visit.node.entry("required").map_or(visit.owner, |entry| entry.at);
+                let diagnostic = Diagnostic::new(
+                    at,
+                    "this body may be left out, but the generated client always sends it",
+                );
+                findings.error("body-required", diagnostic.expected("`required: true`"));
+            }
             _ => {}
         }
         descriptions(document, visit, findings);

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::Findings;
 use crate::check::kinds::Kind;
 use crate::check::operations::operations;
-use crate::check::shape::Visit;
+use crate::check::shape::{Visit, one_of};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::spec::Document;
 use crate::spec::tree::Node;
@@ -18,6 +18,7 @@ pub(super) fn lint(document: &Document, visits: &[Visit<'_>], findings: &mut Fin
     mentioned_codes(document, findings);
     tags(document, findings);
     unused_components(document, findings);
+    formats(visits, findings);
     urls(visits, findings);
     versions(document, findings);
 }
@@ -157,6 +158,32 @@ fn references<'a>(document: &'a Document, node: &'a Node, used: &mut HashSet<&'a
     }
     for item in node.items() {
         references(document, item, used);
+    }
+}
+
+/// A format that the generator does not know is passed over, and so is one of another type.
+fn formats(visits: &[Visit<'_>], findings: &mut Findings) {
+    for visit in visits.iter().filter(|visit| visit.kind == Kind::Schema) {
+        let Some(format) = visit.node.get("format") else {
+            continue;
+        };
+        let text = format.as_str().unwrap_or_default();
+        let known: &[&str] = match visit.node.text("type") {
+            Some("integer") => &["int32", "int64"],
+            Some("number") => &["double", "float"],
+            // The others would need another crate, and are refused elsewhere.
+            Some("string") => &["binary", "byte", "date", "date-time", "password", "uuid"],
+            _ => &[],
+        };
+        if !known.contains(&text) {
+            let diagnostic = Diagnostic::new(format.at, format!("the format `{text}` has no meaning for this type"));
+            findings.error(
+                "format",
+                diagnostic
+                    .expected(one_of(known))
+                    .maybe_hint(did_you_mean(text, known.iter().copied())),
+            );
+        }
     }
 }
 

@@ -12,16 +12,51 @@ const VALUES: [&str; 4] = ["default", "enum", "example", "value"];
 
 pub(super) fn lint(document: &Document, findings: &mut Findings) {
     todo(document, &document.root, findings);
+    swallowed_keys(document, findings);
+}
+
+/// A text of many lines goes on as long as the lines are indented: what follows it becomes part of it if a key in between
+/// is lost, and nothing else tells.
+fn swallowed_keys(document: &Document, findings: &mut Findings) {
+    const SIGNS: [&str; 7] = [
+        " $ref: \"#",
+        " allOf: -",
+        " type: array",
+        " type: boolean",
+        " type: integer",
+        " type: object",
+        " type: string",
+    ];
+    each(&document.root, &mut |node| {
+        let text = node.as_str().unwrap_or_default();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let places = SIGNS.iter().filter_map(|sign| Some((text.find(sign)?, sign)));
+        if let Some((_, sign)) = places.min() {
+            let at = locate(&document.source, node.at, sign);
+            let diagnostic = Diagnostic::new(at, "this has become part of the text above it");
+            findings.error(
+                "text-keys",
+                diagnostic.hint("a key is missing in between, or the indentation is wrong"),
+            );
+        }
+    });
 }
 
 /// What is still to be written, be it text or a value.
 fn todo(document: &Document, node: &Node, findings: &mut Findings) {
-    if let Some(text) = node.as_str()
-        && text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "TODO")
-    {
-        let at = locate(&document.source, node.at, "TODO");
+    let words = node.as_str().unwrap_or_default().split(|c: char| !c.is_alphanumeric());
+    let (mut start, mut at) = (node.at, node.at);
+    for _ in words.filter(|word| *word == "TODO") {
+        let found = locate(&document.source, start, "TODO");
+        at = if found == start { at } else { found };
         let diagnostic = Diagnostic::new(at, "this is still to be written");
         findings.error("todo", diagnostic.hint("replace the text that has TODO in it"));
+        // The next one may be on another line; if it is not, it is told by the same mark.
+        start = Mark {
+            line: at.line + 1,
+            column: 1,
+            width: 1,
+        };
     }
     children(node).for_each(|(_, child)| todo(document, child, findings));
 }
