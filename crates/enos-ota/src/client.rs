@@ -50,7 +50,6 @@ pub struct Client {
 /// That says nothing of single devices: the platform answers no result for them. Search the tasks of the job to learn
 /// what became of each, not sooner than two seconds later.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
 #[non_exhaustive]
 pub struct Accepted {
     /// The id under which the platform keeps the call in its own records.

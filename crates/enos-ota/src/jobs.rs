@@ -14,7 +14,6 @@ use crate::search::{Expression, Jobs};
 
 /// A job that was just created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
 #[non_exhaustive]
 pub struct Created {
     /// The job. Inferred from the vendor's samples: it is stopped, and has to be started.

@@ -161,7 +161,9 @@ fn in_words_of_the_platform(failure: Error) -> Error {
         .with_code(code)
         .with_reach(failure.reach())
         .with_request_id(failure.request_id().map(str::to_owned))
-        .with_note(Some("Look the code up on the page of the API that you have called.".to_owned()));
+        .with_note(Some(
+            "Look the code up on the page of the API that you have called.".to_owned(),
+        ));
     match failure.status() {
         Some(status) => told.with_status(status),
         None => told,
