@@ -26,8 +26,16 @@ pub(super) fn lint(document: &Document, visits: &[Visit<'_>], findings: &mut Fin
         let Some(schema) = schema.filter(|_| !examples.is_empty()) else {
             continue;
         };
-        let Some(validator) = components.validator(schema) else {
-            continue;
+        let validator = match components.validator(schema) {
+            Ok(validator) => validator,
+            Err(why) => {
+                // If the form of the document is wrong, that has been said, and this follows from it.
+                if findings.is_empty() {
+                    let message = format!("no example can be compared with this schema: {why}");
+                    findings.error(RULE, Diagnostic::new(visit.owner, message));
+                }
+                continue;
+            }
         };
         for example in examples {
             let json = example.value.to_json();

@@ -72,6 +72,10 @@ impl Findings {
         self.add(rule, Severity::Warning, diagnostic);
     }
 
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn add(&mut self, rule: &'static str, severity: Severity, diagnostic: Diagnostic) {
         self.0.push(Finding {
             diagnostic,

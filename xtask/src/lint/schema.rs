@@ -29,13 +29,17 @@ impl Components {
         }
     }
 
-    /// A validator for a schema. `None` if it is no schema; [`crate::check`] says why.
-    pub(super) fn validator(&self, schema: &Node) -> Option<jsonschema::Validator> {
+    /// A validator for a schema.
+    ///
+    /// # Errors
+    ///
+    /// Why it is no schema.
+    pub(super) fn validator(&self, schema: &Node) -> Result<jsonschema::Validator, String> {
         let schema = json!({
             "allOf": [translate(schema, false)],
             "components": { "schemas": self.schemas },
         });
-        jsonschema::draft4::new(&schema).ok()
+        jsonschema::draft4::new(&schema).map_err(|error| error.masked().to_string())
     }
 }
 
