@@ -8,6 +8,7 @@ pub mod check;
 pub mod codegen;
 pub mod diagnostic;
 pub mod diff;
+pub mod docs;
 pub mod generate;
 pub mod lint;
 pub mod new_operation;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use xtask::codegen::{self, CodegenError, Options};
-use xtask::{diff, lint, new_operation};
+use xtask::{diff, docs, lint, new_operation};
 
 /// Maintenance of this workspace.
 #[derive(Parser)]
@@ -27,6 +27,8 @@ enum Command {
     NewOperation(new_operation::Arguments),
     /// Say what changed between two versions of the OpenAPI document, and what that does to programs.
     Diff(diff::Arguments),
+    /// Build the documentation as a web site in target/site.
+    Docs(docs::Arguments),
 }
 
 #[derive(Args)]
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Lint(arguments) => lint::command::command(&arguments).map_err(Into::into),
         Command::NewOperation(arguments) => new_operation::command(&arguments).map_err(Into::into),
         Command::Diff(arguments) => diff::command(&arguments).map_err(Into::into),
+        Command::Docs(arguments) => docs::command(&arguments).map_err(Into::into),
     };
     match result {
         Ok(code) => code,
