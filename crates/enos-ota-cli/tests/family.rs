@@ -270,7 +270,10 @@ fn any_other_call_is_signed_sent_once_and_printed() {
     let end = get(UNKNOWN_JOB_ID);
     // What the platform answered is printed all the same.
     assert_eq!(end.json()["code"], 24404);
-    assert!(end.code == Some(1) && end.stderr.contains("error: 24404 Job not found"), "{end:?}");
+    assert!(
+        end.code == Some(1) && end.stderr.contains("error: 24404 Job not found"),
+        "{end:?}"
+    );
     let end = get("a b+c");
     assert_eq!(
         end.json()["code"],
