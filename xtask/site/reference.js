@@ -72,6 +72,12 @@
     Redoc.init(spec, options(dark), fresh);
   }
 
+  // Redoc goes from headings of the second level to those of the fifth. It draws a part at a time, so that each is mended
+  // when it comes.
+  new MutationObserver(() => {
+    for (const heading of document.querySelectorAll("#redoc h5:not([aria-level])")) heading.setAttribute("aria-level", "3");
+  }).observe(document.querySelector("main"), { childList: true, subtree: true });
+
   addEventListener("theme", draw);
   draw();
 })();
