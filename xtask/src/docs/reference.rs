@@ -132,7 +132,7 @@ fn extensions(operation: &Node) -> String {
     if !again.is_empty() {
         add(
             &mut out,
-            format_args!("**If it is sent again** after a lost answer: {again}\n\n"),
+            format_args!("**If it is sent again** after a lost answer (inferred; no page says so): {again}\n\n"),
         );
     }
     let permissions = operation.get("x-permissions").map(Node::items).unwrap_or_default();
