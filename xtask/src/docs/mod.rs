@@ -1,7 +1,7 @@
 //! The documentation as a web site of files: it needs no server, no other host, and no connection.
 //!
-//! [`tools`] gathers what comes from outside (the renderer of the reference, the signer as WebAssembly, the help of the
-//! command line), [`build`] makes the site from it without touching a disk, and [`serve`] shows it while the sources are
+//! `tools` gathers what comes from outside (the renderer of the reference, the signer as WebAssembly, the help of the
+//! command line), [`build`] makes the site from it without touching a disk, and `serve` shows it while the sources are
 //! edited.
 
 mod codes;
