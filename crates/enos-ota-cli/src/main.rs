@@ -56,9 +56,6 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<Exit, Failure> {
-    if let Command::Sign(args) = command {
-        return cmd_sign::run(args);
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
