@@ -1,9 +1,9 @@
 //! `provenance.toml`: from what the files were generated, and by which versions of which crates.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::diagnostic::{Diagnostic, Mark};
@@ -26,7 +26,7 @@ const GENERATORS: [&str; 9] = [
 #[derive(Serialize)]
 struct Provenance<'a> {
     spec: Spec<'a>,
-    generators: BTreeMap<&'a str, String>,
+    generators: BTreeMap<&'a str, &'a str>,
 }
 
 #[derive(Serialize)]
@@ -36,17 +36,13 @@ struct Spec<'a> {
     version: &'a str,
 }
 
-#[derive(Deserialize)]
-struct Lock {
-    package: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    version: String,
-    #[serde(default)]
-    dependencies: Vec<String>,
+/// A crate of the lock file.
+#[derive(Debug, Default, PartialEq)]
+struct Package<'a> {
+    name: &'a str,
+    version: &'a str,
+    /// "name", or "name version" if there are several of that name.
+    dependencies: Vec<&'a str>,
 }
 
 /// The file without its first line.
@@ -54,11 +50,14 @@ pub(super) fn generate(document: &Document) -> Result<String, Vec<Diagnostic>> {
     let fail = |message: String| vec![Diagnostic::new(Mark::START, message)];
     let path = workspace::root().join("Cargo.lock");
     let lock = std::fs::read_to_string(&path).map_err(|error| fail(format!("cannot read Cargo.lock: {error}")))?;
-    let lock: Lock = toml::from_str(&lock).map_err(|error| fail(format!("cannot read Cargo.lock: {error}")))?;
+    let packages = packages(&lock);
+    let versions = locked(&packages);
     let mut generators = BTreeMap::new();
     for name in GENERATORS {
-        let version = locked(&lock, name).ok_or_else(|| fail(format!("Cargo.lock has no crate {name}")))?;
-        generators.insert(name, version);
+        let version = versions
+            .get(name)
+            .ok_or_else(|| fail(format!("Cargo.lock has no crate {name}")))?;
+        generators.insert(name, *version);
     }
     let mut sha256 = String::new();
     for byte in Sha256::digest(&document.source.text) {
@@ -77,30 +76,119 @@ pub(super) fn generate(document: &Document) -> Result<String, Vec<Diagnostic>> {
     toml::to_string(&Provenance { spec, generators }).map_err(|error| fail(format!("cannot write TOML: {error}")))
 }
 
-/// The version that this program was built with. The lock file may have several versions of a crate, so it is looked
-/// for among the dependencies of this program, nearest first.
-fn locked(lock: &Lock, name: &str) -> Option<String> {
-    let mut queue = VecDeque::from([lock
-        .package
-        .iter()
-        .position(|package| package.name == env!("CARGO_PKG_NAME"))?]);
-    let mut seen = vec![false; lock.package.len()];
-    while let Some(index) = queue.pop_front() {
-        let package = &lock.package[index];
-        if package.name == name {
-            return Some(package.version.clone());
+/// The crates of a lock file. Cargo alone writes it, a value a line, and a reader of all TOML takes longer for it than
+/// everything else that is read.
+fn packages(lock: &str) -> Vec<Package<'_>> {
+    let mut packages = Vec::new();
+    for line in lock.lines() {
+        if line == "[[package]]" {
+            packages.push(Package::default());
         }
-        if std::mem::replace(&mut seen[index], true) {
-            continue;
-        }
-        for dependency in &package.dependencies {
-            // "name", or "name version" if there are several.
-            let mut parts = dependency.split(' ');
-            let (wanted, version) = (parts.next(), parts.next());
-            queue.extend(lock.package.iter().position(|package| {
-                Some(package.name.as_str()) == wanted && version.is_none_or(|version| package.version == version)
-            }));
+        let Some(package) = packages.last_mut() else { continue };
+        if let Some(name) = quoted(line, "name = ", "") {
+            package.name = name;
+        } else if let Some(version) = quoted(line, "version = ", "") {
+            package.version = version;
+        } else if let Some(dependency) = quoted(line, " ", ",") {
+            package.dependencies.push(dependency);
         }
     }
-    None
+    packages
+}
+
+/// The text in quotes between a beginning and an end.
+fn quoted<'a>(line: &'a str, begin: &str, end: &str) -> Option<&'a str> {
+    let text = line.strip_prefix(begin)?.strip_suffix(end)?;
+    text.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// The versions that this program was built with. The lock file may have several of a crate, so they are looked for
+/// among the dependencies of this program, nearest first.
+fn locked<'a>(packages: &[Package<'a>]) -> HashMap<&'a str, &'a str> {
+    let mut by_name: HashMap<&str, Vec<&Package<'a>>> = HashMap::new();
+    for package in packages {
+        by_name.entry(package.name).or_default().push(package);
+    }
+    let mut versions = HashMap::new();
+    let mut seen = HashSet::new();
+    let mut queue = VecDeque::from([env!("CARGO_PKG_NAME")]);
+    while let Some(dependency) = queue.pop_front() {
+        if !seen.insert(dependency) {
+            continue;
+        }
+        let (name, version) = dependency.split_once(' ').unwrap_or((dependency, ""));
+        let candidates = by_name.get(name).into_iter().flatten();
+        for package in candidates.filter(|package| version.is_empty() || package.version == version) {
+            versions.entry(package.name).or_insert(package.version);
+            queue.extend(&package.dependencies);
+        }
+    }
+    versions
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{Package, locked, packages};
+
+    const LOCK: &str = r#"# This file is automatically @generated by Cargo.
+version = 4
+
+[[package]]
+name = "far"
+version = "1.0.0"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "00"
+dependencies = [
+ "twice 1.0.0",
+]
+
+[[package]]
+name = "twice"
+version = "1.0.0"
+
+[[package]]
+name = "twice"
+version = "2.0.0"
+
+[[package]]
+name = "xtask"
+version = "0.0.0"
+dependencies = [
+ "far",
+ "twice 2.0.0",
+]
+"#;
+
+    #[test]
+    fn of_two_versions_the_nearest_counts() {
+        let packages = packages(LOCK);
+        let far = Package {
+            name: "far",
+            version: "1.0.0",
+            dependencies: vec!["twice 1.0.0"],
+        };
+        assert_eq!(packages[0], far);
+        let versions = locked(&packages);
+        assert_eq!((versions["far"], versions["twice"]), ("1.0.0", "2.0.0"));
+    }
+
+    #[test]
+    fn the_lock_file_of_the_workspace_is_read_like_any_toml() {
+        let text = std::fs::read_to_string(crate::workspace::root().join("Cargo.lock")).unwrap();
+        let toml: toml::Table = toml::from_str(&text).unwrap();
+        let expected = toml["package"].as_array().unwrap().iter().map(|package| Package {
+            name: package["name"].as_str().unwrap(),
+            version: package["version"].as_str().unwrap(),
+            dependencies: package.get("dependencies").map_or_else(Vec::new, |list| {
+                list.as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|item| item.as_str().unwrap())
+                    .collect()
+            }),
+        });
+        assert_eq!(packages(&text), expected.collect::<Vec<_>>());
+    }
 }

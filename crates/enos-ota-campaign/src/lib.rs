@@ -1,0 +1,3 @@
+//! Retries for whole fleets.
+
+mod pace;

@@ -1,0 +1,1 @@
+//! How many calls are made at a time, and how soon one follows another.
