@@ -1,0 +1,161 @@
+//! The lines of a journal.
+//!
+//! From the lines alone it follows what is known of every device: see [`Record::Sent`] and the records after it.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::{Fate, Outcome, Summary};
+
+/// The schema of a journal, which its first line names.
+pub const JOURNAL_SCHEMA: &str = "enos-ota/journal/1";
+
+/// Keys of devices in a record.
+pub type Keys<'a> = Vec<Cow<'a, str>>;
+
+/// Who runs a campaign.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operator {
+    /// `user@host`.
+    pub who: String,
+    /// The command line, without secrets. Empty for a program that uses the library.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Name and version of the program.
+    pub program: String,
+}
+
+/// How the call of a [`Record::Answered`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CallEnd {
+    /// Code 0: every device of the call is accepted.
+    Accepted,
+    /// 24621: at least one of the tasks is not failed. Which, and whether the others were retried, is not told.
+    NotFailed,
+    /// The answer was lost, or is none: the devices may have been retried.
+    Lost,
+    /// The gateway asked for fewer calls. Nothing was done.
+    Throttled,
+    /// The call did not leave this machine.
+    NotSent,
+    /// The platform refused the list for its size, or the gateway the body. Nothing was done.
+    TooMany,
+    /// The platform refused the call for another reason, which a [`Record::Settled`] tells. Nothing was done.
+    Refused,
+}
+
+/// A line of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[non_exhaustive]
+pub enum Record<'a> {
+    /// Another process goes on with the campaign.
+    Resumed {
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at: i64,
+        /// Who.
+        by: Operator,
+    },
+    /// A call is about to be made. Written and synced before the call leaves.
+    ///
+    /// Until its [`Answered`](Self::Answered) is there, it is in doubt whether its devices were retried.
+    Sent {
+        /// Number of the call in the journal, from 1.
+        call: u64,
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at: i64,
+        /// The devices that it carries.
+        #[serde(borrow)]
+        devices: Keys<'a>,
+    },
+    /// A call has ended.
+    ///
+    /// After `Accepted` its devices are accepted, after `Throttled`, `NotSent` and `TooMany` they wait to be sent again,
+    /// and after `NotFailed` and `Lost` a search has to tell.
+    Answered {
+        /// Number of the call.
+        call: u64,
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at: i64,
+        /// How it ended.
+        end: CallEnd,
+        /// The code that was answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<i64>,
+        /// The platform's text, or what went wrong.
+        #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+        message: Option<Cow<'a, str>>,
+        /// The id under which the platform keeps the call.
+        #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+        request_id: Option<Cow<'a, str>>,
+    },
+    /// What became of devices, where it does not follow from an `Answered` with `Accepted`.
+    Settled {
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at: i64,
+        /// What became of them.
+        outcome: Outcome,
+        /// The platform's code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<i64>,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+        message: Option<Cow<'a, str>>,
+        /// The id under which the platform keeps the call that settled it.
+        #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+        request_id: Option<Cow<'a, str>>,
+        /// The devices.
+        #[serde(borrow)]
+        devices: Keys<'a>,
+    },
+    /// A search showed that devices of a lost or refused call are still failed: they wait to be sent again.
+    Requeued {
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at: i64,
+        /// The devices.
+        #[serde(borrow)]
+        devices: Keys<'a>,
+    },
+    /// What became of accepted devices afterwards.
+    Seen {
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at: i64,
+        /// What a search showed.
+        fate: Fate,
+        /// Why the task failed again.
+        #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+        reason: Option<Cow<'a, str>>,
+        /// The devices.
+        #[serde(borrow)]
+        devices: Keys<'a>,
+    },
+    /// A wave has been watched, and it was decided whether to go on.
+    Wave {
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at: i64,
+        /// Number of the wave, from 1.
+        wave: usize,
+        /// Devices of this wave and the earlier ones.
+        devices: usize,
+        /// How many of this wave succeeded.
+        succeeded: usize,
+        /// How many of this wave failed again.
+        failed: usize,
+        /// Whether the campaign goes on.
+        passed: bool,
+    },
+    /// The campaign has come to its end, for now: if devices are left, it can be resumed.
+    Ended {
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at: i64,
+        /// How.
+        how: Cow<'a, str>,
+        /// How the devices stand.
+        summary: Summary,
+        /// Devices that have no outcome yet.
+        open: usize,
+    },
+}
