@@ -8,6 +8,9 @@ use enos_ota_emulator::{Emulator, Fleet, Job, Task};
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
 
+/// So many failed devices of a job are listed; a big job has too many for a screen.
+const LISTED: usize = 10;
+
 pub(crate) async fn start() -> Result<Emulator, Failure> {
     Emulator::builder().fleet(Fleet::demo()).start().await.map_err(|error| {
         Failure::new(
@@ -56,6 +59,7 @@ pub(crate) fn explanation() -> String {
             );
         }
     }
+    text.push_str("\nRetry all that have failed, and watch:\n  enos-ota retry --emulator --failed --watch\n");
     text
 }
 
@@ -69,7 +73,18 @@ fn describe(text: &mut String, job: &Job) {
         job.status().as_str(),
         tasks.len()
     );
-    for task in tasks.iter().filter(|task| task.status().as_str() == "failed") {
-        let _ = writeln!(text, "    {:<8}  failed: {}", task.device_key(), task.reason());
+    let failed: Vec<&Task> = tasks.iter().filter(|task| task.status().as_str() == "failed").collect();
+    let (listed, rest) = failed.split_at(failed.len().min(LISTED));
+    let width = listed
+        .iter()
+        .map(|task| task.device_key().len())
+        .max()
+        .unwrap_or(0)
+        .max(8);
+    for task in listed {
+        let _ = writeln!(text, "    {:<width$}  failed: {}", task.device_key(), task.reason());
+    }
+    if !rest.is_empty() {
+        let _ = writeln!(text, "    and {} more", rest.len());
     }
 }

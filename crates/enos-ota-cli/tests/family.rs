@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 
 use common::{Finished, Gateway, SECRET, run_with_input};
-use enos_ota_emulator::{DEMO_JOB_ID, DEMO_STOPPED_JOB_ID, Fault, Fleet, Job, Scope, Task};
+use enos_ota_emulator::{DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_STOPPED_JOB_ID, Fault, Fleet, Job, Scope, Task};
 use serde_json::{Value, json};
 
 const UNKNOWN_JOB_ID: &str = "000000000000000000000000";
@@ -32,7 +32,7 @@ fn jobs_are_listed_in_the_platforms_own_field_names() {
     let result = succeeded(gateway.run(["jobs", "list", "--output", "json"])).json();
     assert_eq!(
         (&result["schema"], &result["totalSize"]),
-        (&json!("enos-ota/jobs/1"), &json!(2))
+        (&json!("enos-ota/jobs/1"), &json!(3))
     );
     let ids: Vec<_> = result["items"]
         .as_array()
@@ -41,7 +41,9 @@ fn jobs_are_listed_in_the_platforms_own_field_names() {
         .map(|job| job["jobId"].as_str().unwrap())
         .collect();
     assert!(
-        ids.contains(&DEMO_JOB_ID) && ids.contains(&DEMO_STOPPED_JOB_ID),
+        [DEMO_JOB_ID, DEMO_STOPPED_JOB_ID, DEMO_FLEET_JOB_ID]
+            .iter()
+            .all(|id| ids.contains(id)),
         "{ids:?}"
     );
 
@@ -53,7 +55,7 @@ fn jobs_are_listed_in_the_platforms_own_field_names() {
         "{}",
         table.stdout
     );
-    assert_eq!((table.stdout.lines().count(), table.last_line()), (2, "1 of 1"));
+    assert_eq!((table.stdout.lines().count(), table.last_line()), (3, "2 of 2"));
 }
 
 #[test]
@@ -217,7 +219,7 @@ fn a_job_whose_creation_was_not_answered_is_not_created_twice() {
         end.code == Some(5) && end.stderr.contains("may have been carried out"),
         "{end:?}"
     );
-    assert_eq!(gateway.emulator.jobs().len(), 3);
+    assert_eq!(gateway.emulator.jobs().len(), 4);
 }
 
 #[test]

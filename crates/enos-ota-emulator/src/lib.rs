@@ -125,8 +125,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use emulator::Emulator;
 pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, RetryAfter, Scope};
 pub use fleet::{
-    DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID, Fleet, FleetError, Job, JobStatus, JobType,
-    Outcome, Task, TaskStatus, UpgradePolicy,
+    DEMO_DENIED_ORG_ID, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID, Fleet, FleetError, Job,
+    JobStatus, JobType, Outcome, Task, TaskStatus, UpgradePolicy,
 };
 pub use gateway::GatewayStyle;
 pub use journal::{ActionCount, ActionCounters, AnswerRecord, Counters, RequestRecord, SearchRecord};

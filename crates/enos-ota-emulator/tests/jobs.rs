@@ -694,7 +694,7 @@ async fn whole_numbers_can_be_answered_as_text() {
     );
     assert_eq!(
         tasks["pagination"],
-        json!({ "pageNo": "1", "pageSize": "10", "totalSize": "28", "sortedBy": null })
+        json!({ "pageNo": "1", "pageSize": "10", "totalSize": "628", "sortedBy": null })
     );
 }
 

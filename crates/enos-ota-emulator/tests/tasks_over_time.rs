@@ -4,10 +4,13 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use common::{Job as Call, token};
-use enos_ota_emulator::{Emulator, Fleet, Job, ManualClock, Outcome, Pace, Task, TaskInfo, TaskStatus};
+use enos_ota_emulator::{
+    DEMO_FLEET_JOB_ID, Emulator, Fleet, Job, ManualClock, Outcome, Pace, Task, TaskInfo, TaskStatus,
+};
 
 const NOW: i64 = 1_700_000_000_000;
 const ALL_MS: u64 = 10_000 + 20_000 + 100_000;
@@ -220,7 +223,7 @@ async fn every_task_has_ids_of_its_own_that_are_the_same_in_every_run() {
     );
     all.sort();
     all.dedup_by(|a, b| a.0 == b.0);
-    assert_eq!(all.len(), 28);
+    assert_eq!(all.len(), 628);
 }
 
 #[tokio::test]
@@ -241,4 +244,50 @@ async fn the_demo_fleet_has_a_device_in_every_state_and_settles_within_a_minute(
     clock.advance(Duration::from_mins(1));
     let tally = emulator.jobs()[0].tally;
     assert_eq!((tally.succeeded, tally.failed, tally.total()), (21, 3, 24));
+}
+
+#[tokio::test]
+async fn a_retry_of_all_of_the_wind_farm_ends_within_half_a_minute_and_helps_only_some() {
+    let clock = ManualClock::at_ms(NOW);
+    let emulator = Emulator::builder().clock(clock.clone()).start().await.unwrap();
+    let job = |emulator: &Emulator| emulator.job(DEMO_FLEET_JOB_ID).unwrap().tally;
+    let before = job(&emulator);
+    assert_eq!((before.failed, before.total()), (150, 600));
+    let failed = |emulator: &Emulator| -> Vec<TaskInfo> {
+        let tasks = emulator.tasks(DEMO_FLEET_JOB_ID).into_iter();
+        tasks.filter(|task| task.status == TaskStatus::Failed).collect()
+    };
+    let reasons: BTreeMap<String, usize> = failed(&emulator).into_iter().fold(BTreeMap::new(), |mut counts, task| {
+        *counts.entry(task.desc).or_default() += 1;
+        counts
+    });
+    assert_eq!((reasons.len(), reasons.get("Cancelled by user")), (6, Some(&10)));
+    let distinct = |field: fn(TaskInfo) -> String| -> usize {
+        let tasks = emulator.tasks(DEMO_FLEET_JOB_ID).into_iter();
+        tasks.map(field).collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!(
+        (
+            distinct(|task| task.product_key),
+            distinct(|task| task.from_version),
+            distinct(|task| task.to_version)
+        ),
+        (3, 3, 1)
+    );
+
+    let keys: Vec<String> = failed(&emulator).into_iter().map(|task| task.device_key).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let token = token(&emulator).await;
+    let retry = Call::retry(&emulator, &token, &keys).with("jobId", DEMO_FLEET_JOB_ID);
+    assert_eq!(retry.send(&emulator).await.code(), 0);
+    clock.advance(Duration::from_secs(15));
+    let halfway = job(&emulator);
+    assert!(
+        halfway.upgrading > 50 && halfway.succeeded > before.succeeded,
+        "{halfway:?}"
+    );
+    clock.advance(Duration::from_secs(15));
+    let after = job(&emulator);
+    assert_eq!((after.succeeded, after.failed), (558, 42));
+    assert!(failed(&emulator).iter().any(|task| task.desc.contains("flash space")));
 }

@@ -122,13 +122,13 @@ async fn what_has_an_effect_each_time_is_not_sent_again_after_its_answer_was_los
         .await
         .unwrap_err();
     assert!(error.outcome_unknown() && error.attempts() == 1, "{error:?}");
-    assert_eq!(emulator.jobs().len(), 3);
+    assert_eq!(emulator.jobs().len(), 4);
     // What surely had no effect may be sent again.
     emulator
         .faults()
         .push(Fault::throttled(None).on(Scope::Action(Action::Create)));
     client.create_job(&"f1".parse().unwrap(), &job_request()).await.unwrap();
-    assert_eq!(emulator.jobs().len(), 4);
+    assert_eq!(emulator.jobs().len(), 5);
 }
 
 #[tokio::test]

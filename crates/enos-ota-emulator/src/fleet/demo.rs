@@ -10,6 +10,8 @@ pub const DEMO_DENIED_ORG_ID: &str = "o15580000000000";
 pub const DEMO_JOB_ID: &str = "66f2a1c0d4e5b6a798011e01";
 /// The stopped job of [`Fleet::demo`]: its tasks cannot be retried (24617).
 pub const DEMO_STOPPED_JOB_ID: &str = "66f2a1c0d4e5b6a798011e02";
+/// The big job of [`Fleet::demo`]: it runs on 600 devices, of which 150 have failed.
+pub const DEMO_FLEET_JOB_ID: &str = "66f2a1c0d4e5b6a798011e03";
 
 pub(crate) fn product_key() -> String {
     "demoProduct".to_owned()
@@ -35,19 +37,19 @@ pub(crate) mod reason {
 }
 
 impl Fleet {
-    /// The built-in fleet: the organization [`DEMO_ORG_ID`] with a running job, [`DEMO_JOB_ID`], of 24 pumps in every
-    /// state, ten of them failed, and a stopped job, [`DEMO_STOPPED_JOB_ID`].
+    /// The built-in fleet: the organization [`DEMO_ORG_ID`] with three jobs.
     ///
-    /// Two of the failed devices fail again after each retry, the other eight then succeed. The stopped job names an
-    /// upgrade policy and the running one does not, so that a client meets both.
+    /// - [`DEMO_JOB_ID`] runs on 24 pumps in every state. Ten have failed, of which two fail again after each retry and
+    ///   the other eight succeed.
+    /// - [`DEMO_STOPPED_JOB_ID`] does not run. It names an upgrade policy and the others do not, so that a client meets
+    ///   both.
+    /// - [`DEMO_FLEET_JOB_ID`] runs on the 600 controllers of a wind farm, of three products and three versions: enough
+    ///   to try a retry of everything that has failed. That is 150 devices for six reasons, ten of them because a
+    ///   person has cancelled the upgrade. A retry does not help those that lack flash space, nor some of those that
+    ///   could not download or verify the firmware; the others then succeed. All of them are under way at a time, so
+    ///   that at the default pace a retry comes to its end within half a minute.
     #[must_use]
     pub fn demo() -> Self {
-        let failed = |key: &str, (progress, desc): (i32, &str)| {
-            Task::failed(key)
-                .progress(progress)
-                .desc(desc)
-                .retry_outcome(Outcome::Succeeds)
-        };
         let pumps = Job::started(DEMO_JOB_ID)
             .name("Pump controllers to 2.4.1")
             .product_key("pump-controller")
@@ -88,5 +90,63 @@ impl Fleet {
             .denied_org(DEMO_DENIED_ORG_ID)
             .job(pumps)
             .job(meters)
+            .job(wind_farm())
+    }
+}
+
+fn failed(key: impl Into<String>, (progress, desc): (i32, &str)) -> Task {
+    Task::failed(key)
+        .progress(progress)
+        .desc(desc)
+        .retry_outcome(Outcome::Succeeds)
+}
+
+/// A job with enough failed tasks for a retry in several steps to be worth it, and with causes that can be told from
+/// the tasks: the oldest version leaves no space, and one row of turbines has a bad connection.
+fn wind_farm() -> Job {
+    const TARGET: &str = "3.3.0";
+    let tasks = (1..=200).flat_map(|turbine| {
+        let from = match turbine {
+            n if n % 8 == 0 => "3.1.4",
+            n if n % 3 == 0 => "3.2.0",
+            _ => "3.2.1",
+        };
+        ["yaw", "pitch", "gateway"].map(|part| {
+            let key = format!("wt-{turbine:03}-{part}");
+            let product = match part {
+                "gateway" => "turbine-gateway",
+                "pitch" => "pitch-controller",
+                _ => "yaw-controller",
+            };
+            wind_farm_task(turbine, part, from, key)
+                .product_key(product)
+                .versions(from, TARGET)
+        })
+    });
+    Job::started(DEMO_FLEET_JOB_ID)
+        .name("Wind farm to 3.3.0")
+        .product_key("yaw-controller")
+        .versions("3.2.1", TARGET)
+        .with_tasks(tasks)
+}
+
+fn wind_farm_task(turbine: u32, part: &str, from: &str, key: String) -> Task {
+    let again = |task: Task, fails: bool| {
+        if fails {
+            task.retry_outcome(Outcome::Fails)
+        } else {
+            task
+        }
+    };
+    match (part, turbine) {
+        ("gateway", _) if from == "3.1.4" => again(failed(key, reason::WRITING), true),
+        (_, 41..=65) => again(failed(key, reason::DOWNLOAD), turbine.is_multiple_of(6)),
+        ("pitch", n) if n % 14 == 5 => again(failed(key, reason::VERIFICATION), n % 4 == 1),
+        ("yaw", 181..=190) => failed(key, reason::CANCELLED),
+        ("yaw", n) if n % 11 == 3 => failed(key, reason::IGNORED),
+        ("gateway", n) if n % 9 == 5 => failed(key, reason::TIMEOUT),
+        (_, 197..=198) => Task::upgrading(key).outcome(Outcome::Succeeds),
+        (_, 199..) => Task::init(key).outcome(Outcome::Succeeds),
+        _ => Task::succeeded(key),
     }
 }

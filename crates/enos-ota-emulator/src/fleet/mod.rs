@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use check::FleetError;
-pub use demo::{DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID};
+pub use demo::{DEMO_DENIED_ORG_ID, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID};
 pub use job_type::{JobType, UpgradePolicy};
 
 /// How long a task may take, in seconds, where nothing else is said: documented.
