@@ -16,6 +16,7 @@ use crate::faults::{Fault, FaultQueue};
 use crate::fleet::{Fleet, FleetError};
 use crate::gateway::GatewayStyle;
 use crate::journal::{Counters, Journal};
+use crate::quota::{Gate, Quota};
 use crate::random::Random;
 use crate::server;
 use crate::shared::{Inner, Shared};
@@ -42,6 +43,8 @@ pub struct EmulatorBuilder {
     token_lifetime: Duration,
     old_token: OldToken,
     stale_reads: Duration,
+    quota: Option<Quota>,
+    latency: Duration,
     integers: Integers,
     misspell_status: bool,
     max_request_bytes: usize,
@@ -65,6 +68,8 @@ impl EmulatorBuilder {
             token_lifetime: Duration::from_hours(2),
             old_token: OldToken::default(),
             stale_reads: Duration::ZERO,
+            quota: None,
+            latency: Duration::ZERO,
             integers: Integers::AsNumbers,
             misspell_status: false,
             max_request_bytes: 64 * 1024 * 1024,
@@ -166,6 +171,24 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Limits how many calls are taken in a second; without this there is no limit. [`Emulator::set_quota`] changes it
+    /// later.
+    #[must_use]
+    pub fn quota(mut self, quota: Quota) -> Self {
+        self.quota = Some(quota);
+        self
+    }
+
+    /// Makes every request to the platform wait so long in real time before it is looked at, counted from when its head
+    /// has come in, and to the millisecond: not at all by default.
+    ///
+    /// The requests wait side by side. A [`Fault::latency`] comes on top.
+    #[must_use]
+    pub fn latency(mut self, time: Duration) -> Self {
+        self.latency = time;
+        self
+    }
+
     /// Makes `create`, `get`, `search` and `searchTask` answer whole numbers as text, `code` aside, for clients that
     /// should take both. That the platform may do so is inferred: the vendor's Python sample sends some numbers as
     /// text.
@@ -241,6 +264,8 @@ impl EmulatorBuilder {
             self.old_token,
         );
         let shared = Arc::new(Shared {
+            gate: Gate::new(self.quota, &clock),
+            latency: self.latency,
             clock,
             gateway_style: self.gateway_style,
             mixed_list: self.mixed_list,

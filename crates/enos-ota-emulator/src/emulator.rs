@@ -11,6 +11,7 @@ use crate::builder::EmulatorBuilder;
 use crate::faults::FaultQueue;
 use crate::fleet::JobStatus;
 use crate::journal::{Counters, RequestRecord};
+use crate::quota::Quota;
 use crate::shared::Shared;
 use crate::state::{JobInfo, JobState, RetryCount, TaskInfo};
 
@@ -155,6 +156,11 @@ impl Emulator {
     pub fn stop_job(&self, job_id: &str) -> bool {
         let now = self.shared.now();
         self.shared.lock().world.set_job_status(job_id, JobStatus::Stopped, now)
+    }
+
+    /// Sets or lifts the limit of how many calls are taken in a second. A new bucket is full.
+    pub fn set_quota(&self, quota: Option<Quota>) {
+        self.shared.gate.set(quota, &self.shared.clock);
     }
 
     /// Makes all access tokens die, as if they had expired.

@@ -128,6 +128,8 @@ pub struct Counters {
     pub retry_calls_applied: u64,
     /// Calls that the gateway rejected for their token, timestamp or signature.
     pub gateway_rejections: u64,
+    /// Calls that were over the quota, and answered 429 for that.
+    pub throttled: u64,
     /// Requests that a fault has struck.
     pub faulted: u64,
     /// The calls of each action.

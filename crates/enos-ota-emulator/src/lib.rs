@@ -11,6 +11,7 @@
 //!   `maximumConcurrency`;
 //! - misbehaves when told to, with [`Fault`]s: latency, 429, proxy pages, cut connections, lost answers, dead tokens,
 //!   reads that are behind;
+//! - takes no more calls a second than a [`Quota`] says, if there is one;
 //! - counts, so that a test can assert that a device was retried exactly once.
 //!
 //! **Not for production.** It protects nothing, forgets everything when it stops, and is only as true to the platform
@@ -82,6 +83,7 @@
 //! | Pages | `pageNo` from 1, mandatory in `pagination`; `pageSize` 1 to 200, 10 if absent; otherwise 99400; `sorters` 99400; an empty list beyond the end | numbers documented; 99400 and the empty list assumed |
 //! | Order of `search` | latest first; within a millisecond the one that was created later | documented; within a millisecond assumed |
 //! | Order of `searchTask` | job by job, each in an order that does not change | not documented |
+//! | Calls in a second | as many as come; with a [`quota`](EmulatorBuilder::quota) the rest is answered 429, without a body and `Retry-After` unless it says otherwise | that there is a quota is not documented, nor how one is told |
 //! | Reads that are behind | off; [`stale_reads`](EmulatorBuilder::stale_reads), [`FaultKind::StaleReads`] | about 2 s documented |
 //! | HTTP status of the platform's own failures | 200 | inferred from known clients |
 //! | Greatest number of device keys, size of a body | none, [64 MiB](EmulatorBuilder::max_request_bytes) | not documented |
@@ -110,6 +112,7 @@ mod faults;
 mod fleet;
 mod gateway;
 mod journal;
+mod quota;
 mod random;
 mod server;
 mod service;
@@ -130,5 +133,6 @@ pub use fleet::{
 };
 pub use gateway::GatewayStyle;
 pub use journal::{ActionCount, ActionCounters, AnswerRecord, Counters, RequestRecord, SearchRecord};
+pub use quota::Quota;
 pub use state::{JobInfo, JobState, MixedList, Pace, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
 pub use token::OldToken;

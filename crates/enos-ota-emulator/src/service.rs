@@ -11,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use enos_ota_client::{ErrorCode, GatewayErrorCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::action::Action;
 use crate::actions::{self, Call, Notes, Outcome};
@@ -39,9 +39,12 @@ struct Received {
     body: Bytes,
     /// Its number in the journal.
     number: u64,
+    /// When its head had come in.
+    arrived: Instant,
 }
 
 pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Request) -> Response {
+    let arrived = Instant::now();
     let (parts, body) = request.into_parts();
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let number = open_record(&shared, service, &parts, &query);
@@ -59,6 +62,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Reques
         query,
         body,
         number,
+        arrived,
     };
 
     // A task of its own, because hyper drops this future when the client hangs up: a real service would go on.
@@ -93,6 +97,16 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
 
 async fn answer(shared: &Shared, received: Received) -> Response {
     let number = received.number;
+    if !shared.latency.is_zero() {
+        sleep_until(received.arrived + shared.latency).await;
+    }
+    if let Service::Jobs = received.service
+        && let Some(refusal) = shared.gate.refuse(&shared.clock)
+    {
+        shared.lock().counters.throttled += 1;
+        record_answer(shared, number, refusal.status(), None, None);
+        return refusal;
+    }
     let plan = shared.faults.draw(endpoint(&received));
     if !plan.names.is_empty() {
         shared.lock().counters.faulted += 1;

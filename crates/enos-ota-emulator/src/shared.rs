@@ -1,6 +1,7 @@
 //! What all connections of an emulator have in common.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -9,6 +10,7 @@ use crate::clock::{Clock, SkewedClock};
 use crate::faults::FaultQueue;
 use crate::gateway::GatewayStyle;
 use crate::journal::{Counters, Journal};
+use crate::quota::Gate;
 use crate::random::Random;
 use crate::state::{MixedList, World};
 use crate::token::TokenService;
@@ -19,6 +21,9 @@ pub(crate) struct Shared {
     pub(crate) mixed_list: MixedList,
     /// By how much reads are behind.
     pub(crate) stale_reads_ms: i64,
+    pub(crate) gate: Gate,
+    /// So long each request waits before it is looked at.
+    pub(crate) latency: Duration,
     pub(crate) integers: Integers,
     pub(crate) misspell_status: bool,
     pub(crate) max_request_bytes: usize,
