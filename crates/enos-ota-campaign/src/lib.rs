@@ -1,5 +1,6 @@
 //! Retries for whole fleets.
 
+mod device_line;
 mod devices;
 pub mod journal;
 mod outcome;
