@@ -69,8 +69,7 @@ async fn state(State(shared): Shares, RawQuery(query): RawQuery) -> Response {
         Some(Ok(shown)) => shown,
         Some(Err(_)) => return refuse("`tasks` in the query is no number"),
     };
-    let now_ms = shared.now();
-    let mut inner = shared.lock();
+    let (mut inner, now_ms) = shared.lock_now();
     let states = inner.world.job_states(now_ms);
     let jobs = states.into_iter().map(|job| {
         let tasks: Vec<TaskAnswer> = inner

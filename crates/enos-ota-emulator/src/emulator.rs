@@ -100,30 +100,29 @@ impl Emulator {
     /// The jobs, with the number of tasks in each state.
     #[must_use]
     pub fn jobs(&self) -> Vec<JobState> {
-        let now = self.shared.now();
-        self.shared.lock().world.job_states(now)
+        let (mut inner, now) = self.shared.lock_now();
+        inner.world.job_states(now)
     }
 
     /// A job, with the number of its tasks in each state.
     #[must_use]
     pub fn job(&self, job_id: &str) -> Option<JobState> {
-        let now = self.shared.now();
-        self.shared.lock().world.job_state(job_id, now)
+        let (mut inner, now) = self.shared.lock_now();
+        inner.world.job_state(job_id, now)
     }
 
     /// A job as `get` shows it.
     #[must_use]
     pub fn job_info(&self, job_id: &str) -> Option<JobInfo> {
-        let now = self.shared.now();
-        self.shared.lock().world.present_info(job_id, now)
+        let (mut inner, now) = self.shared.lock_now();
+        inner.world.present_info(job_id, now)
     }
 
     /// The tasks of a job; none if there is no such job.
     #[must_use]
     pub fn tasks(&self, job_id: &str) -> Vec<TaskInfo> {
-        let now = self.shared.now();
-        self.shared
-            .lock()
+        let (mut inner, now) = self.shared.lock_now();
+        inner
             .world
             .tasks(job_id, now, usize::MAX)
             .into_iter()
@@ -134,8 +133,8 @@ impl Emulator {
     /// The task of a device in a job.
     #[must_use]
     pub fn task(&self, job_id: &str, device_key: &str) -> Option<TaskInfo> {
-        let now = self.shared.now();
-        self.shared.lock().world.task(job_id, device_key, now)
+        let (mut inner, now) = self.shared.lock_now();
+        inner.world.task(job_id, device_key, now)
     }
 
     /// How often a device was retried. `applied` is 1 if the device was retried exactly once.
@@ -147,15 +146,15 @@ impl Emulator {
     /// Starts a job; false if there is no such job.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn start_job(&self, job_id: &str) -> bool {
-        let now = self.shared.now();
-        self.shared.lock().world.set_job_status(job_id, JobStatus::Started, now)
+        let (mut inner, now) = self.shared.lock_now();
+        inner.world.set_job_status(job_id, JobStatus::Started, now)
     }
 
     /// Stops a job, so that its tasks stand still; false if there is no such job.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn stop_job(&self, job_id: &str) -> bool {
-        let now = self.shared.now();
-        self.shared.lock().world.set_job_status(job_id, JobStatus::Stopped, now)
+        let (mut inner, now) = self.shared.lock_now();
+        inner.world.set_job_status(job_id, JobStatus::Stopped, now)
     }
 
     /// Sets or lifts the limit of how many calls are taken in a second. A new bucket is full.

@@ -218,8 +218,7 @@ fn text_or_documented<'a>(
 
 /// Does what the request asks for.
 fn apply(shared: &Shared, received: &Received, plan: &Plan) -> (Answer, Notes) {
-    let now = shared.now();
-    let mut inner = shared.lock();
+    let (mut inner, now) = shared.lock_now();
     match received.service {
         Service::Token(call) => (token(shared, &mut inner, received, call, now), Notes::default()),
         Service::Jobs => jobs(shared, &mut inner, received, plan, now),

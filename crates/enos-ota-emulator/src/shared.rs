@@ -48,6 +48,14 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The lock, and the time at which it was got. Were the time read before, two threads could act in another order
+    /// than that of their times, and to the world it would look as if the clock had been set back.
+    pub(crate) fn lock_now(&self) -> (MutexGuard<'_, Inner>, i64) {
+        let inner = self.lock();
+        let now = self.now();
+        (inner, now)
+    }
+
     pub(crate) fn now(&self) -> i64 {
         self.clock.now_ms()
     }

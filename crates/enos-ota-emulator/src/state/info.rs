@@ -181,16 +181,6 @@ impl Tally {
     pub fn total(&self) -> usize {
         TaskStatus::ALL.into_iter().map(|status| self.of(status)).sum()
     }
-
-    pub(super) fn add(&mut self, status: TaskStatus) {
-        *match status {
-            TaskStatus::Init => &mut self.init,
-            TaskStatus::Published => &mut self.published,
-            TaskStatus::Upgrading => &mut self.upgrading,
-            TaskStatus::Succeeded => &mut self.succeeded,
-            TaskStatus::Failed => &mut self.failed,
-        } += 1;
-    }
 }
 
 /// How often a device was retried.

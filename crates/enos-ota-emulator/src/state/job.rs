@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::info::{JobInfo, JobState, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
 use super::pace::Pace;
 use super::slots::Slots;
+use super::statuses::Statuses;
 use super::task::{Course, Failure, Look, Rules, Run, Stage, TaskState, View};
 use super::timeline::{Moment, Timeline};
 use crate::fleet::{Job, JobStatus, JobType, Task, TaskStatus, demo::reason};
@@ -22,6 +23,7 @@ pub(super) struct RunningJob {
     timeline: Timeline,
     rules: Rules,
     slots: Slots,
+    statuses: Statuses,
     pub(super) tasks: Vec<TaskState>,
     pub(super) by_key: HashMap<Arc<str>, usize>,
     /// What calls have changed of late, in the order in which they did.
@@ -72,6 +74,12 @@ impl RunningJob {
                 None => slots.wait(run.ready_at(steps), index),
             }
         }
+        let look = Look {
+            rules: &rules,
+            timeline: &timeline,
+            running: timeline.running_at(now),
+        };
+        let statuses = Statuses::new(tasks.len(), look.running, |index| tasks[index].standing(look));
         let by_key = tasks
             .iter()
             .enumerate()
@@ -82,6 +90,7 @@ impl RunningJob {
             timeline,
             rules,
             slots,
+            statuses,
             tasks,
             by_key,
             changes: VecDeque::new(),
@@ -99,12 +108,19 @@ impl RunningJob {
             self.changes.pop_front();
         }
         let Self {
-            rules, slots, tasks, ..
+            timeline,
+            rules,
+            slots,
+            statuses,
+            tasks,
+            ..
         } = self;
         if rules.pace.is_frozen() {
             return;
         }
-        slots.advance(self.timeline.running_at(now), |index, at| {
+        let running = timeline.running_at(now);
+        slots.advance(running, |index, at| {
+            statuses.look_at(index, at);
             let task = &mut tasks[index];
             let steps = task.steps(rules.pace);
             let Course::UnderWay(run) = &mut task.course else {
@@ -113,6 +129,12 @@ impl RunningJob {
             run.pushed = Some(at);
             run.ends_at(steps, rules).unwrap_or(at)
         });
+        let look = Look {
+            rules,
+            timeline,
+            running,
+        };
+        statuses.advance(running, tasks.len(), |index| tasks[index].standing(look));
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -136,6 +158,7 @@ impl RunningJob {
         if let Course::UnderWay(run) = &task.course {
             self.slots.wait(run.ready_at(task.steps(self.rules.pace)), index);
         }
+        self.renew_status(index, now);
     }
 
     /// Cancels a task that is `init` or `published`.
@@ -160,6 +183,17 @@ impl RunningJob {
             failure: Some(failure),
             at: now,
         };
+        self.renew_status(index, now);
+    }
+
+    /// Notes the state of a task that a call has changed.
+    fn renew_status(&mut self, index: usize, now: i64) {
+        let look = Look {
+            rules: &self.rules,
+            timeline: &self.timeline,
+            running: self.timeline.running_at(now),
+        };
+        self.statuses.set(index, self.tasks[index].standing(look));
     }
 
     fn remember(&mut self, task: usize, now: i64) {
@@ -237,11 +271,13 @@ impl<'a> Seen<'a> {
         course.view(&task.device_key, self.look)
     }
 
+    /// The tasks by their states; `None` for a moment in the past, of which they are not kept.
+    pub(super) fn statuses(&self) -> Option<&'a Statuses> {
+        self.then.is_none().then_some(&self.job.statuses)
+    }
+
     pub(super) fn state(&self) -> JobState {
-        let mut tally = Tally::default();
-        for index in 0..self.job.tasks.len() {
-            tally.add(self.view(index).status);
-        }
+        let tally = self.statuses().map_or_else(Tally::default, Statuses::tally);
         let info = &self.job.info;
         JobState {
             job_id: info.job_id.clone(),
@@ -386,4 +422,101 @@ fn running_task(task: Task, defaults: &[Arc<str>; 3], texts: &mut Texts, now: i6
         pushed: None,
     });
     state
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fleet::Outcome;
+    use crate::random::Random;
+
+    const NOW: i64 = 1_700_000_000_000;
+    const TASKS: usize = 700;
+
+    fn job(random: &mut Random, job_type: JobType) -> Job {
+        let tasks = (0..TASKS).map(|n| {
+            let draw = usize::try_from(random.next() % 5).unwrap();
+            let task = Task::new(format!("d{n}"), TaskStatus::ALL[draw]);
+            match draw {
+                0..=2 if n % 3 == 0 => task.outcome(Outcome::Fails),
+                _ => task,
+            }
+        });
+        let job = Job::started("j1").job_type(job_type);
+        // Some run out of time, some do not.
+        job.upgrade_timeout(12).maximum_concurrency(40).with_tasks(tasks)
+    }
+
+    /// What is kept by state is what follows from the tasks themselves.
+    fn assert_true(job: &RunningJob, now: i64, what: &str) {
+        let seen = job.now(now);
+        let mut tally = Tally::default();
+        for status in TaskStatus::ALL {
+            let expected: Vec<usize> = (0..TASKS).filter(|task| seen.view(*task).status == status).collect();
+            let kept: Vec<usize> = job.statuses.tasks(|known| known == status).iter_from(0).collect();
+            assert_eq!(kept, expected, "{status} after {what}");
+            match status {
+                TaskStatus::Init => tally.init = expected.len(),
+                TaskStatus::Published => tally.published = expected.len(),
+                TaskStatus::Upgrading => tally.upgrading = expected.len(),
+                TaskStatus::Succeeded => tally.succeeded = expected.len(),
+                TaskStatus::Failed => tally.failed = expected.len(),
+            }
+        }
+        assert_eq!(seen.state().tally, tally, "after {what}");
+    }
+
+    #[test]
+    fn the_tasks_in_each_state_are_known_whatever_happens_to_them() {
+        let seconds = |init, published, upgrading| {
+            let [init, published, upgrading] = [init, published, upgrading].map(Duration::from_secs);
+            Pace::new(init, published, upgrading)
+        };
+        let paces = [
+            seconds(2, 3, 15),
+            seconds(2, 3, 15).exact(),
+            seconds(0, 0, 5),
+            seconds(0, 0, 0),
+            Pace::frozen(),
+        ];
+        for (seed, pace) in (0_u64..).zip(paces) {
+            for job_type in [JobType::Upgrade, JobType::Verify] {
+                let mut random = Random::seeded(seed);
+                let mut now = NOW;
+                let mut job = RunningJob::new(job(&mut random, job_type), "o1", pace, now);
+                assert_true(&job, now, "the start");
+                for round in 0..60 {
+                    let draw = random.next();
+                    now += match draw % 8 {
+                        0 => 0,
+                        1 => 1,
+                        2 => 30_000,
+                        // Somebody sets the clock back.
+                        3 if round % 10 == 9 => -4_000,
+                        _ => i64::try_from(draw >> 8 & 0x3ff).unwrap(),
+                    };
+                    job.advance(now);
+                    assert_true(&job, now, "some time");
+                    let status = |job: &RunningJob, task| job.now(now).view(task).status;
+                    match draw % 7 {
+                        0 => job.stop(now),
+                        1 | 2 => job.start(now),
+                        3 => (0..TASKS).for_each(|task| {
+                            if matches!(status(&job, task), TaskStatus::Init | TaskStatus::Published) && task % 5 == 0 {
+                                job.cancel(task, now);
+                            }
+                        }),
+                        _ => (0..TASKS).for_each(|task| {
+                            if status(&job, task) == TaskStatus::Failed && random.next() % 4 == 0 {
+                                job.retry(task, now);
+                            }
+                        }),
+                    }
+                    assert_true(&job, now, "a call");
+                }
+            }
+        }
+    }
 }

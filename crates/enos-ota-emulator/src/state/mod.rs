@@ -4,15 +4,18 @@
 //! of a million tasks costs nothing while nobody does. Jobs are found by hash, and a task of a job by its device key.
 //!
 //! A task's state follows from the moment at which it was pushed; [`slots`] works out these moments, in their order,
-//! up to the present. Whatever looks at a job brings it up to the present first. A stale read looks at a moment in the
-//! past: of what calls have changed since, the job remembers what there was before.
+//! up to the present, and [`statuses`] keeps which tasks are in which state at the present. Whatever looks at a job
+//! brings it up to the present first. A stale read looks at a moment in the past: of what calls have changed since, the
+//! job remembers what there was before.
 
 mod create;
 mod info;
 mod job;
 mod pace;
+mod ranks;
 mod search;
 mod slots;
+mod statuses;
 mod task;
 mod timeline;
 

@@ -1,14 +1,16 @@
 //! `search` and `searchTask`: what meets an expression, a page of it.
 //!
 //! A job may have a million tasks, of which a page has 200 at most. Jobs that an expression rules out are not looked
-//! into; devices that it names are found by hash; the rest is gone through without allocating anything, for their
-//! number; and only what is on the page is put together.
+//! into; devices that it names are found by hash; if it asks for nothing but states, their tasks are known, with their
+//! number; the rest is gone through without allocating anything, for their number; and only what is on the page is put
+//! together.
 
 use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::info::{JobInfo, StringI18n, TaskInfo};
 use super::job::Seen;
+use super::ranks::Union;
 use super::task::View;
 use super::{When, World};
 use crate::expression::Operator::{Equals, In, Like};
@@ -154,6 +156,16 @@ impl Pager {
         self.total += 1;
     }
 
+    /// The same for all tasks in some states, without looking at those that are not on the page.
+    fn take_union(&mut self, seen: &Seen<'_>, tasks: &Union<'_>) {
+        let count = tasks.len();
+        let first = self.places.start.saturating_sub(self.total).min(count);
+        let last = self.places.end.saturating_sub(self.total).min(count);
+        let on_page = tasks.iter_from(first).take(last - first);
+        self.items.extend(on_page.map(|index| seen.task(index)));
+        self.total += count;
+    }
+
     /// The same for all tasks of a job, without looking at those that are not on the page.
     fn take_all(&mut self, seen: &Seen<'_>) {
         let count = seen.job.tasks.len();
@@ -193,18 +205,44 @@ fn search_job(seen: &Seen<'_>, expression: &Expression<TaskField>, pager: &mut P
             criteria.all(|criterion| task_passes(seen, index, criterion, &mut view))
         })
     };
-    match named_devices(seen, &alternatives) {
-        Some(indexes) => {
-            for index in indexes.into_iter().filter(|index| passes(*index)) {
-                pager.take(seen, index);
-            }
+    let take_each = |pager: &mut Pager, indexes: &mut dyn Iterator<Item = usize>| {
+        for index in indexes.filter(|index| passes(*index)) {
+            pager.take(seen, index);
         }
-        None => {
-            for index in (0..seen.job.tasks.len()).filter(|index| passes(*index)) {
-                pager.take(seen, index);
-            }
+    };
+    if let Some(indexes) = named_devices(seen, &alternatives) {
+        take_each(pager, &mut indexes.into_iter());
+    } else if let Some(tasks) = in_named_states(seen, &alternatives) {
+        if alternatives.iter().flatten().all(|criterion| is_about_state(criterion)) {
+            pager.take_union(seen, &tasks);
+        } else {
+            take_each(pager, &mut tasks.iter_from(0));
         }
+    } else {
+        take_each(pager, &mut (0..seen.job.tasks.len()));
     }
+}
+
+fn is_about_state(criterion: &Criterion<TaskField>) -> bool {
+    criterion.field == TaskField::Status
+}
+
+/// The tasks in all states that an expression allows; `None` if one of its alternatives allows any state, or if the
+/// states are not known by themselves.
+fn in_named_states<'a>(seen: &Seen<'a>, alternatives: &[Vec<&Criterion<TaskField>>]) -> Option<Union<'a>> {
+    let statuses = seen.statuses()?;
+    if !alternatives
+        .iter()
+        .all(|criteria| criteria.iter().any(|criterion| is_about_state(criterion)))
+    {
+        return None;
+    }
+    Some(statuses.tasks(|status| {
+        alternatives.iter().any(|criteria| {
+            let mut about_state = criteria.iter().filter(|criterion| is_about_state(criterion));
+            about_state.all(|criterion| criterion.test.passes(status.as_str()))
+        })
+    }))
 }
 
 /// The tasks of the devices that an expression names, in the order of the job; `None` if it does not name them all.

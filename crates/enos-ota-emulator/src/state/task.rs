@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::RetryCount;
 use super::pace::{Pace, Steps};
+use super::statuses::Standing;
 use super::timeline::Timeline;
 use crate::fleet::{Outcome, TaskStatus, demo::reason};
 use crate::random::stable_hash;
@@ -133,6 +134,20 @@ impl Run {
         Some(running + (last - anchor))
     }
 
+    /// The next running time, after `running`, at which the task may be in another state than now; `None` if it changes
+    /// only once it is pushed, or not at all.
+    fn next_change(&self, steps: Steps, rules: &Rules, running: i64) -> Option<i64> {
+        if rules.pace.is_frozen() {
+            return None;
+        }
+        let (anchor, anchored_at) = self.anchor(steps)?;
+        let (last, _) = rules.last_moment(steps, anchor);
+        let on_the_way = [anchor, steps.upgrading, last].map(|moment| anchored_at + (moment - anchor));
+        // A task stays what it is at the very moment of its beginning, however short its states are.
+        let moments = on_the_way.into_iter().chain([self.since + 1]);
+        moments.filter(|moment| *moment > running).min()
+    }
+
     fn view<'a>(&'a self, device_key: &str, look: Look<'a>) -> View<'a> {
         let Look {
             rules,
@@ -195,6 +210,18 @@ impl TaskState {
     /// The times of the device.
     pub(super) fn steps(&self, pace: Pace) -> Steps {
         pace.steps(stable_hash(&[&self.device_key]))
+    }
+
+    /// The state of the task, and when it may change by itself.
+    pub(super) fn standing(&self, look: Look<'_>) -> Standing {
+        let until = match &self.course {
+            Course::Ended { .. } => None,
+            Course::UnderWay(run) => run.next_change(self.steps(look.rules.pace), look.rules, look.running),
+        };
+        Standing {
+            status: self.course.view(&self.device_key, look).status,
+            until,
+        }
     }
 
     /// Sends a failed task round again. The caller has made sure that it has failed.
