@@ -4,7 +4,7 @@ use enos_ota::Client;
 
 use crate::devices::{DeviceId, Devices};
 use crate::plan::Plan;
-use crate::selection::{LookedUp, ReadProgress, Reader, SelectError, Selection, TaskState};
+use crate::selection::{Exclusion, LookedUp, ReadProgress, Reader, SelectError, Selection, TaskState};
 
 /// How the tasks of a plan have changed since it was made.
 ///
@@ -123,7 +123,7 @@ pub async fn check_with(
                 .exclude
                 .as_ref()
                 .filter(|exclude| !exclude.is_known())
-                .map_or(0, |exclude| exclude.len());
+                .map_or(0, Exclusion::len);
             let mut missing = Vec::new();
             for id in plan.devices.ids() {
                 match now.devices.find(plan.devices.key(id)) {

@@ -55,14 +55,15 @@ impl fmt::Display for BudgetVerdict {
                 allowed,
                 to_version,
             } => {
-                write!(f, "retried {used} {}", if *used == 1 { "time" } else { "times" })?;
+                let retries = if *used == 1 { "retry was" } else { "retries were" };
+                write!(f, "{used} {retries} accepted before")?;
                 if let Some(version) = to_version {
-                    write!(f, " to version {version}")?;
+                    write!(f, " to upgrade it to {version}")?;
                 }
-                write!(f, ", and {allowed} allowed",)
+                write!(f, ", and {allowed} allowed")
             }
             Self::Permanent { reason, pattern } if reason.is_empty() => {
-                write!(f, "failed without a reason, and is not retried for `{pattern}`")
+                write!(f, "failed without a reason, which no retry mends (`{pattern}`)")
             }
             Self::Permanent { reason, pattern } => {
                 write!(f, "failed for a reason that no retry mends (`{pattern}`): {reason}")

@@ -92,7 +92,7 @@ pub struct PlanHeader {
 }
 
 /// What is wrong with a plan.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanProblem {
     /// The schema is another one.

@@ -1,9 +1,12 @@
 //! A plan in a few numbers.
 
-use devices_by::by;
+use std::cmp::Reverse;
+use std::hash::Hash;
+
+use hashbrown::HashMap;
 use serde::Serialize;
 
-use crate::devices::Devices;
+use crate::devices::{Devices, TaskFacts};
 
 /// How many devices there are of which reason, product and version: the most frequent first, and among equals in the
 /// order of their names.
@@ -76,25 +79,13 @@ pub(super) fn reasons(devices: &Devices) -> Vec<Count> {
     by(devices, |facts| facts.reason).into_iter().map(Count::new).collect()
 }
 
-mod devices_by {
-    use std::cmp::Reverse;
-    use std::hash::Hash;
-
-    use hashbrown::HashMap;
-
-    use crate::devices::{Devices, TaskFacts};
-
-    /// Counts devices by what they have in common.
-    pub(super) fn by<'d, K: Hash + Ord + Copy + 'd>(
-        devices: &'d Devices,
-        key: impl Fn(&TaskFacts<'d>) -> K,
-    ) -> Vec<(K, usize)> {
-        let mut counts: HashMap<K, usize> = HashMap::new();
-        for id in devices.ids() {
-            *counts.entry(key(&devices.facts(id))).or_default() += 1;
-        }
-        let mut counts: Vec<_> = counts.into_iter().collect();
-        counts.sort_unstable_by_key(|(key, devices)| (Reverse(*devices), *key));
-        counts
+/// Counts devices by what they have in common, the most frequent first.
+fn by<'d, K: Hash + Ord + Copy + 'd>(devices: &'d Devices, key: impl Fn(&TaskFacts<'d>) -> K) -> Vec<(K, usize)> {
+    let mut counts: HashMap<K, usize> = HashMap::new();
+    for id in devices.ids() {
+        *counts.entry(key(&devices.facts(id))).or_default() += 1;
     }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_unstable_by_key(|(key, devices)| (Reverse(*devices), *key));
+    counts
 }

@@ -113,7 +113,8 @@ impl Reader<'_> {
         };
         let mut read = 0;
         let ids: Vec<DeviceId> = devices.ids().collect();
-        let batches = ids.chunks(KEYS_A_SEARCH).map(|ids| {
+        let batches = (0..ids.len()).step_by(KEYS_A_SEARCH).map(|start| {
+            let ids = &ids[start..ids.len().min(start + KEYS_A_SEARCH)];
             let searchable = ids.iter().map(|id| devices.key(*id)).filter(|key| is_searchable(key));
             let search = tasks::DEVICE_KEY
                 .is_in(searchable)
@@ -149,7 +150,7 @@ async fn read_batch(search: Option<Search>, ids: Vec<DeviceId>) -> Result<Batch,
         search
             .pages(|page| {
                 batch.calls += 1;
-                batch.tasks.extend_from_slice(&page.items);
+                batch.tasks.extend_from_slice(&page.tasks);
                 Ok(())
             })
             .await?;

@@ -69,7 +69,7 @@ impl Pattern {
             match (pattern.split_first(), text.next()) {
                 (None, None) => return true,
                 (Some((wanted, rest)), Some(found)) if *wanted == '?' || *wanted == folded_char(found) => {
-                    pattern = rest
+                    pattern = rest;
                 }
                 _ => {
                     let Some((after, mut from)) = again.take() else {
@@ -166,6 +166,7 @@ impl Patterns {
     }
 
     /// The patterns.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Pattern> {
         self.0.iter()
     }

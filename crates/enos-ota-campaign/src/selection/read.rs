@@ -10,6 +10,7 @@ use enos_ota::search::{Expression, Tasks, ValueError};
 use enos_ota::types::TaskInfo;
 use enos_ota::{Client, JobId, Page, PageSize};
 use futures_util::stream::{self, StreamExt as _};
+use tokio::time::Instant;
 
 use super::{Criteria, LeftOut, Named, Selection, Verdict, Why};
 use crate::devices::{Devices, PushError, TaskFacts};
@@ -114,7 +115,11 @@ pub struct Reader<'c> {
     pub(super) concurrency: NonZeroUsize,
     rereads: u32,
     reread_wait: Duration,
+    patience: Duration,
 }
+
+/// How long to wait if the gateway asks for fewer calls and does not say when.
+const THROTTLED_WAIT: Duration = Duration::from_secs(1);
 
 /// The greatest page that the platform takes.
 fn greatest_page() -> PageSize {
@@ -130,6 +135,7 @@ impl<'c> Reader<'c> {
             concurrency: NonZeroUsize::MIN.saturating_add(7),
             rereads: 5,
             reread_wait: Duration::from_secs(2),
+            patience: Duration::from_mins(5),
         }
     }
 
@@ -160,6 +166,13 @@ impl<'c> Reader<'c> {
     /// after many changes (documented).
     pub fn reread_wait(mut self, wait: Duration) -> Self {
         self.reread_wait = wait;
+        self
+    }
+
+    /// Sets how long a page is asked for again while the gateway asks for fewer calls: 5 minutes by default. That is in
+    /// addition to what the client itself does; thousands of pages should not be lost for the sake of one.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -282,16 +295,15 @@ struct Reading {
 }
 
 impl Reading {
-    fn take(&mut self, page: &Page<TaskInfo>, criteria: &Criteria, job_id: &JobId) -> Result<(), SelectError> {
-        let total = total_of(page);
+    fn take(&mut self, page: &TaskPage, criteria: &Criteria, job_id: &JobId) -> Result<(), SelectError> {
         if self.pages == 0 {
-            self.total = total;
+            self.total = page.total;
         } else {
-            self.total_changed |= total != self.total;
+            self.total_changed |= page.total != self.total;
         }
         self.pages += 1;
-        self.read += page.items.len();
-        for task in &page.items {
+        self.read += page.tasks.len();
+        for task in &page.tasks {
             if task.job_id.as_ref().is_some_and(|id| id != job_id.as_str()) {
                 self.left_out.add(Why::Other);
                 continue;
@@ -330,8 +342,20 @@ impl Reading {
     }
 }
 
-fn total_of(page: &Page<TaskInfo>) -> Option<usize> {
-    page.total_size.and_then(|total| usize::try_from(total).ok())
+/// A page, without what is not needed of it.
+#[derive(Debug, Default)]
+pub(super) struct TaskPage {
+    pub(super) tasks: Vec<TaskInfo>,
+    total: Option<usize>,
+}
+
+impl From<Page<TaskInfo>> for TaskPage {
+    fn from(page: Page<TaskInfo>) -> Self {
+        Self {
+            tasks: page.items,
+            total: page.total_size.and_then(|total| usize::try_from(total).ok()),
+        }
+    }
 }
 
 /// A search that is read whole.
@@ -340,7 +364,8 @@ pub(super) struct Search {
     job_id: JobId,
     expression: Arc<Expression<Tasks>>,
     page_size: PageSize,
-    concurrency: usize,
+    concurrency: NonZeroUsize,
+    patience: Duration,
 }
 
 impl Search {
@@ -350,56 +375,197 @@ impl Search {
             job_id: job_id.clone(),
             expression: Arc::new(expression),
             page_size: reader.page_size,
-            concurrency: reader.concurrency.get(),
+            concurrency: reader.concurrency,
+            patience: reader.patience,
         }
     }
 
     /// One page. The future borrows nothing, so that many can be under way.
-    fn page(&self, page_no: u32) -> impl Future<Output = Result<Page<TaskInfo>, SelectError>> + Send + use<> {
+    fn page(&self, page_no: u32) -> impl Future<Output = Result<TaskPage, SelectError>> + Send + use<> {
         let (client, expression, job_id) = (self.client.clone(), Arc::clone(&self.expression), self.job_id.clone());
-        let page_size = self.page_size;
+        let (page_size, patience) = (self.page_size, self.patience);
         async move {
-            client
-                .search_tasks(&expression, page_no, page_size)
-                .await
-                .map_err(|source| SelectError::Search {
-                    job_id,
-                    page_no,
-                    source,
-                })
+            let give_up = Instant::now() + patience;
+            loop {
+                let source = match client.search_tasks(&expression, page_no, page_size).await {
+                    Ok(page) => return Ok(page.into()),
+                    Err(error) => error,
+                };
+                let wait = source.retry_after().unwrap_or(THROTTLED_WAIT);
+                if !source.is_throttled() || Instant::now() + wait > give_up {
+                    return Err(SelectError::Search {
+                        job_id,
+                        page_no,
+                        source,
+                    });
+                }
+                tokio::time::sleep(wait).await;
+            }
         }
     }
 
     /// Reads the pages and hands them on in order.
     pub(super) async fn pages(
         &self,
-        mut take: impl FnMut(&Page<TaskInfo>) -> Result<(), SelectError> + Send,
+        take: impl FnMut(&TaskPage) -> Result<(), SelectError> + Send,
     ) -> Result<(), SelectError> {
-        let first = self.page(1).await?;
-        let (total, count) = (total_of(&first), first.items.len());
-        take(&first)?;
-        drop(first);
-        let last = match total {
-            _ if count == 0 => return Ok(()),
-            // A platform that caps the page sends fewer than asked for.
-            Some(total) => u32::try_from(total.div_ceil(count)).unwrap_or(u32::MAX),
-            None if count < usize::from(self.page_size.get()) => return Ok(()),
-            None => u32::MAX,
-        };
-        // Without a total, nobody knows how many pages can be asked for at a time.
-        let at_a_time = if total.is_some() { self.concurrency } else { 1 };
-        let mut pages = stream::iter((2..=last).map(|page_no| self.page(page_no))).buffered(at_a_time);
-        while let Some(page) = pages.next().await {
-            let page = page?;
-            let found = page.items.len();
-            if total.is_none() && found == 0 {
-                break;
-            }
-            take(&page)?;
-            if found == 0 || (total.is_none() && found < count) {
-                break;
-            }
+        read_pages(self.page_size, self.concurrency, |page_no| self.page(page_no), take).await
+    }
+}
+
+async fn read_pages<R>(
+    page_size: PageSize,
+    concurrency: NonZeroUsize,
+    fetch: impl Fn(u32) -> R + Send,
+    mut take: impl FnMut(&TaskPage) -> Result<(), SelectError> + Send,
+) -> Result<(), SelectError>
+where
+    R: Future<Output = Result<TaskPage, SelectError>> + Send,
+{
+    let first = fetch(1).await?;
+    let (total, count) = (first.total, first.tasks.len());
+    take(&first)?;
+    drop(first);
+    let last = match total {
+        _ if count == 0 => return Ok(()),
+        // A platform that caps the page sends fewer than asked for.
+        Some(total) => u32::try_from(total.div_ceil(count)).unwrap_or(u32::MAX),
+        None if count < usize::from(page_size.get()) => return Ok(()),
+        None => u32::MAX,
+    };
+    // Without a total, nobody knows how many pages can be asked for at a time.
+    let at_a_time = if total.is_some() { concurrency.get() } else { 1 };
+    let mut pages = stream::iter((2..=last).map(&fetch)).buffered(at_a_time);
+    while let Some(page) = pages.next().await {
+        let page = page?;
+        let found = page.tasks.len();
+        take(&page)?;
+        // An empty page is the end, whatever the first one told.
+        if found == 0 || (total.is_none() && found < count) {
+            break;
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    fn task(key: &str) -> TaskInfo {
+        serde_json::from_value(serde_json::json!({"deviceKey": key, "status": "failed", "desc": "no space"})).unwrap()
+    }
+
+    /// Reads pages that are given as numbers of tasks and totals; tells the sizes and how many were asked for.
+    async fn read(asked_size: u8, pages: &[(usize, Option<usize>)]) -> (Vec<usize>, u32) {
+        let asked = Mutex::new(0);
+        let fetch = |page_no: u32| {
+            let mut asked = asked.lock().unwrap();
+            *asked = page_no.max(*asked);
+            let (count, total) = pages.get(page_no as usize - 1).copied().unwrap_or_default();
+            async move {
+                Ok(TaskPage {
+                    tasks: vec![TaskInfo::default(); count],
+                    total,
+                })
+            }
+        };
+        let mut sizes = Vec::new();
+        let concurrency = NonZeroUsize::new(3).unwrap();
+        read_pages(PageSize::new(asked_size).unwrap(), concurrency, fetch, |page| {
+            sizes.push(page.tasks.len());
+            Ok(())
+        })
+        .await
+        .unwrap();
+        (sizes, asked.into_inner().unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_first_page_tells_how_many_there_are() {
+        assert_eq!(read(2, &[(0, Some(0))]).await, (vec![0], 1));
+        assert_eq!(read(2, &[(2, Some(2))]).await, (vec![2], 1));
+        let all = Some(7);
+        assert_eq!(
+            read(2, &[(2, all), (2, all), (2, all), (1, all)]).await,
+            (vec![2, 2, 2, 1], 4)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_platform_that_caps_the_page_is_read_to_the_end() {
+        let all = Some(120);
+        assert_eq!(
+            read(200, &[(50, all), (50, all), (20, all)]).await,
+            (vec![50, 50, 20], 3)
+        );
+    }
+
+    #[tokio::test]
+    async fn without_a_total_the_pages_are_read_one_by_one_to_a_short_one() {
+        assert_eq!(read(2, &[(2, None), (2, None), (1, None)]).await, (vec![2, 2, 1], 3));
+        assert_eq!(read(2, &[(2, None), (2, None)]).await, (vec![2, 2, 0], 3));
+        assert_eq!(read(2, &[(1, None)]).await, (vec![1], 1));
+    }
+
+    #[tokio::test]
+    async fn a_total_that_never_comes_does_not_keep_the_reader() {
+        let (sizes, asked) = read(2, &[(2, Some(usize::MAX)), (2, Some(usize::MAX))]).await;
+        assert_eq!(sizes, [2, 2, 0]);
+        assert!(asked < 10, "{asked}");
+    }
+
+    fn reading(keys: &[&str], total: Option<usize>) -> Reading {
+        let mut reading = Reading::default();
+        let tasks = keys.iter().map(|key| task(key)).collect();
+        reading
+            .take(&TaskPage { tasks, total }, &Criteria::default(), &"j1".parse().unwrap())
+            .unwrap();
+        reading
+    }
+
+    #[test]
+    fn a_device_that_comes_twice_shows_that_the_list_has_moved_unless_it_always_does() {
+        assert!(reading(&["a", "b"], Some(2)).is_whole(None));
+        assert!(reading(&["a", "b"], None).is_whole(None));
+        assert!(!reading(&["a", "b"], Some(3)).is_whole(None));
+        let twice = reading(&["a", "a"], Some(2));
+        assert!(!twice.is_whole(None));
+        assert!(reading(&["a", "a"], Some(2)).is_whole(Some(&twice)));
+        assert!(!reading(&["a", "a"], Some(2)).is_whole(Some(&reading(&["a", "b"], Some(2)))));
+    }
+
+    #[test]
+    fn a_million_devices_are_taken_in_little_time() {
+        let mut reading = Reading::default();
+        let (criteria, job_id) = (Criteria::default(), "j1".parse().unwrap());
+        let task = task("a");
+        for page in 0..5_000 {
+            let tasks = (0..200).map(|n| TaskInfo {
+                device_key: Some(format!("device-{:07}", page * 200 + n)),
+                ..task.clone()
+            });
+            let tasks = tasks.collect();
+            let page = TaskPage {
+                tasks,
+                total: Some(1_000_000),
+            };
+            reading.take(&page, &criteria, &job_id).unwrap();
+        }
+        assert!(reading.is_whole(None));
+        assert_eq!(reading.devices.len(), 1_000_000);
+    }
+
+    #[test]
+    fn reading_can_be_given_to_another_thread() {
+        fn is_send<T: Send>(_: T) {}
+        #[expect(clippy::no_effect_underscore_binding, reason = "it is only compiled")]
+        let _compiled = |client: &Client, job_id: &JobId, selection: &Selection, plan: &crate::plan::Plan| {
+            is_send(selection.read(client, job_id, |_| ()));
+            is_send(super::super::read_named(client, job_id, &plan.devices, |_| ()));
+            is_send(crate::drift::check(client, plan));
+        };
     }
 }
