@@ -12,7 +12,7 @@ mod selection;
 mod texts;
 
 pub use devices::{DeviceId, Devices, PushError, TaskFacts};
-pub use history::{Budget, BudgetVerdict};
+pub use history::{Budget, BudgetVerdict, History, HistoryError};
 pub use outcome::{Fate, Outcome, Summary};
 pub use plan::{Count, PLAN_SCHEMA, Plan, PlanError, PlanHeader, PlanProblem, PlanSummary, VersionCount};
 pub use selection::{
