@@ -111,6 +111,18 @@ impl Client {
         }
     }
 
+    /// A client with another retry policy that shares connections and the access token with this one.
+    ///
+    /// For a caller that decides itself what to do after a failed attempt. Requests for access tokens keep the policy
+    /// that the client was built with.
+    #[must_use]
+    pub fn with_retry_policy(&self, policy: RetryPolicy) -> Self {
+        Self {
+            retry: Arc::new(policy),
+            ..self.clone()
+        }
+    }
+
     /// The source of the access tokens that sign this client's calls.
     #[must_use]
     pub fn token_source(&self) -> &TokenSource {
