@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use crate::action::Action;
+use crate::state::Page;
 
 /// So many requests are remembered.
 pub(crate) const REMEMBERED_REQUESTS: usize = 10_000;
@@ -48,7 +49,8 @@ pub struct RequestRecord {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct SearchRecord {
-    /// The expression, empty if there was none.
+    /// The expression, empty if there was none. Of one that is longer than 1000 characters these are the first, with
+    /// `…` after them.
     pub expression: String,
     /// The number of the page, from 1.
     pub page_no: u64,
@@ -59,6 +61,20 @@ pub struct SearchRecord {
 }
 
 impl SearchRecord {
+    pub(crate) fn new(expression: &str, page: Page) -> Self {
+        // An expression can name thousands of devices, and thousands of requests are remembered.
+        let expression = match expression.char_indices().nth(1000) {
+            None => expression.to_owned(),
+            Some((end, _)) => format!("{}…", &expression[..end]),
+        };
+        Self {
+            expression,
+            page_no: page.number,
+            page_size: page.size,
+            total_size: None,
+        }
+    }
+
     pub(crate) fn found(mut self, total: usize) -> Self {
         self.total_size = Some(total);
         self

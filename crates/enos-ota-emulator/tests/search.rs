@@ -189,6 +189,24 @@ async fn tasks_are_found_by_what_is_documented() {
         ("jobId='j1' and status='failed'", vec!["j1/d1", "j1/d2"]),
         ("status='failed'", vec!["j1/d1", "j1/d2", "j2/d5"]),
         ("status in ('init', 'succeeded')", vec!["j1/d3", "j1/d4", "j2/d1"]),
+        (
+            "status='failed' or status in ('succeeded','x')",
+            vec!["j1/d1", "j1/d2", "j1/d3", "j2/d5"],
+        ),
+        ("status='failed' and status='init'", vec![]),
+        (
+            "status='failed' and status in ('init','failed')",
+            vec!["j1/d1", "j1/d2", "j2/d5"],
+        ),
+        (
+            "jobId='j1' and status='failed' or status='init'",
+            vec!["j1/d1", "j1/d2", "j1/d4", "j2/d1"],
+        ),
+        ("status='failed' and toVersion='2'", vec!["j1/d1", "j1/d2"]),
+        (
+            "status='failed' and desc='' or status='init' and fromVersion='0'",
+            vec!["j1/d4", "j2/d5"],
+        ),
         ("deviceKey='d1'", vec!["j1/d1", "j2/d1"]),
         (
             "deviceKey in ('d5','d4','d1','x')",
@@ -388,6 +406,13 @@ async fn the_journal_tells_what_was_searched_for() {
         ),
         ("status='failed'", 2, 3, Some(162))
     );
+
+    let keys = vec!["'pümp-01'"; 200].join(",");
+    let body = json!({ "expression": format!("deviceKey in ({keys})") });
+    send(&emulator, &token, "searchTask", &body).await;
+    let expression = emulator.requests().pop().unwrap().search.unwrap().expression;
+    assert_eq!(expression.chars().count(), 1001);
+    assert!(expression.starts_with("deviceKey in ('pümp-01',") && expression.ends_with('…'));
 }
 
 #[tokio::test]

@@ -193,12 +193,7 @@ pub(super) fn search<F: Field>(body: &[u8]) -> Result<Search<F>, Refusal> {
         Some(mut pagination) => page(&mut pagination)?,
     };
     Ok(Search {
-        record: SearchRecord {
-            expression: text,
-            page_no: page.number,
-            page_size: page.size,
-            total_size: None,
-        },
+        record: SearchRecord::new(&text, page),
         expression,
         page,
     })

@@ -171,14 +171,14 @@ fn devices_of(job: &RunningJob, now: i64) -> impl Iterator<Item = Device> {
     let org_id: Arc<str> = job.info.org_id.as_str().into();
     job.tasks.iter().enumerate().map(move |(index, task)| Device {
         org_id: Arc::clone(&org_id),
-        product: Arc::clone(&task.product_key),
+        product: Arc::clone(&task.kind.product_key),
         key: Arc::clone(&task.device_key),
         version: Arc::clone(if seen.view(index).status == TaskStatus::Succeeded {
-            &task.to_version
+            &task.kind.to_version
         } else {
-            &task.from_version
+            &task.kind.from_version
         }),
-        asset_id: task.asset_id.clone(),
+        asset_id: task.ids.as_ref().and_then(|ids| ids.asset_id.clone()),
     })
 }
 

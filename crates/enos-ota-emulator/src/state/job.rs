@@ -1,14 +1,15 @@
 //! One job with its tasks: how it goes on, what calls change in it, and what a reader sees of it.
 
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::info::{JobInfo, JobState, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
+use super::info::{JobInfo, JobState, RetryCount, ScopeType, StringI18n, TaskInfo, UpgradeScope};
+use super::intern::{ByKey, Commons};
 use super::pace::Pace;
 use super::slots::Slots;
 use super::statuses::Statuses;
-use super::task::{Course, Failure, Look, Rules, Run, Stage, TaskState, View};
+use super::task::{Course, Ids, Look, Rules, Run, Stage, TaskState, View};
 use super::timeline::{Moment, Timeline};
 use crate::fleet::{Job, JobStatus, JobType, Task, TaskStatus, demo::reason};
 use crate::random::stable_hash;
@@ -25,7 +26,7 @@ pub(super) struct RunningJob {
     slots: Slots,
     statuses: Statuses,
     pub(super) tasks: Vec<TaskState>,
-    pub(super) by_key: HashMap<Arc<str>, usize>,
+    by_key: ByKey,
     /// What calls have changed of late, in the order in which they did.
     changes: VecDeque<Change>,
 }
@@ -45,6 +46,7 @@ impl RunningJob {
             JobStatus::Started => Timeline::started(now),
             JobStatus::Stopped => Timeline::stopped(),
         };
+        let mut commons = Commons::default();
         let rules = Rules {
             pace,
             timeout_ms: i64::from(job.upgrade_timeout) * 1000,
@@ -52,20 +54,32 @@ impl RunningJob {
                 JobType::Verify => true,
                 JobType::Upgrade => false,
             },
-            timed_out: Failure {
-                progress: reason::TIMEOUT.0,
-                desc: format!("Upgrade timed out after {} s", job.upgrade_timeout).into(),
-            },
+            timed_out: commons.failure(
+                reason::TIMEOUT.0,
+                &format!("Upgrade timed out after {} s", job.upgrade_timeout),
+            ),
+            cancelled: commons.failure(reason::CANCELLED.0, reason::CANCELLED.1),
+            usual: [reason::DOWNLOAD, reason::VERIFICATION, reason::WRITING, reason::TIMEOUT]
+                .map(|(progress, desc)| commons.failure(progress, desc)),
         };
         let mut slots = Slots::new(usize::try_from(job.maximum_concurrency).unwrap_or(usize::MAX));
-        let mut texts = Texts::default();
-        let defaults = [&job.product_key, &job.from_version, &job.to_version].map(|text| texts.shared(text));
+        let defaults = [
+            job.product_key.clone(),
+            job.from_version.clone(),
+            job.to_version.clone(),
+        ];
         let info = info(&job, fleet_org, now);
-        let tasks: Vec<TaskState> = job
-            .tasks
-            .into_iter()
-            .map(|task| running_task(task, &defaults, &mut texts, now))
-            .collect();
+        // From the end, so that the memory of what has been gone through can be given back: that of a million tasks
+        // need not be there twice.
+        let mut left = job.tasks;
+        let mut tasks = Vec::with_capacity(left.len());
+        while !left.is_empty() {
+            let first = left.len().saturating_sub(65_536);
+            let some = left.drain(first..).rev();
+            tasks.extend(some.map(|task| running_task(task, &defaults, &mut commons, &rules, now)));
+            left.shrink_to_fit();
+        }
+        tasks.reverse();
         for (index, task) in tasks.iter().enumerate() {
             let Course::UnderWay(run) = &task.course else { continue };
             let steps = task.steps(pace);
@@ -80,11 +94,7 @@ impl RunningJob {
             running: timeline.running_at(now),
         };
         let statuses = Statuses::new(tasks.len(), look.running, |index| tasks[index].standing(look));
-        let by_key = tasks
-            .iter()
-            .enumerate()
-            .map(|(index, task)| (Arc::clone(&task.device_key), index))
-            .collect();
+        let by_key = ByKey::new(&tasks);
         Self {
             info,
             timeline,
@@ -137,6 +147,11 @@ impl RunningJob {
         statuses.advance(running, tasks.len(), |index| tasks[index].standing(look));
     }
 
+    /// The place of a device's task.
+    pub(super) fn place(&self, device_key: &str) -> Option<usize> {
+        self.by_key.get(&self.tasks, device_key)
+    }
+
     pub(super) fn is_running(&self) -> bool {
         self.timeline.is_running()
     }
@@ -154,7 +169,7 @@ impl RunningJob {
         self.remember(index, now);
         let running = self.timeline.running_at(now);
         let task = &mut self.tasks[index];
-        task.retry(running, now);
+        task.retry(&self.rules, running, now);
         if let Course::UnderWay(run) = &task.course {
             self.slots.wait(run.ready_at(task.steps(self.rules.pace)), index);
         }
@@ -174,13 +189,8 @@ impl RunningJob {
                 None => self.slots.stop_waiting(run.ready_at(steps), index),
             }
         }
-        let (progress, desc) = reason::CANCELLED;
-        let failure = Failure {
-            progress,
-            desc: desc.into(),
-        };
         task.course = Course::Ended {
-            failure: Some(failure),
+            failure: Some(Arc::clone(&self.rules.cancelled)),
             at: now,
         };
         self.renew_status(index, now);
@@ -271,13 +281,13 @@ impl<'a> Seen<'a> {
         course.view(&task.device_key, self.look)
     }
 
-    /// The tasks by their states; `None` for a moment in the past, of which they are not kept.
+    /// The tasks by their states; `None` for a moment in the past, for which they are not kept.
     pub(super) fn statuses(&self) -> Option<&'a Statuses> {
         self.then.is_none().then_some(&self.job.statuses)
     }
 
+    /// The job with its tally, which is always that of the present.
     pub(super) fn state(&self) -> JobState {
-        let tally = self.statuses().map_or_else(Tally::default, Statuses::tally);
         let info = &self.job.info;
         JobState {
             job_id: info.job_id.clone(),
@@ -287,7 +297,7 @@ impl<'a> Seen<'a> {
                 .as_ref()
                 .map_or_else(String::new, |name| name.default_value.clone()),
             status: self.status(),
-            tally,
+            tally: self.job.statuses.tally(),
         }
     }
 
@@ -300,10 +310,10 @@ impl<'a> Seen<'a> {
 
     pub(super) fn task(&self, index: usize) -> TaskInfo {
         let (job, task, view) = (&self.job.info, &self.job.tasks[index], self.view(index));
-        let key = &*task.device_key;
+        let (key, ids) = (&*task.device_key, task.ids.as_deref());
         TaskInfo {
             // Ids that the fleet does not give are worked out, not stored: that is a third of the memory of a task.
-            task_id: task.task_id.as_deref().map_or_else(
+            task_id: ids.and_then(|ids| ids.task_id.as_deref()).map_or_else(
                 || {
                     let hash = stable_hash(&[&job.job_id, key]);
                     format!("{:08x}{hash:016x}", stable_hash(&[&job.job_id]) >> 32)
@@ -311,15 +321,14 @@ impl<'a> Seen<'a> {
                 str::to_owned,
             ),
             org_id: job.org_id.clone(),
-            asset_id: task
-                .asset_id
-                .as_deref()
+            asset_id: ids
+                .and_then(|ids| ids.asset_id.as_deref())
                 .map_or_else(|| format!("{:08x}", stable_hash(&["asset", key]) >> 32), str::to_owned),
-            product_key: task.product_key.to_string(),
+            product_key: task.kind.product_key.to_string(),
             device_key: key.to_owned(),
             job_id: job.job_id.clone(),
-            from_version: task.from_version.to_string(),
-            to_version: task.to_version.to_string(),
+            from_version: task.kind.from_version.to_string(),
+            to_version: task.kind.to_version.to_string(),
             progress: view.progress,
             desc: view.desc.to_owned(),
             status: view.status,
@@ -366,35 +375,24 @@ fn info(job: &Job, fleet_org: &str, now: i64) -> JobInfo {
     }
 }
 
-/// Texts that many tasks have in common, each stored once.
-#[derive(Default)]
-struct Texts(HashSet<Arc<str>>);
-
-impl Texts {
-    fn shared(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = text.into();
-        self.0.insert(Arc::clone(&new));
-        new
-    }
-}
-
-fn running_task(task: Task, defaults: &[Arc<str>; 3], texts: &mut Texts, now: i64) -> TaskState {
-    let mut or_default =
-        |own: Option<&String>, default: &Arc<str>| own.map_or_else(|| Arc::clone(default), |text| texts.shared(text));
-    let [product_key, from_version, to_version] = defaults;
+fn running_task(task: Task, defaults: &[String; 3], commons: &mut Commons, rules: &Rules, now: i64) -> TaskState {
+    let own = [&task.product_key, &task.from_version, &task.to_version];
+    let [product_key, from_version, to_version] =
+        [0, 1, 2].map(|index| own[index].as_deref().unwrap_or(&defaults[index]));
     let progress = task.progress_or_default();
     let at = task.update_time.unwrap_or(now);
+    let has_ids = task.task_id.is_some() || task.asset_id.is_some();
     let mut state = TaskState {
-        product_key: or_default(task.product_key.as_ref(), product_key),
-        from_version: or_default(task.from_version.as_ref(), from_version),
-        to_version: or_default(task.to_version.as_ref(), to_version),
+        kind: commons.kind(product_key, from_version, to_version),
         device_key: task.device_key.into(),
-        task_id: task.task_id.map(String::into_boxed_str),
-        asset_id: task.asset_id.map(String::into_boxed_str),
+        ids: has_ids.then(|| {
+            Box::new(Ids {
+                task_id: task.task_id.map(String::into_boxed_str),
+                asset_id: task.asset_id.map(String::into_boxed_str),
+            })
+        }),
         retry_outcome: task.retry_outcome,
+        retry_failure: None,
         course: Course::Ended { failure: None, at },
         named: 0,
         applied: 0,
@@ -405,10 +403,7 @@ fn running_task(task: Task, defaults: &[Arc<str>; 3], texts: &mut Texts, now: i6
         TaskStatus::Upgrading => Stage::Upgrading { progress },
         TaskStatus::Succeeded => return state,
         TaskStatus::Failed => {
-            let failure = Some(Failure {
-                progress,
-                desc: texts.shared(&task.desc),
-            });
+            let failure = Some(commons.failure(progress, &task.desc));
             state.course = Course::Ended { failure, at };
             return state;
         }
@@ -418,7 +413,7 @@ fn running_task(task: Task, defaults: &[Arc<str>; 3], texts: &mut Texts, now: i6
         from,
         since: 0,
         at,
-        end: state.end_of(task.outcome, None),
+        end: state.end_of(task.outcome, None, rules),
         pushed: None,
     });
     state
@@ -428,6 +423,7 @@ fn running_task(task: Task, defaults: &[Arc<str>; 3], texts: &mut Texts, now: i6
 mod tests {
     use std::time::Duration;
 
+    use super::super::info::Tally;
     use super::*;
     use crate::fleet::Outcome;
     use crate::random::Random;
@@ -509,7 +505,7 @@ mod tests {
                             }
                         }),
                         _ => (0..TASKS).for_each(|task| {
-                            if status(&job, task) == TaskStatus::Failed && random.next() % 4 == 0 {
+                            if status(&job, task) == TaskStatus::Failed && random.next().is_multiple_of(4) {
                                 job.retry(task, now);
                             }
                         }),

@@ -10,6 +10,7 @@
 
 mod create;
 mod info;
+mod intern;
 mod job;
 mod pace;
 mod ranks;
@@ -192,10 +193,7 @@ impl World {
             return Err(TaskRefusal::JobNotRunning);
         }
 
-        let mut known: Vec<usize> = device_keys
-            .iter()
-            .filter_map(|key| job.by_key.get(key.as_str()).copied())
-            .collect();
+        let mut known: Vec<usize> = device_keys.iter().filter_map(|key| job.place(key)).collect();
         let all_known = known.len() == device_keys.len();
         known.sort_unstable();
         known.dedup();
@@ -332,12 +330,12 @@ impl World {
 
     pub(crate) fn task(&mut self, job_id: &str, device_key: &str, now: i64) -> Option<TaskInfo> {
         let job = self.job(job_id, now)?;
-        let index = *job.by_key.get(device_key)?;
+        let index = job.place(device_key)?;
         Some(job.now(now).task(index))
     }
 
     pub(crate) fn retry_count(&self, job_id: &str, device_key: &str) -> Option<RetryCount> {
         let job = self.jobs.get(self.by_id.get(job_id)?)?;
-        Some(job.tasks[*job.by_key.get(device_key)?].retry_count())
+        Some(job.tasks[job.place(device_key)?].retry_count())
     }
 }

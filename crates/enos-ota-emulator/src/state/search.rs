@@ -252,10 +252,9 @@ fn named_devices(seen: &Seen<'_>, alternatives: &[Vec<&Criterion<TaskField>>]) -
         let named = criteria
             .iter()
             .find(|criterion| criterion.field == TaskField::DeviceKey)?;
-        let by_key = &seen.job.by_key;
         match &named.test {
-            Test::Is(key) => indexes.extend(by_key.get(key.as_str())),
-            Test::In(keys) => indexes.extend(keys.iter().filter_map(|key| by_key.get(key.as_str()))),
+            Test::Is(key) => indexes.extend(seen.job.place(key)),
+            Test::In(keys) => indexes.extend(keys.iter().filter_map(|key| seen.job.place(key))),
             Test::Like(..) => return None,
         }
     }
@@ -275,8 +274,8 @@ fn task_passes<'a>(
     criterion.test.passes(match criterion.field {
         TaskField::JobId => &seen.job.info.job_id,
         TaskField::DeviceKey => &task.device_key,
-        TaskField::FromVersion => &task.from_version,
-        TaskField::ToVersion => &task.to_version,
+        TaskField::FromVersion => &task.kind.from_version,
+        TaskField::ToVersion => &task.kind.to_version,
         TaskField::Status => view.get_or_insert_with(|| seen.view(index)).status.as_str(),
         TaskField::Desc => view.get_or_insert_with(|| seen.view(index)).desc,
     })

@@ -13,12 +13,11 @@ use crate::random::stable_hash;
 #[derive(Debug)]
 pub(super) struct TaskState {
     pub(super) device_key: Arc<str>,
-    pub(super) product_key: Arc<str>,
-    pub(super) from_version: Arc<str>,
-    pub(super) to_version: Arc<str>,
-    pub(super) task_id: Option<Box<str>>,
-    pub(super) asset_id: Option<Box<str>>,
+    pub(super) kind: Arc<Kind>,
+    pub(super) ids: Option<Box<Ids>>,
     pub(super) retry_outcome: Option<Outcome>,
+    /// How it fails after a retry, if that is not to be as before.
+    pub(super) retry_failure: Option<Arc<Failure>>,
     pub(super) course: Course,
     /// How many retryTask calls have named the device.
     pub(super) named: u32,
@@ -26,11 +25,26 @@ pub(super) struct TaskState {
     pub(super) applied: u32,
 }
 
+/// What tells the tasks of a job into groups.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Kind {
+    pub(super) product_key: Arc<str>,
+    pub(super) from_version: Arc<str>,
+    pub(super) to_version: Arc<str>,
+}
+
+/// The ids that a fleet has given to a task. Most have none.
+#[derive(Debug)]
+pub(super) struct Ids {
+    pub(super) task_id: Option<Box<str>>,
+    pub(super) asset_id: Option<Box<str>>,
+}
+
 /// Where a task is on its way.
 #[derive(Clone, Debug)]
 pub(super) enum Course {
     /// It has come to an end.
-    Ended { failure: Option<Failure>, at: i64 },
+    Ended { failure: Option<Arc<Failure>>, at: i64 },
     /// It is under way.
     UnderWay(Run),
 }
@@ -45,7 +59,7 @@ pub(super) struct Run {
     /// When that was, by the clock.
     pub(super) at: i64,
     /// What it comes to.
-    pub(super) end: Option<Failure>,
+    pub(super) end: Option<Arc<Failure>>,
     /// When it was pushed, in the running time of its job, if it was put on its way as `init`.
     pub(super) pushed: Option<i64>,
 }
@@ -58,7 +72,7 @@ pub(super) enum Stage {
 }
 
 /// How a task has failed, or will.
-#[derive(Clone, Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Failure {
     pub(super) progress: i32,
     pub(super) desc: Arc<str>,
@@ -82,7 +96,11 @@ pub(super) struct Rules {
     /// Whether that counts from `published`, as in a job that verifies, and not from `upgrading`.
     pub(super) timeout_from_published: bool,
     /// How it then fails. That it does is inferred, and the words are this emulator's own.
-    pub(super) timed_out: Failure,
+    pub(super) timed_out: Arc<Failure>,
+    /// How a task fails that a person cancels.
+    pub(super) cancelled: Arc<Failure>,
+    /// How a task may fail of which nothing is told.
+    pub(super) usual: [Arc<Failure>; 4],
 }
 
 /// A moment in the life of a job, at which its tasks are looked at.
@@ -178,7 +196,7 @@ impl Run {
             } else {
                 self.end.as_ref()
             };
-            return end_view(failure, clock(last));
+            return end_view(failure.map(Arc::as_ref), clock(last));
         }
         if moment < steps.upgrading {
             return stage_view(Stage::Published, clock(steps.published));
@@ -200,7 +218,7 @@ impl Run {
 impl Course {
     pub(super) fn view<'a>(&'a self, device_key: &str, look: Look<'a>) -> View<'a> {
         match self {
-            Self::Ended { failure, at } => end_view(failure.as_ref(), *at),
+            Self::Ended { failure, at } => end_view(failure.as_deref(), *at),
             Self::UnderWay(run) => run.view(device_key, look),
         }
     }
@@ -227,12 +245,13 @@ impl TaskState {
     /// Sends a failed task round again. The caller has made sure that it has failed.
     ///
     /// That it becomes `init`, keeps its id, and loses progress and reason, is inferred or assumed: no page says so.
-    pub(super) fn retry(&mut self, running: i64, now: i64) {
+    pub(super) fn retry(&mut self, rules: &Rules, running: i64, now: i64) {
         let previous = match &self.course {
             Course::Ended { failure, .. } => failure.as_ref(),
             Course::UnderWay(run) => run.end.as_ref(),
         };
-        let end = self.end_of(self.retry_outcome, previous);
+        let as_before = self.retry_failure.as_ref().or(previous);
+        let end = self.end_of(self.retry_outcome, as_before, rules);
         self.applied += 1;
         self.course = Course::UnderWay(Run {
             from: Stage::Init,
@@ -251,7 +270,12 @@ impl TaskState {
     }
 
     /// How a run ends: as told, otherwise by the hash of the device key, so that one device in eight fails.
-    pub(super) fn end_of(&self, told: Option<Outcome>, previous: Option<&Failure>) -> Option<Failure> {
+    pub(super) fn end_of(
+        &self,
+        told: Option<Outcome>,
+        previous: Option<&Arc<Failure>>,
+        rules: &Rules,
+    ) -> Option<Arc<Failure>> {
         // The count is part of the hash, so that a device that failed once more may succeed the next time.
         let hash = stable_hash(&[&self.device_key, &self.applied.to_string()]);
         let fails = match told {
@@ -259,17 +283,10 @@ impl TaskState {
             Some(Outcome::Succeeds) => false,
             None => hash.is_multiple_of(8),
         };
-        fails.then(|| {
-            let (progress, desc) = [reason::DOWNLOAD, reason::VERIFICATION, reason::WRITING, reason::TIMEOUT]
-                [usize::try_from((hash >> 8) % 4).unwrap_or(0)];
-            match previous {
-                // What ailed the device still does; only a cancelled task has no such cause.
-                Some(previous) if &*previous.desc != reason::CANCELLED.1 => previous.clone(),
-                Some(_) | None => Failure {
-                    progress,
-                    desc: desc.into(),
-                },
-            }
+        fails.then(|| match previous {
+            // What ailed the device still does; only a cancelled task has no such cause.
+            Some(previous) if &*previous.desc != reason::CANCELLED.1 => Arc::clone(previous),
+            Some(_) | None => Arc::clone(&rules.usual[usize::try_from((hash >> 8) % 4).unwrap_or(0)]),
         })
     }
 }
