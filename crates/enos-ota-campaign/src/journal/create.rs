@@ -5,7 +5,7 @@
 //! process could take the new journal for one that nobody writes to.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::begin::{Begin, BeginDetails, Planned};
 use super::chain::Chain;
 use super::error::JournalError;
+use super::lock::Locked;
 use crate::device_line::DeviceLine;
 use crate::plan::Plan;
 
@@ -22,7 +23,7 @@ const BUFFER: usize = 1 << 20;
 /// A new journal, locked, at the end of its plan.
 #[derive(Debug)]
 pub(super) struct New {
-    pub(super) file: File,
+    pub(super) file: Locked,
     pub(super) chain: Chain,
     pub(super) length: u64,
 }
@@ -62,10 +63,10 @@ pub(super) fn create(path: &Path, plan: &Plan, details: BeginDetails) -> Result<
 
 /// The file that becomes the journal, with its lock.
 struct Claimed {
-    file: File,
+    file: Locked,
     /// A file of the same name that a crash had left. Its lock is kept so that a process that has opened it, and waits
     /// for its turn, does not take the new file for a leftover.
-    _leftover: Option<File>,
+    _leftover: Option<Locked>,
 }
 
 /// Creates the partial file. One that a crash left is removed and not truncated, as it may have a second name: when the
@@ -78,9 +79,9 @@ fn claim(path: &Path, partial: &Path) -> Result<Claimed, JournalError> {
     for _ in 0..16 {
         match open_new(partial) {
             Ok(file) => {
-                if !lock(&file).map_err(io("lock"))? {
+                let Some(file) = Locked::try_new(file).map_err(io("lock"))? else {
                     return Err(beginning());
-                }
+                };
                 if is_at(&file, partial).map_err(io("look at"))? {
                     return Ok(Claimed {
                         file,
@@ -94,9 +95,9 @@ fn claim(path: &Path, partial: &Path) -> Result<Claimed, JournalError> {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     Err(error) => return Err(io("open")(error)),
                 };
-                if !lock(&old).map_err(io("lock"))? {
+                let Some(old) = Locked::try_new(old).map_err(io("lock"))? else {
                     return Err(beginning());
-                }
+                };
                 // Its writer may have given it the final name just before it let go of the lock.
                 if is_there(path) {
                     return Err(JournalError::Exists { path: path.into() });
@@ -110,15 +111,6 @@ fn claim(path: &Path, partial: &Path) -> Result<Claimed, JournalError> {
         }
     }
     Err(beginning())
-}
-
-/// Locks the file; `false` if another process has it locked.
-pub(super) fn lock(file: &File) -> io::Result<bool> {
-    match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
 }
 
 fn write_plan(file: &File, plan: &Plan, details: BeginDetails) -> io::Result<(Chain, u64)> {

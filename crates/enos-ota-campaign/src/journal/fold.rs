@@ -19,6 +19,8 @@ pub enum State {
     InDoubt {
         /// When, in milliseconds since 1970-01-01 UTC.
         sent_at_ms: i64,
+        /// Whether it was known before not to be failed; see [`Record::Sent`].
+        not_failed: bool,
     },
     /// It was in a call that was refused because of the state of a task (24621): a search has to tell.
     Refused {
@@ -283,8 +285,13 @@ impl Fold {
                 self.resumed(at, by);
                 at
             }
-            Record::Sent { call, at, devices } => {
-                self.sent(call, at, &devices)?;
+            Record::Sent {
+                call,
+                at,
+                not_failed,
+                devices,
+            } => {
+                self.sent(call, at, not_failed, &devices)?;
                 at
             }
             Record::Answered {
@@ -367,7 +374,7 @@ impl Fold {
         self.so_far.operators.push((at, by));
     }
 
-    fn sent(&mut self, call: u64, at: i64, keys: &Keys<'_>) -> Result<(), Problem> {
+    fn sent(&mut self, call: u64, at: i64, not_failed: bool, keys: &Keys<'_>) -> Result<(), Problem> {
         let Some(count) = u32::try_from(keys.len()).ok().filter(|count| *count > 0) else {
             return Err(format!("call {call} carries {} devices", keys.len()));
         };
@@ -379,7 +386,10 @@ impl Fold {
             let (id, standing) = self.device(key)?;
             let problem = match standing.state {
                 State::Waiting => {
-                    standing.state = State::InDoubt { sent_at_ms: at };
+                    standing.state = State::InDoubt {
+                        sent_at_ms: at,
+                        not_failed,
+                    };
                     standing.in_call = true;
                     standing.note = NO_NOTE;
                     ids.push(id);
@@ -431,8 +441,8 @@ impl Fold {
         for id in ids {
             let standing = &mut self.so_far.standings[id.index()];
             standing.in_call = false;
-            let sent_at_ms = match standing.state {
-                State::InDoubt { sent_at_ms } => sent_at_ms,
+            let (sent_at_ms, not_failed) = match standing.state {
+                State::InDoubt { sent_at_ms, not_failed } => (sent_at_ms, not_failed),
                 // Told beforehand what became of it.
                 State::Settled(outcome) if end != CallEnd::Accepted || outcome == Outcome::Accepted => continue,
                 State::Settled(outcome) => {
@@ -451,7 +461,7 @@ impl Fold {
                     State::Settled(Outcome::Accepted)
                 }
                 CallEnd::NotFailed => State::Refused { sent_at_ms },
-                CallEnd::Lost => State::InDoubt { sent_at_ms },
+                CallEnd::Lost => State::InDoubt { sent_at_ms, not_failed },
                 CallEnd::Throttled | CallEnd::NotSent | CallEnd::TooMany | CallEnd::Refused => State::Waiting,
             };
         }

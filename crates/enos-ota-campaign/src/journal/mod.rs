@@ -21,6 +21,7 @@ mod chain;
 mod create;
 mod error;
 mod fold;
+mod lock;
 mod read;
 mod record;
 mod writer;
@@ -31,6 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::plan::Plan;
+use lock::Locked;
 use writer::Writer;
 
 pub use begin::{Begin, BeginDetails};
@@ -75,16 +77,16 @@ impl Journal {
     /// If another process has it open, it cannot be read or repaired, it is no journal or one of a newer version, or it
     /// is not as it was written.
     pub fn open(path: &Path) -> Result<(Self, Recovered), JournalError> {
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .open(path)
             .map_err(|error| JournalError::io(path, "open", error))?;
-        if !create::lock(&file).map_err(|error| JournalError::io(path, "lock", error))? {
+        let Some(file) = Locked::try_new(file).map_err(|error| JournalError::io(path, "lock", error))? else {
             return Err(JournalError::Locked { path: path.into() });
-        }
+        };
         let (recovered, mut end) = read::read(path, &file)?;
-        repair(&mut file, &mut end, recovered.torn.is_some())
+        repair(&file, &mut end, recovered.torn.is_some())
             .map_err(|error| JournalError::io(path, "repair the end of", error))?;
         Ok((Self::start(path, file, end.chain, end.length)?, recovered))
     }
@@ -102,7 +104,7 @@ impl Journal {
         read::read(path, &file).map(|(recovered, _)| recovered)
     }
 
-    fn start(path: &Path, file: File, chain: chain::Chain, length: u64) -> Result<Self, JournalError> {
+    fn start(path: &Path, file: Locked, chain: chain::Chain, length: u64) -> Result<Self, JournalError> {
         Ok(Self {
             writer: Arc::new(Writer::start(path, file, chain, length)?),
         })
@@ -153,7 +155,7 @@ impl Journal {
 }
 
 /// Makes the file end with its last whole line.
-fn repair(file: &mut File, end: &mut read::End, torn: bool) -> io::Result<()> {
+fn repair(mut file: &File, end: &mut read::End, torn: bool) -> io::Result<()> {
     if torn {
         file.set_len(end.length)?;
     }

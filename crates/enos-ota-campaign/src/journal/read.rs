@@ -165,9 +165,7 @@ impl Lines<'_> {
             return Ok(true);
         }
         let ahead = self.from.fill_buf().map_err(|error| unreadable(self.path, error))?;
-        let last = ahead.is_empty();
-        // The beginning of an object is no object: what is whole was written by somebody else.
-        if last && serde_json::from_slice::<IgnoredAny>(&self.line).is_err() {
+        if ahead.is_empty() && self.is_torn(read.line_feed) {
             self.torn = Some(TornTail {
                 bytes: read.bytes,
                 line: self.number,
@@ -178,6 +176,16 @@ impl Lines<'_> {
             path: self.path.into(),
             line: self.number,
         })
+    }
+
+    /// Whether the last line is what a power failure leaves of one. An edit leaves a line that is whole, or two in one.
+    fn is_torn(&self, line_feed: bool) -> bool {
+        match serde_json::from_slice::<IgnoredAny>(&self.line) {
+            // The beginning of an object is no object.
+            Ok(_) => false,
+            // Blocks that never reached the disk may be zeros, with others after them.
+            Err(error) => !line_feed || error.is_eof() || self.line.contains(&0),
+        }
     }
 
     /// The chain holds, so the program that wrote the line meant it so.

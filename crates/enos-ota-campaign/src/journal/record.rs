@@ -67,6 +67,10 @@ pub enum Record<'a> {
         call: u64,
         /// When, in milliseconds since 1970-01-01 UTC.
         at: i64,
+        /// Whether a search has shown that these tasks are not failed: they are sent so that it is the platform that
+        /// refuses them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        not_failed: bool,
         /// The devices that it carries.
         #[serde(borrow)]
         devices: Keys<'a>,
@@ -111,7 +115,8 @@ pub enum Record<'a> {
         #[serde(borrow)]
         devices: Keys<'a>,
     },
-    /// A search showed that devices of a lost or refused call are still failed: they wait to be sent again.
+    /// Devices of a lost or refused call wait to be sent again: a search showed that they are still failed, or none could
+    /// tell and the list is halved.
     Requeued {
         /// When, in milliseconds since 1970-01-01 UTC.
         at: i64,

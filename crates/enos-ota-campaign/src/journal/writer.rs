@@ -4,7 +4,6 @@
 //! wait. Meanwhile the next ones queue up. So the more records there are at a time, the fewer syncs each needs.
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -16,6 +15,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::chain::Chain;
 use super::error::JournalError;
+use super::lock::Locked;
 use super::record::Record;
 
 /// So many bytes may queue up, and then one record more: some seconds of work for a slow disk.
@@ -73,7 +73,7 @@ enum Queued {
 
 impl Writer {
     /// Starts the thread. The file is positioned at its end.
-    pub(super) fn start(path: &Path, file: File, chain: Chain, length: u64) -> Result<Self, JournalError> {
+    pub(super) fn start(path: &Path, file: Locked, chain: Chain, length: u64) -> Result<Self, JournalError> {
         let shared = Arc::new(Shared {
             path: path.into(),
             state: Mutex::default(),
@@ -270,7 +270,7 @@ impl Shared {
 /// The end of the file.
 #[derive(Debug)]
 struct Out {
-    file: File,
+    file: Locked,
     chain: Chain,
     /// The length that is on the disk.
     synced: u64,
@@ -284,7 +284,9 @@ impl Out {
             self.chain.seal(&batch.bytes[start..*end], &mut self.lines);
             start = *end;
         }
-        let done = self.file.write_all(&self.lines).and_then(|()| self.file.sync_data());
+        let done = (&*self.file)
+            .write_all(&self.lines)
+            .and_then(|()| self.file.sync_data());
         if done.is_ok() {
             syncs.fetch_add(1, Ordering::Relaxed);
             self.synced += self.lines.len() as u64;

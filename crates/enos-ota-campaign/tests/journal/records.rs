@@ -1,0 +1,263 @@
+//! What follows from records, and which cannot follow each other.
+
+use enos_ota_campaign::journal::{CallEnd, Journal, JournalError, Record, State};
+use enos_ota_campaign::{Fate, Outcome, Summary};
+
+use crate::common::{answered, in_folder, keys, plan, resumed, sent, write};
+
+fn settled(outcome: Outcome, number: usize) -> Record<'static> {
+    Record::Settled {
+        at: 5_000,
+        outcome,
+        code: None,
+        message: None,
+        request_id: None,
+        devices: keys([number]),
+    }
+}
+
+fn requeued(number: usize) -> Record<'static> {
+    Record::Requeued {
+        at: 5_000,
+        devices: keys([number]),
+    }
+}
+
+fn seen(number: usize) -> Record<'static> {
+    Record::Seen {
+        at: 5_000,
+        fate: Fate::Succeeded,
+        reason: None,
+        devices: keys([number]),
+    }
+}
+
+#[tokio::test]
+async fn a_campaign_that_was_killed_is_told_of_with_all_a_report_needs() {
+    let (_folder, path) = in_folder();
+    let records = [
+        sent(1, 0..3),
+        sent(2, 3..5),
+        answered(1, CallEnd::Accepted),
+        // Killed here, and resumed.
+        resumed(),
+        requeued(3),
+        settled(Outcome::Accepted, 4),
+        sent(3, [3]),
+        answered(3, CallEnd::NotFailed),
+        settled(Outcome::Unknown, 3),
+        Record::Wave {
+            at: 6_000,
+            wave: 1,
+            devices: 3,
+            succeeded: 2,
+            failed: 1,
+            passed: false,
+        },
+        Record::Ended {
+            at: 7_000,
+            how: "too many failed again".into(),
+            summary: Summary {
+                requested: 6,
+                accepted: 4,
+                unknown: 1,
+                ..Summary::default()
+            },
+            open: 1,
+        },
+        Record::Seen {
+            at: 6_500,
+            fate: Fate::FailedAgain,
+            reason: Some("no space".into()),
+            devices: keys([0]),
+        },
+    ];
+    write(&path, &plan(6), &records).await;
+    let told = Journal::read(&path).unwrap();
+
+    let states: Vec<_> = told.standings.iter().map(|standing| standing.state).collect();
+    let accepted = State::Settled(Outcome::Accepted);
+    assert_eq!(
+        states,
+        [
+            accepted,
+            accepted,
+            accepted,
+            State::Settled(Outcome::Unknown),
+            accepted,
+            State::Waiting
+        ]
+    );
+    let id = |number: usize| told.plan.devices.ids().nth(number).unwrap();
+    assert_eq!((told.code(id(0)), told.message(id(0))), (Some(0), Some("OK")));
+    assert_eq!((told.request_id(id(0)), told.request_id(id(3))), (Some("r1"), None));
+    assert_eq!(told.failed_again(id(0)), Some("no space"));
+    assert_eq!(told.standing(id(0)).fate, Fate::FailedAgain);
+
+    let calls: Vec<_> = told
+        .calls
+        .iter()
+        .map(|call| (call.call, call.end, call.ended_ms, call.devices))
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            (1, Some(CallEnd::Accepted), Some(3_000), 3),
+            (2, None, None, 2),
+            (3, Some(CallEnd::NotFailed), Some(3_000), 1)
+        ]
+    );
+    assert_eq!(told.calls_that_ended(None), 1);
+    assert_eq!((told.last_call, told.last_at_ms, told.resumes), (3, 7_000, 1));
+    let log: Vec<_> = told.settled.iter().map(|log| (log.outcome, log.devices)).collect();
+    assert_eq!(log, [(Outcome::Accepted, 1), (Outcome::Unknown, 1)]);
+    assert_eq!(
+        told.waves
+            .iter()
+            .map(|wave| (wave.wave, wave.passed))
+            .collect::<Vec<_>>(),
+        [(1, false)]
+    );
+    let ended = told.ended.as_ref().unwrap();
+    assert_eq!(
+        (ended.how.as_str(), ended.open, ended.summary),
+        ("too many failed again", 1, told.summary)
+    );
+
+    // Who resumes it, has not ended it.
+    let (journal, _) = Journal::open(&path).unwrap();
+    journal.append(&resumed()).await.unwrap();
+    journal.close().await.unwrap();
+    assert_eq!(Journal::read(&path).unwrap().ended, None);
+}
+
+#[tokio::test]
+async fn a_device_that_is_in_doubt_says_since_when() {
+    let (_folder, path) = in_folder();
+    let records = [
+        sent(1, [0]),
+        sent(2, [1]),
+        sent(3, [2]),
+        sent(4, [3]),
+        answered(2, CallEnd::Lost),
+        answered(3, CallEnd::NotFailed),
+        answered(4, CallEnd::Throttled),
+    ];
+    write(&path, &plan(4), &records).await;
+    let told = Journal::read(&path).unwrap();
+    let states: Vec<_> = told.standings.iter().map(|standing| standing.state).collect();
+    let sent_at_ms = 2_000;
+    assert_eq!(
+        states,
+        [
+            State::InDoubt {
+                sent_at_ms,
+                not_failed: false
+            },
+            State::InDoubt {
+                sent_at_ms,
+                not_failed: false
+            },
+            State::Refused { sent_at_ms },
+            State::Waiting
+        ]
+    );
+    assert_eq!(told.open(), 4);
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_with_its_line() {
+    let accepted = || vec![sent(1, [0]), answered(1, CallEnd::Accepted)];
+    let after = |mut records: Vec<Record<'static>>, last: Record<'static>| {
+        records.push(last);
+        records
+    };
+    let cases = [
+        (after(accepted(), sent(2, [0])), "was settled as accepted before"),
+        (
+            vec![sent(1, [0]), sent(2, [0])],
+            "it is in doubt what became of an earlier call",
+        ),
+        (vec![sent(1, [0, 0])], "it is in doubt what became of an earlier call"),
+        (
+            vec![sent(1, [0]), resumed(), sent(2, [0])],
+            "it is in doubt what became of an earlier call",
+        ),
+        (
+            vec![sent(1, [0]), answered(1, CallEnd::NotFailed), sent(2, [0])],
+            "no search has shown yet how it stands",
+        ),
+        (vec![sent(1, [0]), sent(1, [1])], "call 1 is sent twice"),
+        (vec![sent(1, [])], "call 1 carries 0 devices"),
+        (vec![sent(1, [9])], r#"device "pump-000009" is not in the plan"#),
+        (
+            vec![settled(Outcome::Skipped, 9)],
+            r#"device "pump-000009" is not in the plan"#,
+        ),
+        (
+            vec![answered(1, CallEnd::Accepted)],
+            "call 1 is answered, and was never sent",
+        ),
+        (
+            after(accepted(), answered(1, CallEnd::Accepted)),
+            "call 1 is answered twice",
+        ),
+        (
+            vec![sent(1, [0]), resumed(), answered(1, CallEnd::Accepted)],
+            "call 1 is answered after a resume",
+        ),
+        (
+            after(accepted(), settled(Outcome::Rejected, 0)),
+            "is settled as rejected, although it was settled as accepted before",
+        ),
+        (
+            vec![
+                sent(1, [0]),
+                settled(Outcome::Rejected, 0),
+                answered(1, CallEnd::Accepted),
+            ],
+            "call 1 is accepted, although",
+        ),
+        (
+            vec![settled(Outcome::Skipped, 0), sent(1, [0])],
+            "was settled as skipped before",
+        ),
+        (vec![sent(1, [0]), requeued(0)], "the call with it has not ended"),
+        (after(accepted(), requeued(0)), "it was settled as accepted before"),
+        (vec![seen(0)], "although none was accepted"),
+        (
+            vec![settled(Outcome::Skipped, 0), seen(0)],
+            "although none was accepted",
+        ),
+    ];
+    for (records, problem) in cases {
+        let (_folder, path) = in_folder();
+        write(&path, &plan(3), &records).await;
+        let error = Journal::read(&path).unwrap_err();
+        assert!(matches!(error, JournalError::Contradiction { .. }), "{error}");
+        // The plan is on five lines.
+        assert_eq!(error.line(), Some(5 + records.len() as u64), "{error}");
+        let text = error.to_string();
+        assert!(text.contains(problem), "{text}");
+        assert!(text.contains("`enos-ota plan --failed`"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_twice_in_the_same_way_is_no_contradiction() {
+    let (_folder, path) = in_folder();
+    let records = [
+        sent(1, [0]),
+        settled(Outcome::Accepted, 0),
+        answered(1, CallEnd::Accepted),
+        settled(Outcome::Accepted, 0),
+        sent(2, [1]),
+        // The reason of a refusal may come before its call's end.
+        settled(Outcome::Rejected, 1),
+        answered(2, CallEnd::Refused),
+        requeued(2),
+    ];
+    write(&path, &plan(3), &records).await;
+    let told = Journal::read(&path).unwrap();
+    assert_eq!((told.summary.accepted, told.summary.rejected, told.open()), (1, 1, 1));
+}
