@@ -80,6 +80,18 @@ fn an_error_tells_the_line_and_what_was_expected() {
             "expected 100 at line 4",
         ),
         (
+            r#"{ "deviceKey": "d2", "status": "failed", "retryFailure": { "progress": 7 } }"#,
+            "device `d2`: progress 7 of `retryFailure`, expected a negative number at line 4",
+        ),
+        (
+            r#"{ "deviceKey": "d2", "status": "failed", "retryOutcome": "succeeds", "retryFailure": {} }"#,
+            "`retryFailure` does not go with `retryOutcome` `succeeds` at line 4",
+        ),
+        (
+            r#"{ "deviceKey": "d2", "status": "failed", "retryFailure": { "reason": "x" } }"#,
+            "unknown field `reason`, expected `progress` or `desc` at line 4",
+        ),
+        (
             r#"{ "deviceKey": "d2", "status": "failed", "outcome": "fails" }"#,
             "`outcome` goes only with a task that is under way",
         ),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::{Fleet, Job, Task, TaskStatus, UPGRADE_TIMEOUTS};
+use super::{Fleet, Job, Outcome, Task, TaskStatus, UPGRADE_TIMEOUTS};
 
 impl Fleet {
     pub(crate) fn check(&self) -> Result<(), FleetError> {
@@ -68,7 +68,7 @@ impl Task {
             return Err("a `deviceKey` is empty".to_owned());
         }
         let key = &self.device_key;
-        if let Some(progress) = self.progress {
+        if let Some(progress) = self.progress.filter(|_| !self.as_shown) {
             let (fits, expected) = match self.status {
                 TaskStatus::Init | TaskStatus::Published => (progress == 0, "0"),
                 TaskStatus::Upgrading => ((1..=99).contains(&progress), "1 to 99"),
@@ -79,6 +79,19 @@ impl Task {
                 return Err(format!(
                     "device `{key}`: progress {progress} does not go with status `{}`, expected {expected}",
                     self.status
+                ));
+            }
+        }
+        if let Some(failure) = &self.retry_failure {
+            if self.retry_outcome == Some(Outcome::Succeeds) {
+                return Err(format!(
+                    "device `{key}`: `retryFailure` does not go with `retryOutcome` `succeeds`"
+                ));
+            }
+            if failure.progress >= 0 {
+                return Err(format!(
+                    "device `{key}`: progress {} of `retryFailure`, expected a negative number",
+                    failure.progress
                 ));
             }
         }

@@ -8,7 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::check::FleetError;
-use super::{Fleet, Outcome, Task, TaskStatus};
+use super::{Fleet, Outcome, RetryFailure, Task, TaskStatus};
 
 impl Fleet {
     /// Reads a fleet from JSON text; [`Fleet`] describes the format.
@@ -42,6 +42,9 @@ struct RawTask {
     desc: String,
     outcome: Option<Outcome>,
     retry_outcome: Option<Outcome>,
+    retry_failure: Option<Box<RetryFailure>>,
+    #[serde(default)]
+    as_shown: bool,
     product_key: Option<String>,
     from_version: Option<String>,
     to_version: Option<String>,
@@ -59,6 +62,8 @@ impl From<RawTask> for Task {
             desc: raw.desc,
             outcome: raw.outcome,
             retry_outcome: raw.retry_outcome,
+            retry_failure: raw.retry_failure,
+            as_shown: raw.as_shown,
             product_key: raw.product_key,
             from_version: raw.from_version,
             to_version: raw.to_version,

@@ -13,6 +13,8 @@ pub use check::FleetError;
 pub use demo::{DEMO_DENIED_ORG_ID, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID};
 pub use job_type::{JobType, UpgradePolicy};
 
+use crate::state::TaskInfo;
+
 /// How long a task may take, in seconds, where nothing else is said: documented.
 pub(crate) const DEFAULT_UPGRADE_TIMEOUT: u32 = 7200;
 /// Between how many and how many seconds a task may take: documented.
@@ -77,6 +79,8 @@ pub(crate) const DEFAULT_CONCURRENCY: u32 = 300;
 /// | `desc` | string | `""` | the reason of a failure |
 /// | `outcome` | `succeeds`, `fails` | by the device key | how a task ends that is under way (`init`, `published`, `upgrading`) |
 /// | `retryOutcome` | `succeeds`, `fails` | by the device key | how the task ends after each retry |
+/// | `retryFailure` | `progress` (negative, -1 by default) and `desc` (`""`) | as it has failed before | with which progress and reason it fails after a retry, if it fails |
+/// | `asShown` | boolean | `false` | `progress` is taken as it is, whatever the status: for tasks as a platform has shown them |
 /// | `productKey`, `fromVersion`, `toVersion` | string | of the job | |
 /// | `taskId`, `assetId` | string | by the job id and device key | |
 /// | `updateTime` | integer | the start of the emulator | milliseconds since 1970-01-01 UTC |
@@ -168,6 +172,33 @@ impl Fleet {
 }
 
 /// A job of a [`Fleet`].
+///
+/// # A job that exists elsewhere
+///
+/// To rehearse what is to be done to the tasks of a real job, build it from what `searchTask` has shown of them: each
+/// [`Task`] with its key and status, and all else that is known. The order of the tasks is that of the searches.
+///
+/// ```
+/// use enos_ota_emulator::{Job, Outcome, Task, TaskStatus};
+///
+/// # struct Shown { key: &'static str, product: &'static str, from: &'static str, to: &'static str, progress: i32,
+/// #     desc: &'static str, at: i64 }
+/// # let shown = [Shown { key: "pump-1", product: "p1", from: "1.0", to: "1.1", progress: 45, desc: "x", at: 1 }];
+/// let job = Job::started("5ed758ca49f032b4663063aa").with_tasks(shown.iter().map(|task| {
+///     Task::new(task.key, TaskStatus::Failed)
+///         .product_key(task.product)
+///         .versions(task.from, task.to)
+///         // A platform may show other numbers than a fleet that is made up.
+///         .as_shown(task.progress)
+///         .desc(task.desc)
+///         .update_time(task.at)
+///         // And what the rehearsal assumes.
+///         .retry_outcome(Outcome::Succeeds)
+/// }));
+/// # assert_eq!(job.tasks().len(), 1);
+/// ```
+///
+/// The tasks of an emulator are [`TaskInfo`](crate::TaskInfo)s, of which a [`Task`] is made by `into`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "the platform's name of the field")]
@@ -421,6 +452,10 @@ pub struct Task {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_outcome: Option<Outcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_failure: Option<Box<RetryFailure>>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) as_shown: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) product_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from_version: Option<String>,
@@ -444,6 +479,8 @@ impl Task {
             desc: String::new(),
             outcome: None,
             retry_outcome: None,
+            retry_failure: None,
+            as_shown: false,
             product_key: None,
             from_version: None,
             to_version: None,
@@ -503,6 +540,29 @@ impl Task {
     #[must_use]
     pub fn retry_outcome(mut self, outcome: Outcome) -> Self {
         self.retry_outcome = Some(outcome);
+        self.retry_failure = self.retry_failure.filter(|_| outcome == Outcome::Fails);
+        self
+    }
+
+    /// Makes the task fail after each retry, with this progress, which is negative, and reason. Without it a task that
+    /// is to fail does so as it has before.
+    #[must_use]
+    pub fn retry_failure(mut self, progress: i32, desc: impl Into<String>) -> Self {
+        self.retry_outcome = Some(Outcome::Fails);
+        self.retry_failure = Some(Box::new(RetryFailure {
+            progress,
+            desc: desc.into(),
+        }));
+        self
+    }
+
+    /// Sets the progress as a platform has shown it, which may be what no documented rule allows. For a failed task it
+    /// is kept as it is; for one that is `upgrading`, what is not 1 to 99 is brought there; the other states have the
+    /// progress that they always have.
+    #[must_use]
+    pub fn as_shown(mut self, progress: i32) -> Self {
+        self.progress = Some(progress);
+        self.as_shown = true;
         self
     }
 
@@ -563,12 +623,49 @@ impl Task {
     /// The progress at the start, as the platform reports it.
     #[must_use]
     pub fn progress_or_default(&self) -> i32 {
-        self.progress.unwrap_or(match self.status {
+        let default = match self.status {
             TaskStatus::Init | TaskStatus::Published => 0,
             TaskStatus::Upgrading => 50,
             TaskStatus::Succeeded => 100,
             TaskStatus::Failed => -1,
-        })
+        };
+        let progress = self.progress.unwrap_or(default);
+        match self.status {
+            TaskStatus::Failed => progress,
+            TaskStatus::Upgrading => progress.clamp(1, 99),
+            // Only a platform can have shown anything else.
+            TaskStatus::Init | TaskStatus::Published | TaskStatus::Succeeded => default,
+        }
+    }
+}
+
+/// How a task fails after a retry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RetryFailure {
+    #[serde(default = "unspecified_failure")]
+    pub(crate) progress: i32,
+    #[serde(default)]
+    pub(crate) desc: String,
+}
+
+fn unspecified_failure() -> i32 {
+    -1
+}
+
+impl From<TaskInfo> for Task {
+    /// The task as it is shown. How it goes on, and how a retry ends, is not part of that.
+    fn from(shown: TaskInfo) -> Self {
+        Self {
+            desc: shown.desc,
+            product_key: Some(shown.product_key),
+            from_version: Some(shown.from_version),
+            to_version: Some(shown.to_version),
+            task_id: Some(shown.task_id),
+            asset_id: Some(shown.asset_id),
+            update_time: Some(shown.update_time),
+            ..Self::new(shown.device_key, shown.status).as_shown(shown.progress)
+        }
     }
 }
 

@@ -392,7 +392,9 @@ fn running_task(task: Task, defaults: &[String; 3], commons: &mut Commons, rules
             })
         }),
         retry_outcome: task.retry_outcome,
-        retry_failure: None,
+        retry_failure: task
+            .retry_failure
+            .map(|failure| commons.failure(failure.progress, &failure.desc)),
         course: Course::Ended { failure: None, at },
         named: 0,
         applied: 0,

@@ -250,8 +250,8 @@ impl TaskState {
             Course::Ended { failure, .. } => failure.as_ref(),
             Course::UnderWay(run) => run.end.as_ref(),
         };
-        let as_before = self.retry_failure.as_ref().or(previous);
-        let end = self.end_of(self.retry_outcome, as_before, rules);
+        let end = self.end_of(self.retry_outcome, previous, rules);
+        let end = end.map(|failure| self.retry_failure.clone().unwrap_or(failure));
         self.applied += 1;
         self.course = Course::UnderWay(Run {
             from: Stage::Init,
