@@ -123,6 +123,17 @@ impl Summary {
         } += devices;
     }
 
+    /// How many devices have this outcome.
+    #[must_use]
+    pub fn of(&self, outcome: Outcome) -> usize {
+        match outcome {
+            Outcome::Accepted => self.accepted,
+            Outcome::Rejected => self.rejected,
+            Outcome::Skipped => self.skipped,
+            Outcome::Unknown => self.unknown,
+        }
+    }
+
     /// How many devices have an outcome.
     #[must_use]
     pub fn settled(&self) -> usize {
