@@ -39,8 +39,9 @@ pub struct Campaign {
     pub(crate) last_call: u64,
     /// Waves that an earlier run has passed.
     pub(crate) waves_passed: usize,
-    /// Devices whose call an earlier run has left without an answer, and when it was sent, by the wall clock.
-    pub(crate) doubts: Vec<(i64, Vec<DeviceId>)>,
+    /// Devices whose call an earlier run has left without an answer, by when it was sent, by the wall clock, and whether
+    /// it was known that they are not failed.
+    pub(crate) doubts: BTreeMap<(i64, bool), Vec<DeviceId>>,
 }
 
 impl Campaign {
@@ -59,7 +60,7 @@ impl Campaign {
             ledger,
             last_call: 0,
             waves_passed: 0,
-            doubts: Vec::new(),
+            doubts: BTreeMap::new(),
         }
     }
 
@@ -99,7 +100,6 @@ impl Campaign {
 
     /// Brings the ledger where the journal ends.
     fn restore(&mut self, recovered: &Recovered) {
-        let mut doubts: BTreeMap<i64, Vec<DeviceId>> = BTreeMap::new();
         for (index, standing) in recovered.standings.iter().enumerate() {
             let id = DeviceId::new(index);
             let note = || {
@@ -111,9 +111,9 @@ impl Campaign {
             };
             match standing.state {
                 State::Waiting => {}
-                State::InDoubt { sent_at_ms } => {
+                State::InDoubt { sent_at_ms, not_failed } => {
                     self.ledger.set_open(&[id], Open::InDoubt);
-                    doubts.entry(sent_at_ms).or_default().push(id);
+                    self.doubts.entry((sent_at_ms, not_failed)).or_default().push(id);
                 }
                 State::Refused { .. } => self.ledger.suspect(&[id], &note()),
                 State::Settled(outcome) => {
@@ -124,7 +124,6 @@ impl Campaign {
                 }
             }
         }
-        self.doubts = doubts.into_iter().collect();
     }
 
     /// Writes down what is done, so that another process can go on with it.

@@ -12,6 +12,8 @@
 //!   for up to [`Limits::look`] devices; the others are sent again, in full lists. Two calls and a bit for a list.
 //! - *Look first.* Where more than about one list in six is refused, it is cheaper to search before anything is sent.
 //!   Devices that are not failed are then sent in lists of their own, so that it is the platform that refuses them.
+//!   Devices that a person named are looked up first in any case, if they are more than a list: otherwise nobody could
+//!   tell after a lost answer whether a device that is not failed was retried, or never was failed.
 //! - *Halve.* Where searches are refused, or contradict the platform's answers, the list is halved until each guilty
 //!   device stands alone: about `2 log2(n)` calls for each. Never cheaper than a search for lists of more than four.
 //!
@@ -78,7 +80,11 @@ pub(crate) struct Row {
 /// A call to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
-    Send(Vec<DeviceId>),
+    Send {
+        devices: Vec<DeviceId>,
+        /// A search has shown that they are not failed: the platform is to refuse them.
+        not_failed: bool,
+    },
     Look(Question, Vec<DeviceId>),
 }
 
@@ -150,7 +156,7 @@ pub(crate) enum Step {
         outcome: Outcome,
         note: Arc<Note>,
     },
-    /// Still failed after a call that was lost or refused: these wait to be sent again.
+    /// Of a call that was lost or refused: these wait to be sent again.
     Requeue(Vec<DeviceId>),
     /// Fewer devices a call from now on.
     Shrunk { chunk: usize },
@@ -211,11 +217,15 @@ enum Open {
 pub(crate) struct Core {
     devices: Arc<Devices>,
     limits: Limits,
+    /// Devices whose task was seen to be failed before they were sent.
+    known_failed: Vec<bool>,
     /// All devices, in the order in which they are sent.
     order: Vec<DeviceId>,
     /// How many of `order` were taken, and how many may be.
     taken: usize,
     allowed: usize,
+    /// How many devices a list had at first.
+    first_chunk: usize,
     /// Devices to be sent, by what they have been through.
     pools: BTreeMap<Past, VecDeque<DeviceId>>,
     /// Lists to be halved: not to be mixed with others.
@@ -262,13 +272,16 @@ impl Guilt {
 }
 
 impl Core {
-    pub(crate) fn new(devices: Arc<Devices>, order: Vec<DeviceId>, limits: Limits) -> Self {
+    /// `known_failed` if the devices were selected because their tasks are failed.
+    pub(crate) fn new(devices: Arc<Devices>, order: Vec<DeviceId>, limits: Limits, known_failed: bool) -> Self {
         Self {
+            known_failed: vec![known_failed; devices.len()],
             devices,
             limits,
             order,
             taken: 0,
             allowed: 0,
+            first_chunk: limits.chunk,
             pools: BTreeMap::new(),
             halves: VecDeque::new(),
             looks: VecDeque::new(),
@@ -291,9 +304,24 @@ impl Core {
         self.allowed = count.min(self.order.len());
     }
 
-    /// Takes up devices whose last call was left in doubt by an earlier run.
-    pub(crate) fn in_doubt(&mut self, devices: Vec<DeviceId>, sent_ms: i64, ready: Duration) {
-        self.wait_for_look(devices, Past::default(), Why::Lost, sent_ms, ready);
+    /// Takes up devices whose last call was left in doubt by an earlier run. `not_failed` if a search had shown before
+    /// that they are not failed.
+    pub(crate) fn in_doubt(&mut self, devices: Vec<DeviceId>, not_failed: bool, sent_ms: i64, ready: Duration) {
+        if !not_failed && self.looks_first() {
+            for device in &devices {
+                self.known_failed[device.index()] = true;
+            }
+        }
+        let past = Past {
+            not_failed,
+            ..Past::default()
+        };
+        self.wait_for_look(devices, past, Why::Lost, sent_ms, ready);
+    }
+
+    /// Whether devices that a person named are searched for before they are sent. For a single list it is not worth it.
+    fn looks_first(&self) -> bool {
+        self.devices.len() > self.first_chunk
     }
 
     /// Takes up devices whose last call was refused in an earlier run, before it was known which were guilty.
@@ -426,7 +454,9 @@ impl Core {
         if left == 0 {
             return None;
         }
-        let look_first = !self.cannot_look && left > self.limits.chunk && self.guilt.look_first(&self.limits);
+        let unknown = !self.known_failed[self.order[self.taken].index()];
+        let worth_it = left > self.limits.chunk && self.guilt.look_first(&self.limits);
+        let look_first = !self.cannot_look && ((unknown && self.looks_first()) || worth_it);
         let count = left.min(if look_first {
             self.limits.look
         } else {
@@ -466,7 +496,10 @@ impl Core {
 
     fn send(&mut self, devices: Vec<DeviceId>, past: Past, fresh: bool) -> Next {
         let ticket = self.ticket();
-        let call = Call::Send(devices.clone());
+        let call = Call::Send {
+            devices: devices.clone(),
+            not_failed: past.not_failed,
+        };
         self.open.insert(ticket, Open::Send { devices, past, fresh });
         Next::Call(ticket, call)
     }
@@ -540,8 +573,9 @@ impl Core {
             ..past
         };
         if past.refused >= HALVE_FROM || self.cannot_look {
+            let step = Step::Requeue(devices.clone());
             self.halve(past, devices);
-            return Vec::new();
+            return vec![step];
         }
         // As long as the list may have been carried out in part, only a read that is not behind tells.
         let at_once = self.all_or_nothing && past.refused < HALVE_FROM - 1;
@@ -642,7 +676,10 @@ impl Core {
         for batch in batches {
             match batch.why {
                 Why::First => self.pool(Past::default()).extend(batch.devices),
-                Why::Refused(_) => self.halve(batch.past, batch.devices),
+                Why::Refused(_) => {
+                    steps.push(Step::Requeue(batch.devices.clone()));
+                    self.halve(batch.past, batch.devices);
+                }
                 Why::Lost => {
                     steps.push(settle(batch.devices, Outcome::Unknown, &Arc::new(could_not_look_up())));
                 }
@@ -672,6 +709,7 @@ impl Core {
                 not_failed: rows.contains_key(&device),
                 ..Past::default()
             };
+            self.known_failed[device.index()] = !past.not_failed;
             self.pool(past).push_back(device);
         }
     }
@@ -693,6 +731,7 @@ impl Core {
                 refused: HALVE_FROM,
                 ..batch.past
             };
+            steps.push(Step::Requeue(unsearchable.clone()));
             self.halve(past, unsearchable);
         }
         let is_failed = |device: &DeviceId| match rows.get(device) {
@@ -742,7 +781,8 @@ impl Core {
         let (mut accepted, mut again, mut not_failed) = (Vec::new(), Vec::new(), Vec::new());
         let mut unsearchable = Vec::new();
         for device in batch.devices {
-            let was_failed_ms = self.devices.facts(device).updated_ms;
+            let was_failed = self.known_failed[device.index()];
+            let was_failed_ms = self.devices.facts(device).updated_ms.filter(|_| was_failed);
             match rows.get(&device) {
                 Some(row) if row.status == Status::Failed => {
                     let failed_again = match (was_failed_ms, row.updated_ms) {
@@ -751,10 +791,8 @@ impl Core {
                     };
                     if failed_again { &mut accepted } else { &mut again }.push(device);
                 }
-                // It was failed when it was selected, or has changed since the call.
-                Some(row)
-                    if !batch.past.not_failed && (was_failed_ms.is_some() || changed_since(row, batch.sent_ms)) =>
-                {
+                // It was failed before, or has changed since the call.
+                Some(row) if !batch.past.not_failed && (was_failed || changed_since(row, batch.sent_ms)) => {
                     accepted.push(device);
                 }
                 None if !self.is_searchable(device) => unsearchable.push(device),

@@ -20,6 +20,7 @@ use crate::journal::{CallEnd, Journal, JournalError, Keys, Record};
 use crate::ledger::{Ledger, Open};
 use crate::outcome::{Fate, Outcome};
 use crate::pace::{self, Pace, PaceSettings, Start};
+use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::time::Time;
 use crate::watch::{self as following, News, Part, Until, Watch};
@@ -124,11 +125,12 @@ impl Drive {
             .into_iter()
             .filter(|id| ledger.open(*id) == Some(Open::Waiting))
             .collect();
-        let mut core = Core::new(Arc::clone(ledger.devices()), waiting, limits);
+        let known_failed = matches!(plan.selection, Selection::Failed(_));
+        let mut core = Core::new(Arc::clone(ledger.devices()), waiting, limits, known_failed);
         let begun_ms = time.now_ms();
         let ready = time.elapsed() + settings.lag;
-        for (sent_ms, ids) in doubts {
-            core.in_doubt(ids, sent_ms, ready);
+        for ((sent_ms, not_failed), ids) in doubts {
+            core.in_doubt(ids, not_failed, sent_ms, ready);
         }
         let suspects: Vec<_> = ledger
             .devices()
@@ -419,7 +421,9 @@ impl Drive {
                 continue;
             }
             match self.core.next(now) {
-                Next::Call(ticket, Call::Send(devices)) => self.begin_send(ticket, devices, now),
+                Next::Call(ticket, Call::Send { devices, not_failed }) => {
+                    self.begin_send(ticket, devices, not_failed, now);
+                }
                 Next::Call(ticket, Call::Look(question, devices)) => {
                     self.begin_search(SearchOf::Core(ticket), question, &devices, now);
                 }
@@ -450,7 +454,7 @@ impl Drive {
         })
     }
 
-    fn begin_send(&mut self, ticket: Ticket, devices: Vec<DeviceId>, now: Duration) {
+    fn begin_send(&mut self, ticket: Ticket, devices: Vec<DeviceId>, not_failed: bool, now: Duration) {
         let Some(keys) = self.ledger.devices().to_device_keys(&devices) else {
             return;
         };
@@ -471,6 +475,7 @@ impl Drive {
                 let record = Record::Sent {
                     call,
                     at: sent_ms,
+                    not_failed,
                     devices: devices.iter().map(|id| Cow::Borrowed(table.key(*id))).collect(),
                 };
                 if let Err(error) = journal.append(&record).await {
