@@ -14,6 +14,8 @@ mod ledger;
 mod outcome;
 mod pace;
 mod plan;
+#[cfg(feature = "rehearsal")]
+pub mod rehearsal;
 mod selection;
 mod settings;
 mod texts;
