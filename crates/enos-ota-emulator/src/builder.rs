@@ -22,6 +22,7 @@ use crate::server;
 use crate::shared::{Inner, Shared};
 use crate::state::{LONGEST_LAG_MS, MixedList, Pace, World};
 use crate::token::{OldToken, TokenService};
+use crate::waits::{Waiting, Waits};
 
 /// The app key of an emulator that is given no other. It is no key of any platform.
 pub const DEMO_APP_KEY: &str = "00000000-demo-demo-demo-appkey000000";
@@ -45,6 +46,7 @@ pub struct EmulatorBuilder {
     stale_reads: Duration,
     quota: Option<Quota>,
     latency: Duration,
+    waits: Waits,
     integers: Integers,
     misspell_status: bool,
     max_request_bytes: usize,
@@ -70,6 +72,7 @@ impl EmulatorBuilder {
             stale_reads: Duration::ZERO,
             quota: None,
             latency: Duration::ZERO,
+            waits: Waits::default(),
             integers: Integers::AsNumbers,
             misspell_status: false,
             max_request_bytes: 64 * 1024 * 1024,
@@ -179,13 +182,20 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Makes every request to the platform wait so long in real time before it is looked at, counted from when its head
-    /// has come in, and to the millisecond: not at all by default.
+    /// Makes every request to the platform wait so long before it is looked at, counted from when its head has come in,
+    /// and to the millisecond: not at all by default.
     ///
-    /// The requests wait side by side. A [`Fault::latency`] comes on top.
+    /// In real time the requests wait side by side. A [`Fault::latency`] comes on top.
     #[must_use]
     pub fn latency(mut self, time: Duration) -> Self {
         self.latency = time;
+        self
+    }
+
+    /// Sets how the emulator waits where it is told to: in real time by default.
+    #[must_use]
+    pub fn waits(mut self, waits: Waits) -> Self {
+        self.waits = waits;
         self
     }
 
@@ -234,7 +244,8 @@ impl EmulatorBuilder {
     /// # Errors
     ///
     /// If the fleet contradicts itself, the address is not a loopback address and [`allow_remote`](Self::allow_remote)
-    /// was not called, or the address cannot be listened on.
+    /// was not called, the address cannot be listened on, or the emulator is to wait [on its clock](Waits::OnClock) and
+    /// the clock is no [`ManualClock`](crate::ManualClock).
     ///
     /// # Panics
     ///
@@ -246,6 +257,11 @@ impl EmulatorBuilder {
         let clock = SkewedClock {
             inner: self.clock,
             skew_ms: self.clock_skew_ms,
+        };
+        let waiting = match (self.waits, clock.as_manual()) {
+            (Waits::RealTime, _) => Waiting::RealTime,
+            (Waits::OnClock, Some(clock)) => Waiting::OnClock(clock.clone()),
+            (Waits::OnClock, None) => return Err(StartError::NoManualClock),
         };
         let org_id = self.fleet.org_id.clone();
         let world = World::new(self.fleet, self.pace, clock.now_ms()).map_err(StartError::Fleet)?;
@@ -266,6 +282,7 @@ impl EmulatorBuilder {
         let shared = Arc::new(Shared {
             gate: Gate::new(self.quota, &clock),
             latency: self.latency,
+            waiting,
             clock,
             gateway_style: self.gateway_style,
             mixed_list: self.mixed_list,
@@ -322,6 +339,8 @@ pub enum StartError {
     },
     /// The fleet cannot be used.
     Fleet(FleetError),
+    /// The emulator is to wait on its clock, which it cannot move.
+    NoManualClock,
 }
 
 impl fmt::Display for StartError {
@@ -334,6 +353,9 @@ impl fmt::Display for StartError {
             ),
             Self::Listen { address, .. } => write!(f, "cannot listen on {address}"),
             Self::Fleet(_) => f.write_str("the fleet cannot be used"),
+            Self::NoManualClock => {
+                f.write_str("the emulator is to wait on its clock, which cannot be moved; give it a ManualClock")
+            }
         }
     }
 }
@@ -341,7 +363,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::NotLoopback(_) => None,
+            Self::NotLoopback(_) | Self::NoManualClock => None,
             Self::Listen { source, .. } => Some(source),
             Self::Fleet(error) => Some(error),
         }

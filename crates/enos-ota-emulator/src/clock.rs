@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A source of the current time.
 ///
-/// A latency or a slow body that a [`Fault`](crate::Fault) asks for does not use it: those wait in real time, because
-/// the client on the other end of the socket does.
+/// A latency or a slow body does not use it: those wait in real time, because the client on the other end of the socket
+/// does, unless [`Waits`](crate::Waits) says otherwise.
 pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since 1970-01-01 UTC.
     fn now_ms(&self) -> i64;
@@ -66,7 +66,10 @@ impl ManualClock {
 
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(to_ms(by), Ordering::SeqCst);
+        // `update` fails only if the function says so.
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| {
+            Some(now.saturating_add(to_ms(by)))
+        });
     }
 }
 

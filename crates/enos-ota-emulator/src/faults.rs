@@ -122,12 +122,12 @@ impl Scope {
 pub enum FaultKind {
     /// The request waits before it is looked at. It is applied afterwards, even if the client has gone by then.
     Latency {
-        /// For how long, in milliseconds of real time.
+        /// For how long, in milliseconds, of real time unless [`Waits`](crate::Waits) says otherwise.
         ms: u64,
     },
     /// The request is applied at once, and its answer waits.
     DelayAnswer {
-        /// For how long, in milliseconds of real time.
+        /// For how long, in milliseconds, of real time unless [`Waits`](crate::Waits) says otherwise.
         ms: u64,
     },
     /// All tokens die before the request is looked at.
@@ -172,7 +172,7 @@ pub enum FaultKind {
     SlowBody {
         /// How many bytes in a piece.
         chunk_bytes: usize,
-        /// How long to wait before each piece, in milliseconds of real time.
+        /// How long to wait before each piece, in milliseconds, of real time unless [`Waits`](crate::Waits) says otherwise.
         interval_ms: u64,
     },
     /// The connection is closed without an answer.

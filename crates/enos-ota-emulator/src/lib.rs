@@ -12,6 +12,7 @@
 //! - misbehaves when told to, with [`Fault`]s: latency, 429, proxy pages, cut connections, lost answers, dead tokens,
 //!   reads that are behind;
 //! - takes no more calls a second than a [`Quota`] says, if there is one;
+//! - waits in real time where it is told to wait, or on its clock, so that a rehearsal takes no time ([`Waits`]);
 //! - counts, so that a test can assert that a device was retried exactly once.
 //!
 //! **Not for production.** It protects nothing, forgets everything when it stops, and is only as true to the platform
@@ -120,6 +121,7 @@ mod shared;
 mod signature;
 mod state;
 mod token;
+mod waits;
 mod wire;
 
 pub use action::Action;
@@ -136,3 +138,4 @@ pub use journal::{ActionCount, ActionCounters, AnswerRecord, Counters, RequestRe
 pub use quota::Quota;
 pub use state::{JobInfo, JobState, MixedList, Pace, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
 pub use token::OldToken;
+pub use waits::Waits;

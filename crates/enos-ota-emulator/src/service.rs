@@ -11,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use enos_ota_client::{ErrorCode, GatewayErrorCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::action::Action;
 use crate::actions::{self, Call, Notes, Outcome};
@@ -97,9 +97,7 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
 
 async fn answer(shared: &Shared, received: Received) -> Response {
     let number = received.number;
-    if !shared.latency.is_zero() {
-        sleep_until(received.arrived + shared.latency).await;
-    }
+    shared.waiting.wait_since(received.arrived, shared.latency).await;
     if let Service::Jobs = received.service
         && let Some(refusal) = shared.gate.refuse(&shared.clock)
     {
@@ -114,20 +112,13 @@ async fn answer(shared: &Shared, received: Received) -> Response {
             .journal
             .amend(number, |record| record.faults.clone_from(&plan.names));
     }
-    wait(plan.latency).await;
+    shared.waiting.wait(plan.latency).await;
     if plan.kill_token {
         shared.lock().tokens.kill();
     }
     let response = respond(shared, &received, &plan);
-    wait(plan.delay_answer).await;
+    shared.waiting.wait(plan.delay_answer).await;
     response
-}
-
-/// Waits in real time. Not at all for a duration of 0, which tokio would round up to a millisecond.
-async fn wait(time: Duration) {
-    if !time.is_zero() {
-        sleep(time).await;
-    }
 }
 
 fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
@@ -171,7 +162,8 @@ fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
         Some(FaultKind::SlowBody { chunk_bytes, interval_ms }) => {
             let answer = applied();
             record(shared, number, &answer);
-            wire::slow(answer, *chunk_bytes, Duration::from_millis(*interval_ms))
+            let interval = Duration::from_millis(*interval_ms);
+            wire::slow(answer, *chunk_bytes, interval, shared.waiting.clone())
         }
         Some(FaultKind::CutAfterApplying) => {
             applied();

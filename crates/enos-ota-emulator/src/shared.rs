@@ -14,6 +14,7 @@ use crate::quota::Gate;
 use crate::random::Random;
 use crate::state::{MixedList, World};
 use crate::token::TokenService;
+use crate::waits::Waiting;
 
 pub(crate) struct Shared {
     pub(crate) clock: SkewedClock,
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     /// So long each request waits before it is looked at.
     pub(crate) latency: Duration,
+    pub(crate) waiting: Waiting,
     pub(crate) integers: Integers,
     pub(crate) misspell_status: bool,
     pub(crate) max_request_bytes: usize,

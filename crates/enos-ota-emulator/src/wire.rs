@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::answer::{Answer, HTML, JSON, PLAIN, json, response};
 use crate::faults::{FaultBody, RetryAfter};
+use crate::waits::Waiting;
 
 /// Marks a response that must not be sent: the connection is closed instead.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,7 @@ pub(crate) fn truncated(answer: Answer) -> Response {
 }
 
 /// An answer that is sent in pieces, with a pause before each.
-pub(crate) fn slow(answer: Answer, chunk_bytes: usize, interval: Duration) -> Response {
+pub(crate) fn slow(answer: Answer, chunk_bytes: usize, interval: Duration, waiting: Waiting) -> Response {
     let whole = answer.body.clone();
     let mut response = answer.into_response();
     let chunk_bytes = chunk_bytes.max(1);
@@ -48,7 +49,10 @@ pub(crate) fn slow(answer: Answer, chunk_bytes: usize, interval: Duration) -> Re
         let end = whole.len().min(start + chunk_bytes);
         [Step::Flush, Step::Pause(interval), Step::Send(whole.slice(start..end))]
     });
-    *response.body_mut() = Body::new(Script::new(steps));
+    *response.body_mut() = Body::new(Script {
+        waiting,
+        ..Script::new(steps)
+    });
     response
         .headers_mut()
         .insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
@@ -126,6 +130,7 @@ fn retry_after(after: RetryAfter, now_ms: i64) -> String {
 struct Script {
     steps: VecDeque<Step>,
     sleep: Option<Pin<Box<Sleep>>>,
+    waiting: Waiting,
 }
 
 enum Step {
@@ -142,6 +147,7 @@ impl Script {
         Self {
             steps: steps.into_iter().collect(),
             sleep: None,
+            waiting: Waiting::RealTime,
         }
     }
 }
@@ -170,7 +176,10 @@ impl HttpBody for Script {
             }
             match self.steps.pop_front() {
                 Some(Step::Send(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                Some(Step::Pause(time)) => self.sleep = Some(Box::pin(sleep(time))),
+                Some(Step::Pause(time)) => match &self.waiting {
+                    Waiting::RealTime => self.sleep = Some(Box::pin(sleep(time))),
+                    Waiting::OnClock(clock) => clock.advance(time),
+                },
                 Some(Step::Flush) => {
                     context.waker().wake_by_ref();
                     return Poll::Pending;
