@@ -192,7 +192,7 @@ impl StdError for PlanProblem {
 }
 
 impl Plan {
-    /// A plan for devices of any origin. They are sorted by key.
+    /// A plan for devices of any origin. Those that a person named keep their order; others are sorted by key.
     #[must_use]
     pub fn new(
         job_id: JobId,
@@ -203,7 +203,8 @@ impl Plan {
         devices: Devices,
     ) -> Self {
         let sorted = devices.ids().zip(devices.ids().skip(1));
-        let devices = if sorted.into_iter().all(|(a, b)| devices.key(a) < devices.key(b)) {
+        let named = matches!(selection, Selection::Named(_));
+        let devices = if named || sorted.into_iter().all(|(a, b)| devices.key(a) < devices.key(b)) {
             devices
         } else {
             devices.sorted()

@@ -40,6 +40,7 @@ fn sent(call: u64, devices: &[&'static str]) -> Record<'static> {
     Record::Sent {
         call,
         at: 1,
+        not_failed: false,
         devices: keys(devices),
     }
 }

@@ -291,7 +291,7 @@ fn a_selection_is_written_as_it_was_said() {
 }
 
 #[tokio::test]
-async fn named_devices_are_merged_sorted_and_not_looked_up() {
+async fn named_devices_are_merged_keep_their_order_and_are_not_looked_up() {
     let (emulator, client) = start(Fleet::demo()).await;
     let Selection::Named(named) = Selection::named(["pump-04", "pump-01", "pump-04", "other"]).unwrap() else {
         panic!("they were named");
@@ -300,7 +300,7 @@ async fn named_devices_are_merged_sorted_and_not_looked_up() {
     assert_eq!(keys(named.devices().unwrap()), ["pump-04", "pump-01", "other"]);
     let selection = Selection::Named(named);
     let selected = selection.read(&client, &job(DEMO_JOB_ID), |_| ()).await.unwrap();
-    assert_eq!(keys(&selected.devices), ["pump-01", "pump-04"]);
+    assert_eq!(keys(&selected.devices), ["pump-04", "pump-01"]);
     assert_eq!(
         (
             selected.read,

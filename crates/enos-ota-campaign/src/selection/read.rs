@@ -265,7 +265,7 @@ impl<'c> Reader<'c> {
 fn read_keys(named: &Named) -> Result<Selected, SelectError> {
     let devices = named.devices().ok_or(SelectError::NoKeys)?;
     let mut left_out = LeftOut::default();
-    let mut ids = devices.sorted_ids();
+    let mut ids: Vec<_> = devices.ids().collect();
     if let Some(exclude) = named.exclude() {
         ids.retain(|id| !exclude.contains(devices.key(*id)));
         left_out.excluded = devices.len() - ids.len();
