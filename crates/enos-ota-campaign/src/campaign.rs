@@ -153,6 +153,13 @@ impl Campaign {
         }
     }
 
+    /// Tells what is known already of devices that were accepted, such as from a journal that another process writes.
+    ///
+    /// Devices whose upgrade has ended are not followed any more.
+    pub fn see(&mut self, devices: &[DeviceId], fate: Fate, reason: Option<&str>) {
+        self.ledger.see(devices, fate, reason);
+    }
+
     /// What is known of every device before the start.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
