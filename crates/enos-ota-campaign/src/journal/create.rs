@@ -166,27 +166,30 @@ impl Sealed<'_> {
 ///
 /// A rename would replace such a file, and to look beforehand leaves a gap. A second link is made in one step, or not
 /// at all if the name is taken; then the first name goes. Between the two, and after a crash there, the journal has both
-/// names, which does no harm. Some file systems have no links (FAT, some of the network): there an empty file takes the
-/// name, which only one process can create, and the journal replaces it. A crash in between leaves an empty file, of
-/// which [`JournalError::NotAJournal`] says what to do.
+/// names, which does no harm.
 fn publish(partial: &Path, path: &Path) -> Result<(), JournalError> {
-    let exists = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+    match std::fs::hard_link(partial, path) {
+        Ok(()) => {
+            // If it stays, the next campaign of this name removes it.
+            let _ = std::fs::remove_file(partial);
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(JournalError::Exists { path: path.into() }),
+        // Some file systems have no links: FAT, some of the network.
+        Err(_) => publish_without_link(partial, path),
+    }
+}
+
+/// Takes the name with an empty file, which only one process can create, and puts the journal in its place. A crash in
+/// between leaves the empty file; [`JournalError::NotAJournal`] says what to do with it.
+fn publish_without_link(partial: &Path, path: &Path) -> Result<(), JournalError> {
     let failed = |error: io::Error| {
-        if exists(&error) {
+        if error.kind() == io::ErrorKind::AlreadyExists {
             JournalError::Exists { path: path.into() }
         } else {
             JournalError::io(path, "create", error)
         }
     };
-    match std::fs::hard_link(partial, path) {
-        Ok(()) => {
-            // The next campaign of this name would remove it as well.
-            let _ = std::fs::remove_file(partial);
-            return Ok(());
-        }
-        Err(error) if exists(&error) => return Err(failed(error)),
-        Err(_) => {}
-    }
     drop(open_new(path).map_err(failed)?);
     std::fs::rename(partial, path).map_err(|error| {
         let _ = std::fs::remove_file(path);
@@ -263,4 +266,28 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_once_with_links_and_without() {
+        for publish in [publish, publish_without_link] {
+            let folder = tempfile::tempdir().unwrap();
+            let at = |name: &str| folder.path().join(name);
+            std::fs::write(at("a.partial"), "a").unwrap();
+            std::fs::write(at("b.partial"), "b").unwrap();
+            publish(&at("a.partial"), &at("a")).unwrap();
+            let error = publish(&at("b.partial"), &at("a")).unwrap_err();
+            assert!(matches!(error, JournalError::Exists { .. }), "{error}");
+            assert_eq!(std::fs::read(at("a")).unwrap(), b"a");
+            assert!(!at("a.partial").exists() && at("b.partial").exists());
+
+            let error = publish(&at("c.partial"), &at("c")).unwrap_err();
+            assert!(matches!(error, JournalError::Io { .. }), "{error}");
+            assert!(!at("c").exists());
+        }
+    }
 }

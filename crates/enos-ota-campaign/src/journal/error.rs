@@ -195,6 +195,9 @@ impl fmt::Display for JournalError {
                 f,
                 ": cannot {doing} the journal, because the disk or the quota is full; free some space and try again"
             ),
+            Self::Io { doing: "open", source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                f.write_str(": there is no journal of this name; name that of a campaign, or begin one")
+            }
             Self::Io { doing, .. } => write!(
                 f,
                 ": cannot {doing} the journal; see to it that the file and its folder can be read and written, on a \
@@ -253,6 +256,88 @@ impl StdError for JournalError {
             Self::Plan { source, .. } => Some(source.as_ref()),
             Self::NewerRecord { source, .. } => Some(source.as_ref()),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn io(kind: io::ErrorKind) -> Arc<io::Error> {
+        Arc::new(kind.into())
+    }
+
+    #[test]
+    fn an_error_names_the_file_says_one_thing_and_leaves_the_next_to_its_source() {
+        let path = PathBuf::from("state/j.jsonl");
+        let json = || Arc::new(serde_json::from_str::<u8>("x").unwrap_err());
+        let errors = [
+            JournalError::Exists { path: path.clone() },
+            JournalError::Beginning { path: path.clone() },
+            JournalError::Locked { path: path.clone() },
+            JournalError::io(&path, "open", io::ErrorKind::NotFound.into()),
+            JournalError::io(&path, "write", io::ErrorKind::StorageFull.into()),
+            JournalError::Broken {
+                path: path.clone(),
+                source: io(io::ErrorKind::Other),
+            },
+            JournalError::Broken {
+                path: path.clone(),
+                source: io(io::ErrorKind::QuotaExceeded),
+            },
+            JournalError::Closed { path: path.clone() },
+            JournalError::NotAJournal {
+                path: path.clone(),
+                empty: true,
+            },
+            JournalError::NotAJournal {
+                path: path.clone(),
+                empty: false,
+            },
+            JournalError::NewerSchema {
+                path: path.clone(),
+                schema: "enos-ota/journal/2".to_owned(),
+            },
+            JournalError::NewerRecord {
+                path: path.clone(),
+                line: 7,
+                kind: "paused".to_owned(),
+                source: json(),
+            },
+            JournalError::Incomplete {
+                path: path.clone(),
+                line: 3,
+                devices: Some(5),
+            },
+            JournalError::Incomplete {
+                path: path.clone(),
+                line: 1,
+                devices: None,
+            },
+            JournalError::Edited {
+                path: path.clone(),
+                line: 4,
+            },
+            JournalError::Contradiction {
+                path: path.clone(),
+                line: 8,
+                problem: "call 1 is answered twice".to_owned(),
+            },
+        ];
+        for error in errors {
+            println!("{error}");
+            let text = error.to_string();
+            assert!(text.starts_with("state/j.jsonl"), "{text}");
+            // What is the matter, and what to do.
+            assert!(text.contains("; ") || text.contains(". "), "{text}");
+            if let Some(line) = error.line() {
+                assert!(text.starts_with(&format!("state/j.jsonl, line {line}: ")), "{text}");
+            }
+            if let Some(source) = error.source() {
+                assert!(!text.contains(&source.to_string()), "{text}");
+            }
+            assert_eq!(error.is_full(), text.contains("is full"), "{text}");
         }
     }
 }

@@ -210,8 +210,8 @@ async fn many_records_at_a_time_share_a_sync() {
 async fn a_full_queue_holds_up_those_who_write() {
     // More than the queue takes.
     let (_folder, path) = in_folder();
-    let journal = Journal::create(&path, &plan(2_000), details()).unwrap();
-    let large = "x".repeat(20_000);
+    let journal = Journal::create(&path, &plan(1_000), details()).unwrap();
+    let large = "x".repeat(25_000);
     let record = |number: u64| enos_ota_campaign::journal::Record::Settled {
         at: 1,
         outcome: enos_ota_campaign::Outcome::Skipped,
@@ -220,17 +220,17 @@ async fn a_full_queue_holds_up_those_who_write() {
         request_id: None,
         devices: vec![key(usize::try_from(number).unwrap()).into()],
     };
-    for number in 0..1_000 {
+    for number in 0..500 {
         journal.append_soon(&record(number));
     }
-    let appends = (1_000..2_000).map(|number| {
+    let appends = (500..1_000).map(|number| {
         let (journal, record) = (&journal, record(number));
         async move { journal.append(&record).await }
     });
     let written = futures_util::future::join_all(appends).await;
     assert!(written.iter().all(Result::is_ok));
     journal.close().await.unwrap();
-    assert_eq!(Journal::read(&path).unwrap().summary.skipped, 2_000);
+    assert_eq!(Journal::read(&path).unwrap().summary.skipped, 1_000);
 }
 
 #[test]

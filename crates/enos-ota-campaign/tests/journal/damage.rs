@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::common::{chained, in_folder, objects, plan, resumed, sent, write};
 use crate::model::example;
 
-const DEVICES: usize = 12;
+const DEVICES: usize = 6;
 /// The header, the devices and the line after them.
 const PLAN_LINES: usize = DEVICES + 2;
 
@@ -79,18 +79,17 @@ async fn a_journal_that_is_cut_anywhere_loses_no_whole_line() {
             assert!(error.line().unwrap() <= kept as u64 + 1, "{cut}: {error}");
             continue;
         };
-        let told = read(&path, bytes).unwrap();
-        models[records].assert_told(&told);
+        std::fs::write(&path, bytes).unwrap();
         let torn = cut.saturating_sub(starts[kept]);
-        assert_eq!(
-            told.torn.map(|torn| (torn.bytes, torn.line)),
-            (torn > 0).then_some((torn as u64, kept as u64 + 1)),
-            "{cut}"
-        );
-        assert_eq!(std::fs::read(&path).unwrap(), bytes, "reading changes nothing");
-
-        let (journal, opened) = Journal::open(&path).unwrap();
-        assert_eq!((&opened.standings, opened.torn), (&told.standings, told.torn));
+        let torn = (torn > 0).then_some((torn as u64, kept as u64 + 1));
+        if cut % 5 == 0 {
+            let told = Journal::read(&path).unwrap();
+            assert_eq!(told.torn.map(|torn| (torn.bytes, torn.line)), torn, "{cut}");
+            assert_eq!(std::fs::read(&path).unwrap(), bytes, "reading changes nothing");
+        }
+        let (journal, told) = Journal::open(&path).unwrap();
+        models[records].assert_told(&told);
+        assert_eq!(told.torn.map(|torn| (torn.bytes, torn.line)), torn, "{cut}");
         if cut % 7 == 0 {
             // It goes on as if nothing had happened.
             journal.append(&resumed()).await.unwrap();
@@ -107,7 +106,7 @@ async fn a_journal_that_is_cut_anywhere_loses_no_whole_line() {
 #[tokio::test]
 async fn a_changed_byte_is_found_and_its_line_named() {
     let (_folder, path) = in_memory();
-    example(&path, DEVICES, 60).await;
+    example(&path, DEVICES, 40).await;
     let whole = std::fs::read(&path).unwrap();
     let lines = lines_of(&whole).len();
     let mut line = 1;
@@ -115,7 +114,8 @@ async fn a_changed_byte_is_found_and_its_line_named() {
         let mut bytes = whole.clone();
         bytes[at] ^= 1;
         if line < lines {
-            assert_refused(&path, &bytes, line);
+            let error = read(&path, &bytes).unwrap_err();
+            assert_eq!(error.line(), Some(line as u64), "{error}");
         } else {
             // The last line is torn if it is no JSON any more. It never counts.
             assert_last_does_not_count(&path, &bytes, lines);
