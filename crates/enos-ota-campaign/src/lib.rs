@@ -1,4 +1,72 @@
-//! Retries for whole fleets.
+//! Retries for whole fleets: the failed OTA upgrades of a job on the EnOS IoT platform, sent round again until every
+//! device has exactly one outcome.
+//!
+//! The platform retries a list of device keys and answers nothing for single devices: a whole list may be refused for one
+//! task that is not failed, how long a list may be is not documented, reads are about two seconds behind, and after a
+//! lost answer nobody knows what was done. A [`Campaign`] deals with all of it:
+//!
+//! ```no_run
+//! use std::num::NonZeroUsize;
+//! use std::path::Path;
+//!
+//! use enos_ota::Client;
+//! use enos_ota_campaign::journal::{BeginDetails, Journal};
+//! use enos_ota_campaign::{Campaign, Event, Plan, Selection, Settings};
+//!
+//! # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+//! let job_id = "5ed758ca49f032b4663063aa".parse()?;
+//!
+//! // Which devices? All that have failed, but for those that a person has cancelled.
+//! let selection = Selection::default();
+//! let selected = selection.read(&client, &job_id, |_| ()).await?;
+//! let lists_of = NonZeroUsize::new(200).ok_or("not zero")?;
+//! let plan = Plan::of_selected(job_id, client.org_id().clone(), selection, lists_of, 0, selected);
+//!
+//! // What is done is written down, before and after, so that another process can go on with it.
+//! let settings = Settings::default();
+//! let mut details = BeginDetails::default();
+//! details.settings = serde_json::to_value(&settings)?;
+//! let journal = Journal::create(Path::new("journal.jsonl"), &plan, details)?;
+//!
+//! let mut running = Campaign::new(&client, plan, settings).journal(journal).start();
+//! while let Some(event) = running.next_event().await {
+//!     if let Event::Settled { devices, outcome, .. } = event {
+//!         println!("{} devices are {outcome}", devices.len());
+//!     }
+//! }
+//! let finished = running.finish().await?;
+//! println!("{:?}: {:?}", finished.ending, finished.ledger.summary());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it takes care of
+//!
+//! | Concern | What happens | More |
+//! |---|---|---|
+//! | Which devices | Those that a person names, or all that have failed, by reason, version, cause, time; read as a whole before the first retry | [`Selection`] |
+//! | What is going to be done | A plan, which is a file that can be read, compared and kept; before an old one is applied, what has changed since | [`Plan`], [`drift`] |
+//! | A list refused for one device | The guilty are found with the fewest calls, whether or not the platform retries the others | [`Campaign`] |
+//! | A lost answer | A search tells, not sooner than two seconds later; nothing that may have been done is sent again before | [`Settings::lag`] |
+//! | The gateway's quota, which nobody documents | Found out: more calls while all goes well, fewer at once when it throttles, none while it asks to wait | [`Settings::rate`] |
+//! | A firmware that fails | A few devices first, and the others only if those succeed | [`Waves`] |
+//! | A device that never succeeds | So many attempts for each version, over all campaigns | [`Budget`], [`History`] |
+//! | A crash, a power failure, Ctrl-C | The journal: append-only, synced before a list is sent and after it is answered | [`journal`] |
+//! | What became of the devices | Searches follow them, in bulk, ever more seldom the less happens | [`Settings::watch`], [`Ledger`] |
+//! | Doubts | A rehearsal: the same plan and the same code, in virtual time, with faults | `rehearsal`, with the feature of that name |
+//!
+//! # What is promised
+//!
+//! At the end, every device has exactly one [`Outcome`], and the outcomes add up. No device that is known to be accepted
+//! is sent again, whatever happens to the process, the disk or the gateway; a task that fails again *after* its retry is
+//! left as it is. What nobody can find out is [`Outcome::Unknown`], and nothing else.
+//!
+//! Two rules rest on inference, as the platform's pages do not say: a task that is not failed any more after a lost
+//! answer was retried by it, and a list that is refused leaves its tasks alone if any of them is still failed.
+//!
+//! # Cargo features
+//!
+//! - `rehearsal`: [`Campaign`]s on an emulator in the same process.
 
 mod calls;
 mod campaign;
