@@ -13,6 +13,10 @@ pub(super) struct Tidy {
 
 impl VisitMut for Tidy {
     fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
+        // Nineteen of twenty lists are empty.
+        if attributes.is_empty() {
+            return;
+        }
         let mut text = String::new();
         let mut others = Vec::new();
         for attribute in attributes.drain(..) {
