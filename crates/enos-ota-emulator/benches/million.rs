@@ -11,7 +11,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Job as Call, token};
-use enos_ota_emulator::{Emulator, Fleet, Job, Outcome, Pace, Task};
+use enos_ota_emulator::{Emulator, Fault, Fleet, Job, Outcome, Pace, Task};
 use serde_json::json;
 
 const PAGE: usize = 200;
@@ -148,6 +148,17 @@ async fn main() {
         );
     }
     report("100 searches for 1000 devices by their keys", begin);
+
+    let begin = Instant::now();
+    emulator
+        .faults()
+        .push(Fault::stale_reads(Duration::from_secs(2)).times(100));
+    for page in 1..=100 {
+        let pagination = json!({ "pageNo": page * tasks / PAGE / 100, "pageSize": PAGE });
+        let body = json!({ "expression": "jobId='j1' and status='failed'", "pagination": pagination });
+        session.send("searchTask", None, &body).await;
+    }
+    report("100 pages that are two seconds behind", begin);
 
     let begin = Instant::now();
     for first in (0..tasks).step_by(PAGE) {

@@ -8,7 +8,7 @@ use super::info::{JobInfo, JobState, RetryCount, ScopeType, StringI18n, TaskInfo
 use super::intern::{ByKey, Commons};
 use super::pace::Pace;
 use super::slots::Slots;
-use super::statuses::Statuses;
+use super::statuses::{ByStatus, Statuses};
 use super::task::{Course, Ids, Look, Rules, Run, Stage, TaskState, View};
 use super::timeline::{Moment, Timeline};
 use crate::fleet::{Job, JobStatus, JobType, Task, TaskStatus, demo::reason};
@@ -93,7 +93,7 @@ impl RunningJob {
             timeline: &timeline,
             running: timeline.running_at(now),
         };
-        let statuses = Statuses::new(tasks.len(), look.running, |index| tasks[index].standing(look));
+        let statuses = Statuses::new(tasks.len(), (look.running, now), |index| tasks[index].standing(look));
         let by_key = ByKey::new(&tasks);
         Self {
             info,
@@ -117,6 +117,7 @@ impl RunningJob {
         {
             self.changes.pop_front();
         }
+        self.statuses.forget(now);
         let Self {
             timeline,
             rules,
@@ -144,7 +145,7 @@ impl RunningJob {
             timeline,
             running,
         };
-        statuses.advance(running, tasks.len(), |index| tasks[index].standing(look));
+        statuses.advance((running, now), tasks.len(), |index| tasks[index].standing(look));
     }
 
     /// The place of a device's task.
@@ -203,7 +204,7 @@ impl RunningJob {
             timeline: &self.timeline,
             running: self.timeline.running_at(now),
         };
-        self.statuses.set(index, self.tasks[index].standing(look));
+        self.statuses.set(index, now, self.tasks[index].standing(look));
     }
 
     fn remember(&mut self, task: usize, now: i64) {
@@ -245,6 +246,8 @@ pub(super) struct Seen<'a> {
     then: Option<i64>,
     /// The tasks that have been changed since, worked out once somebody looks at a task.
     before: OnceCell<HashMap<usize, &'a Course>>,
+    /// The tasks by their states at that moment in the past, worked out once somebody asks.
+    statuses_then: OnceCell<Option<ByStatus>>,
 }
 
 impl<'a> Seen<'a> {
@@ -260,6 +263,7 @@ impl<'a> Seen<'a> {
             is_running: moment.is_running,
             then,
             before: OnceCell::new(),
+            statuses_then: OnceCell::new(),
         }
     }
 
@@ -281,9 +285,16 @@ impl<'a> Seen<'a> {
         course.view(&task.device_key, self.look)
     }
 
-    /// The tasks by their states; `None` for a moment in the past, for which they are not kept.
-    pub(super) fn statuses(&self) -> Option<&'a Statuses> {
-        self.then.is_none().then_some(&self.job.statuses)
+    /// The tasks by their states; `None` if these are not known by themselves, as may be in the past.
+    pub(super) fn statuses(&self) -> Option<&ByStatus> {
+        let Some(then) = self.then else {
+            return Some(self.job.statuses.present());
+        };
+        let at_that_time = || {
+            let (statuses, count) = (&self.job.statuses, self.job.tasks.len());
+            statuses.then(then, count, |task| self.view(task).status)
+        };
+        self.statuses_then.get_or_init(at_that_time).as_ref()
     }
 
     /// The job with its tally, which is always that of the present.
@@ -297,7 +308,7 @@ impl<'a> Seen<'a> {
                 .as_ref()
                 .map_or_else(String::new, |name| name.default_value.clone()),
             status: self.status(),
-            tally: self.job.statuses.tally(),
+            tally: self.job.statuses.present().tally(),
         }
     }
 
@@ -448,12 +459,14 @@ mod tests {
     }
 
     /// What is kept by state is what follows from the tasks themselves.
-    fn assert_true(job: &RunningJob, now: i64, what: &str) {
+    /// Tells of how many moments in the past the same holds.
+    fn assert_true(job: &RunningJob, now: i64, what: &str) -> usize {
         let seen = job.now(now);
         let mut tally = Tally::default();
         for status in TaskStatus::ALL {
             let expected: Vec<usize> = (0..TASKS).filter(|task| seen.view(*task).status == status).collect();
-            let kept: Vec<usize> = job.statuses.tasks(|known| known == status).iter_from(0).collect();
+            let kept = job.statuses.present().tasks(|known| known == status);
+            let kept: Vec<usize> = kept.iter_from(0).collect();
             assert_eq!(kept, expected, "{status} after {what}");
             match status {
                 TaskStatus::Init => tally.init = expected.len(),
@@ -464,6 +477,19 @@ mod tests {
             }
         }
         assert_eq!(seen.state().tally, tally, "after {what}");
+
+        let mut told = 0;
+        for lag in [0, 1, 500, LONGEST_LAG_MS] {
+            let seen = job.then(now - lag);
+            let Some(by_status) = seen.statuses() else { continue };
+            told += 1;
+            for status in TaskStatus::ALL {
+                let expected: Vec<usize> = (0..TASKS).filter(|task| seen.view(*task).status == status).collect();
+                let found: Vec<usize> = by_status.tasks(|known| known == status).iter_from(0).collect();
+                assert_eq!(found, expected, "{status} {lag} ms before, after {what}");
+            }
+        }
+        told
     }
 
     #[test]
@@ -479,13 +505,14 @@ mod tests {
             seconds(0, 0, 0),
             Pace::frozen(),
         ];
+        let mut told_of_the_past = 0;
         for (seed, pace) in (0_u64..).zip(paces) {
             for job_type in [JobType::Upgrade, JobType::Verify] {
                 let mut random = Random::seeded(seed);
                 let mut now = NOW;
                 let mut job = RunningJob::new(job(&mut random, job_type), "o1", pace, now);
                 assert_true(&job, now, "the start");
-                for round in 0..60 {
+                for round in 0..30 {
                     let draw = random.next();
                     now += match draw % 8 {
                         0 => 0,
@@ -496,7 +523,7 @@ mod tests {
                         _ => i64::try_from(draw >> 8 & 0x3ff).unwrap(),
                     };
                     job.advance(now);
-                    assert_true(&job, now, "some time");
+                    told_of_the_past += assert_true(&job, now, "some time");
                     let status = |job: &RunningJob, task| job.now(now).view(task).status;
                     match draw % 7 {
                         0 => job.stop(now),
@@ -516,5 +543,6 @@ mod tests {
                 }
             }
         }
+        assert!(told_of_the_past > 200, "{told_of_the_past}");
     }
 }

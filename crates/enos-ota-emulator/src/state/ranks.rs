@@ -48,23 +48,27 @@ impl Ranked {
         self.words[number / 64] >> (number % 64) & 1 == 1
     }
 
-    /// Adds a number that is not a member.
-    pub(super) fn insert(&mut self, number: usize) {
-        if !self.contains(number) {
+    /// Adds a number. Tells whether it was not a member.
+    pub(super) fn insert(&mut self, number: usize) -> bool {
+        let is_new = !self.contains(number);
+        if is_new {
             self.words[number / 64] |= 1 << (number % 64);
             self.count += 1;
             self.add_to_sums(number, 1);
         }
+        is_new
     }
 
-    /// Removes a member.
-    pub(super) fn remove(&mut self, number: usize) {
-        if self.contains(number) {
+    /// Removes a number. Tells whether it was a member.
+    pub(super) fn remove(&mut self, number: usize) -> bool {
+        let was_member = self.contains(number);
+        if was_member {
             self.words[number / 64] &= !(1 << (number % 64));
             self.count -= 1;
             // The same as to subtract 1.
             self.add_to_sums(number, u32::MAX);
         }
+        was_member
     }
 
     fn add_to_sums(&mut self, number: usize, amount: u32) {
@@ -199,11 +203,9 @@ mod tests {
     #[test]
     fn what_is_there_already_is_not_counted_twice() {
         let mut set = Ranked::new(10, |_| false);
-        set.insert(4);
-        set.insert(4);
-        set.remove(5);
+        assert_eq!([set.insert(4), set.insert(4), set.remove(5)], [true, false, false]);
         assert_eq!((all(&[&set]), set.len()), (vec![4], 1));
-        set.remove(4);
+        assert!(set.remove(4));
         assert_eq!((all(&[&set]), set.len()), (vec![], 0));
     }
 }

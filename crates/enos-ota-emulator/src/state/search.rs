@@ -229,7 +229,7 @@ fn is_about_state(criterion: &Criterion<TaskField>) -> bool {
 
 /// The tasks in all states that an expression allows; `None` if one of its alternatives allows any state, or if the
 /// states are not known by themselves.
-fn in_named_states<'a>(seen: &Seen<'a>, alternatives: &[Vec<&Criterion<TaskField>>]) -> Option<Union<'a>> {
+fn in_named_states<'a>(seen: &'a Seen<'_>, alternatives: &[Vec<&Criterion<TaskField>>]) -> Option<Union<'a>> {
     let statuses = seen.statuses()?;
     if !alternatives
         .iter()

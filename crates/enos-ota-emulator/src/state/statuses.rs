@@ -5,9 +5,10 @@
 //! what that came to when somebody last looked, and when it will come to something else.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use super::info::Tally;
+use super::job::LONGEST_LAG_MS;
 use super::ranks::{Ranked, Union};
 use crate::fleet::TaskStatus;
 
@@ -18,19 +19,62 @@ pub(super) struct Standing {
     pub(super) until: Option<i64>,
 }
 
+/// Tasks by their states.
+#[derive(Clone, Debug)]
+pub(super) struct ByStatus([Ranked; 5]);
+
+impl ByStatus {
+    /// Puts a task where it belongs. Tells whether it was elsewhere.
+    fn put(&mut self, task: usize, status: TaskStatus) -> bool {
+        let mut has_moved = false;
+        for (known, set) in TaskStatus::ALL.into_iter().zip(&mut self.0) {
+            has_moved |= if known == status {
+                set.insert(task)
+            } else {
+                set.remove(task)
+            };
+        }
+        has_moved
+    }
+
+    /// The tasks that are in one of these states.
+    pub(super) fn tasks(&self, is_wanted: impl Fn(TaskStatus) -> bool) -> Union<'_> {
+        let sets = TaskStatus::ALL.into_iter().zip(&self.0);
+        Union(
+            sets.filter(|(status, _)| is_wanted(*status))
+                .map(|(_, set)| set)
+                .collect(),
+        )
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        let [init, published, upgrading, succeeded, failed] = [0, 1, 2, 3, 4].map(|index| self.0[index].len());
+        Tally {
+            init,
+            published,
+            upgrading,
+            succeeded,
+            failed,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Statuses {
-    /// The tasks in each state, in the order of [`TaskStatus::ALL`].
-    sets: [Ranked; 5],
+    present: ByStatus,
     /// When which task has to be looked at again. An entry that is out of date costs one look more.
     changes: BinaryHeap<Reverse<(i64, usize)>>,
     /// Up to which running time this is true.
     at: i64,
+    /// The tasks of which it was noted lately that they are in another state, with the time by the clock.
+    recent: VecDeque<(i64, usize)>,
+    /// All that was noted after this time is among these.
+    complete_since: i64,
 }
 
 impl Statuses {
-    /// Looks at all of `count` tasks, as they stand at the running time `at`.
-    pub(super) fn new(count: usize, at: i64, standing: impl Fn(usize) -> Standing) -> Self {
+    /// Looks at all of `count` tasks, as they stand at the running time `at`, which is `now` by the clock.
+    pub(super) fn new(count: usize, (at, now): (i64, i64), standing: impl Fn(usize) -> Standing) -> Self {
         let mut changes = BinaryHeap::new();
         let statuses: Vec<TaskStatus> = (0..count)
             .map(|task| {
@@ -40,16 +84,19 @@ impl Statuses {
             })
             .collect();
         Self {
-            sets: TaskStatus::ALL.map(|status| Ranked::new(count, |task| statuses[task] == status)),
+            present: ByStatus(TaskStatus::ALL.map(|status| Ranked::new(count, |task| statuses[task] == status))),
             changes,
             at,
+            recent: VecDeque::new(),
+            complete_since: now,
         }
     }
 
-    /// Goes on to the running time `to`. A clock that was set back makes it look at all tasks anew.
-    pub(super) fn advance(&mut self, to: i64, count: usize, standing: impl Fn(usize) -> Standing) {
+    /// Goes on to the running time `to`, which is `now` by the clock. A clock that was set back makes it look at all
+    /// tasks anew.
+    pub(super) fn advance(&mut self, (to, now): (i64, i64), count: usize, standing: impl Fn(usize) -> Standing) {
         if to < self.at {
-            *self = Self::new(count, to, standing);
+            *self = Self::new(count, (to, now), standing);
             return;
         }
         self.at = to;
@@ -57,8 +104,15 @@ impl Statuses {
             && at <= to
         {
             self.changes.pop();
-            self.set(task, standing(task));
+            self.set(task, now, standing(task));
         }
+    }
+
+    /// Forgets what no reader of the past can ask for any more.
+    pub(super) fn forget(&mut self, now: i64) {
+        let horizon = now.saturating_sub(LONGEST_LAG_MS);
+        while self.recent.pop_front_if(|(noted, _)| *noted < horizon).is_some() {}
+        self.complete_since = self.complete_since.max(horizon);
     }
 
     /// Makes sure that a task is looked at once the running time is `at`.
@@ -66,38 +120,31 @@ impl Statuses {
         self.changes.push(Reverse((at, task)));
     }
 
-    /// Puts a task where it belongs.
-    pub(super) fn set(&mut self, task: usize, Standing { status, until }: Standing) {
-        for (known, set) in TaskStatus::ALL.into_iter().zip(&mut self.sets) {
-            if known == status {
-                set.insert(task);
-            } else {
-                set.remove(task);
-            }
+    /// Notes the state of a task.
+    pub(super) fn set(&mut self, task: usize, now: i64, Standing { status, until }: Standing) {
+        if self.present.put(task, status) {
+            self.recent.push_back((now, task));
         }
         if let Some(until) = until {
             self.look_at(task, until);
         }
     }
 
-    /// The tasks that are in one of these states.
-    pub(super) fn tasks(&self, is_wanted: impl Fn(TaskStatus) -> bool) -> Union<'_> {
-        let sets = TaskStatus::ALL.into_iter().zip(&self.sets);
-        Union(
-            sets.filter(|(status, _)| is_wanted(*status))
-                .map(|(_, set)| set)
-                .collect(),
-        )
+    pub(super) fn present(&self) -> &ByStatus {
+        &self.present
     }
 
-    pub(super) fn tally(&self) -> Tally {
-        let [init, published, upgrading, succeeded, failed] = [0, 1, 2, 3, 4].map(|index| self.sets[index].len());
-        Tally {
-            init,
-            published,
-            upgrading,
-            succeeded,
-            failed,
+    /// The tasks by their states at an earlier time; `status` tells that of one. `None` if what has happened since is
+    /// not known, or is so much that one might as well look at all tasks.
+    pub(super) fn then(&self, then: i64, count: usize, status: impl Fn(usize) -> TaskStatus) -> Option<ByStatus> {
+        if then < self.complete_since || self.recent.len() > count / 8 {
+            return None;
         }
+        let mut sets = self.present.clone();
+        // A change is noted when it happens or later, so that one that was noted by then had happened by then.
+        for (_, task) in self.recent.iter().filter(|(noted, _)| *noted > then) {
+            sets.put(*task, status(*task));
+        }
+        Some(sets)
     }
 }
