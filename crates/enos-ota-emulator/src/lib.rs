@@ -56,14 +56,14 @@
 //! | `action` missing, `orgId` not known, `orgId` denied | 99400, 99400, 99403 with the sample's text | documented |
 //! | Other arguments missing or not valid, unknown action | 99400 in the same manner | assumed |
 //! | Members of a body that are not known | passed over | assumed |
-//! | Order of the checks | gateway, action, organization, job or firmware id, body, job, job running, tasks | assumed |
+//! | Order of the checks | quota, gateway, action, organization, job or firmware id, body, job, job running, tasks | assumed |
 //! | A body where none is needed | none or `{}`; what is no JSON object is 99400. `get` takes POST too | `{}` and POST inferred from the vendor's Python sample; 99400 assumed |
 //! | `start` of a started job 24615, `stop` of a stopped one 24616, `delete` of a running one 24618, `cancelTask` and `retryTask` of a stopped one 24617, any job that is not there 24404 | so | documented |
 //! | A list in which only some tasks can be retried or cancelled | refused as a whole, 24621 or 24620; [`MixedList`] | not documented |
 //! | A device without a task in the job | counts as one whose task is in the wrong state | not documented |
 //! | A device key twice in one list | counts once | not documented |
 //! | State after a retry | `init`, progress 0, no reason, the same `taskId` | `init` inferred; the rest assumed |
-//! | Progress of a failed task | -1 to -5, the codes of the vendor's device SDKs | negative is documented; the numbers inferred |
+//! | Progress of a failed task | -1 to -5, the codes of the vendor's device SDKs; of a task that is built [`as_shown`](Task::as_shown) any number | negative is documented; the numbers inferred |
 //! | A cancelled task | `failed` with the reason `Cancelled by user`, progress -1 | inferred from the vendor's Python sample; the progress assumed |
 //! | A stopped job | its tasks stand still, their time to time out too | assumed |
 //! | `maximumConcurrency`, 300 by default | so many tasks of a job are `published` or `upgrading`, the others wait as `init`, first come, first served | documented, but for the order |
@@ -96,7 +96,7 @@
 //! | Endpoint | What it does |
 //! |---|---|
 //! | `GET /_emulator/state` | jobs, tasks (at most 1000 a job, `?tasks=N` for more), counters, faults |
-//! | `GET /_emulator/requests` | the last 10,000 requests and their answers, without tokens and signatures, and of the bodies only the expression of a search |
+//! | `GET /_emulator/requests` | the last 10,000 requests and their answers, without tokens and signatures, and of the bodies only the expression of a search, as far as 1000 characters go |
 //! | `GET`, `POST`, `DELETE /_emulator/faults` | shows, adds, clears faults; the JSON is described at [`Fault`] |
 //! | `POST /_emulator/clock/advance` | `{"ms": N}`; only with a [`ManualClock`] |
 //! | `POST /_emulator/tokens/kill` | all tokens die |
