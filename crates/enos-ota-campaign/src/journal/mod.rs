@@ -21,6 +21,7 @@ mod chain;
 mod create;
 mod error;
 mod fold;
+mod halt;
 mod lock;
 mod read;
 mod record;
@@ -38,6 +39,8 @@ use writer::Writer;
 pub use begin::{Begin, BeginDetails};
 pub use error::JournalError;
 pub use fold::{CallLog, Ended, Recovered, SettledLog, Standing, State, TornTail, WaveLog};
+#[doc(hidden)]
+pub use halt::{Halt, Halted};
 pub use record::{CallEnd, JOURNAL_SCHEMA, Keys, Operator, Record};
 
 /// A journal that is open for writing. A clone writes to the same journal.
@@ -144,6 +147,13 @@ impl Journal {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.writer.path()
+    }
+
+    /// Makes the writer stand still for ever at some point, for tests that kill the process there. `reached` is told when
+    /// it does.
+    #[doc(hidden)]
+    pub fn halt(&self, at: Halt, reached: impl FnOnce(Halted) + Send + 'static) {
+        self.writer.halt(at, Box::new(reached));
     }
 
     /// How often records were brought to the disk, for tests and benchmarks.

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::chain::Chain;
 use super::error::JournalError;
+use super::halt::{Halt, Halted, Reached, Standstill};
 use super::lock::Locked;
 use super::record::Record;
 
@@ -43,6 +44,7 @@ struct Shared {
     /// The same, for those that cannot block.
     room_soon: Notify,
     syncs: AtomicU64,
+    standstill: Mutex<Option<Standstill>>,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +83,7 @@ impl Writer {
             room: Condvar::new(),
             room_soon: Notify::new(),
             syncs: AtomicU64::new(0),
+            standstill: Mutex::new(None),
         });
         let out = Out {
             file,
@@ -107,6 +110,14 @@ impl Writer {
 
     pub(super) fn syncs(&self) -> u64 {
         self.shared.syncs.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn halt(&self, at: Halt, reached: Reached) {
+        *self.shared.standstill() = Some(Standstill {
+            at,
+            reached,
+            written: 0,
+        });
     }
 
     pub(super) async fn append(&self, record: &Record<'_>) -> Result<(), JournalError> {
@@ -178,6 +189,10 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn standstill(&self) -> MutexGuard<'_, Option<Standstill>> {
+        self.standstill.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_closed(&self) -> JournalError {
         JournalError::Closed {
             path: self.path.clone(),
@@ -242,7 +257,7 @@ impl Shared {
             self.room_soon.notify_waiters();
 
             if result.is_ok()
-                && let Err(error) = out.write(&batch, &self.syncs)
+                && let Err(error) = out.write(&batch, &self.syncs, self.standstill().as_mut())
             {
                 let error = self.broken(error);
                 self.lock().broken = Some(error.clone());
@@ -278,18 +293,30 @@ struct Out {
 }
 
 impl Out {
-    fn write(&mut self, batch: &Queue, syncs: &AtomicU64) -> io::Result<()> {
+    fn write(&mut self, batch: &Queue, syncs: &AtomicU64, mut standstill: Option<&mut Standstill>) -> io::Result<()> {
         let mut start = 0;
+        let mut ends = Vec::new();
         for end in &batch.ends {
             self.chain.seal(&batch.bytes[start..*end], &mut self.lines);
             start = *end;
+            if standstill.is_some() {
+                ends.push(self.lines.len());
+            }
+        }
+        if let Some(standstill) = &mut standstill {
+            standstill.before(&self.file, &self.lines, &ends, self.synced)?;
         }
         let done = (&*self.file)
             .write_all(&self.lines)
             .and_then(|()| self.file.sync_data());
         if done.is_ok() {
             syncs.fetch_add(1, Ordering::Relaxed);
+            let told = self.synced;
             self.synced += self.lines.len() as u64;
+            if let Some(standstill) = standstill {
+                let synced = self.synced;
+                standstill.after(batch.ends.len(), Halted { synced, told });
+            }
         } else {
             // So that no half line stays, and none of which nobody was told that it is written. If this fails as well,
             // the half line is found when the journal is opened.
