@@ -201,6 +201,9 @@ const HALVE_FROM: u32 = 4;
 /// differ.
 pub(crate) const CLOCKS_DIFFER_MS: i64 = 30_000;
 
+/// No more than this can the clocks differ: a call whose timestamp is further off is not taken.
+const CLOCKS_DIFFER_AT_MOST_MS: i64 = 15 * 60_000;
+
 enum Open {
     Send {
         devices: Vec<DeviceId>,
@@ -792,7 +795,7 @@ impl Core {
                     if failed_again { &mut accepted } else { &mut again }.push(device);
                 }
                 // It was failed before, or has changed since the call.
-                Some(row) if !batch.past.not_failed && (was_failed || changed_since(row, batch.sent_ms)) => {
+                Some(row) if !batch.past.not_failed && changed_by(row, batch.sent_ms, was_failed) => {
                     accepted.push(device);
                 }
                 None if !self.is_searchable(device) => unsearchable.push(device),
@@ -857,8 +860,23 @@ fn could_not_look_up() -> Note {
 
 /// Whether a task has changed since a call left, as far as the platform's clock agrees with ours.
 fn changed_since(row: &Row, sent_ms: i64) -> bool {
+    changed_within(row, sent_ms, CLOCKS_DIFFER_MS)
+}
+
+/// Whether a call that left then may have brought a task out of `failed`. Of one that was failed not long before, only
+/// a change surely before the call speaks against it.
+fn changed_by(row: &Row, sent_ms: i64, was_failed: bool) -> bool {
+    let differ = if was_failed {
+        CLOCKS_DIFFER_AT_MOST_MS
+    } else {
+        CLOCKS_DIFFER_MS
+    };
+    changed_within(row, sent_ms, differ)
+}
+
+fn changed_within(row: &Row, sent_ms: i64, differ: i64) -> bool {
     row.updated_ms
-        .is_none_or(|updated| updated >= sent_ms.saturating_sub(CLOCKS_DIFFER_MS))
+        .is_none_or(|updated| updated >= sent_ms.saturating_sub(differ))
 }
 
 fn settle(devices: Vec<DeviceId>, outcome: Outcome, note: &Arc<Note>) -> Step {
