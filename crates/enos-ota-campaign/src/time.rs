@@ -90,7 +90,7 @@ impl Time {
                     // A whole millisecond, as the clock knows no less: the wait must not be too short.
                     let wait = at.saturating_sub(time.elapsed());
                     clock.advance(Duration::from_millis(
-                        u64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u64::MAX),
+                        u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
                     ));
                 })
             }

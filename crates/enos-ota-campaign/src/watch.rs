@@ -179,7 +179,10 @@ impl Watch {
             self.wait = (self.wait / 2).max(SHORTEST_WAIT);
         } else {
             self.quiet += 1;
-            self.wait = (self.wait * 3 / 2).min(LONGEST_WAIT);
+            // What costs a call or two may be asked more often.
+            let calls = u32::try_from(self.following.len().div_ceil(self.limits.look.max(1))).unwrap_or(u32::MAX);
+            let longest = LONGEST_WAIT.min(2 * SHORTEST_WAIT.saturating_mul(calls.max(1)));
+            self.wait = (self.wait * 3 / 2).min(longest);
         }
         self.next_round = now + self.wait;
     }
