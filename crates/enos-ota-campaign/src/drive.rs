@@ -11,7 +11,7 @@ use enos_ota::{Client, Error, ErrorKind, JobId, Page, PageSize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::calls::{AfterPage, Fatal, Search, SendEnd, judge_send, with_causes};
+use crate::calls::{AfterPage, Fatal, Search, SendEnd, fatal_of_search, judge_send, with_causes};
 use crate::campaign::{Campaign, Ending, Finished, Order};
 use crate::core::{Call, Core, Limits, LookEnd, Next, Note, Question, Step, Ticket};
 use crate::devices::DeviceId;
@@ -564,30 +564,49 @@ impl Drive {
                 self.sent(ticket, &devices, end, sent_ms, took, now);
                 self.journal_broke(journal);
             }
-            Done::Page { of, search, page, took } => {
-                let end = match &page {
-                    Ok(_) => pace::CallEnd::Answered,
-                    Err(error) if error.is_throttled() => pace::CallEnd::Throttled {
-                        retry_after: error.retry_after(),
-                    },
-                    Err(error) if error.code().is_some() => pace::CallEnd::Answered,
-                    Err(_) => pace::CallEnd::Failed,
-                };
-                let error = page.as_ref().err().cloned();
-                self.note_end(end, took, now, error.as_ref());
-                let devices = Arc::clone(self.ledger.devices());
-                match search.take(page, &devices, self.page_size) {
-                    AfterPage::More(search) => self.pages.push_back((of, search)),
-                    AfterPage::Ended(LookEnd::Again) => {
-                        self.searched(of, LookEnd::Again, now);
-                        if let Some(error) = error {
-                            self.perhaps_give_up(error, now);
-                        }
-                    }
-                    AfterPage::Ended(end) => self.searched(of, end, now),
-                }
-            }
+            Done::Page { of, search, page, took } => self.page_ended(of, search, page, took, now),
         }
+    }
+
+    fn page_ended(
+        &mut self,
+        of: SearchOf,
+        search: Search,
+        page: Result<Page<TaskInfo>, Error>,
+        took: Duration,
+        now: Duration,
+    ) {
+        let error = page.as_ref().err().cloned();
+        let devices = Arc::clone(self.ledger.devices());
+        let after = search.take(page, &devices, self.page_size);
+        let end = match (&after, &error) {
+            (AfterPage::Ended(LookEnd::Again), Some(error)) if error.is_throttled() => pace::CallEnd::Throttled {
+                retry_after: error.retry_after(),
+            },
+            (AfterPage::Ended(LookEnd::Again), _) => pace::CallEnd::Failed,
+            (AfterPage::More(_) | AfterPage::Ended(_), _) => pace::CallEnd::Answered,
+        };
+        let passing = self.is_passing();
+        self.note_end(end, took, now, error.as_ref());
+        match after {
+            AfterPage::More(search) => self.pages.push_back((of, search)),
+            AfterPage::Ended(end) => self.searched(of, end, now),
+        }
+        let Some(error) = error else { return };
+        if fatal_of_search(&error) == Fatal::IfRepeated && !passing {
+            // What is in doubt stays so: another run may be able to search.
+            if self.ending.is_none() {
+                self.ending = Some(Ending::Stopped(error));
+            }
+            self.halt();
+        } else if end != pace::CallEnd::Answered {
+            self.perhaps_give_up(error, now);
+        }
+    }
+
+    /// Whether an error may be passing that says that every further call would fail in the same way.
+    fn is_passing(&self) -> bool {
+        self.answered_at.is_some() && self.failures < self.settings.first_contact
     }
 
     fn sent(
@@ -611,9 +630,7 @@ impl Drive {
             CallEnd::NotFailed => self.calls.refused += 1,
             CallEnd::Lost | CallEnd::Throttled | CallEnd::NotSent | CallEnd::TooMany | CallEnd::Refused => {}
         }
-        let passing =
-            end.fatal == Fatal::IfRepeated && self.answered_at.is_some() && self.failures < self.settings.first_contact;
-        let fatal = end.fatal == Fatal::Yes || (end.fatal == Fatal::IfRepeated && !passing);
+        let fatal = end.fatal == Fatal::Yes || (end.fatal == Fatal::IfRepeated && !self.is_passing());
         let failed = end.fatal == Fatal::IfRepeated;
         self.note_end(
             if failed { pace::CallEnd::Failed } else { pace_end },
@@ -639,7 +656,9 @@ impl Drive {
         match core_end {
             CallEnd::NotFailed => self.ledger.suspect(devices, &end.note),
             CallEnd::Throttled | CallEnd::NotSent | CallEnd::TooMany => self.ledger.set_open(devices, Open::Waiting),
-            CallEnd::Accepted | CallEnd::Lost | CallEnd::Refused => {}
+            // In case nobody can look it up.
+            CallEnd::Lost => self.ledger.remember(devices, &end.note),
+            CallEnd::Accepted | CallEnd::Refused => {}
         }
         let invalid = end
             .error
@@ -669,6 +688,7 @@ impl Drive {
     fn stopped_by(&mut self, ticket: Ticket, devices: &[DeviceId], end: SendEnd, sent_ms: i64, now: Duration) {
         match end.end {
             CallEnd::Lost => {
+                self.ledger.remember(devices, &end.note);
                 self.core.sent(ticket, CallEnd::Lost, &end.note, false, sent_ms, now);
             }
             CallEnd::Refused | CallEnd::NotFailed | CallEnd::TooMany | CallEnd::Accepted => {
@@ -801,6 +821,8 @@ impl Drive {
                 }
                 Step::Requeue(devices) => {
                     self.ledger.set_open(&devices, Open::Waiting);
+                    // What was said of their last call is settled by this.
+                    self.ledger.remember(&devices, &Arc::default());
                     self.record_requeued(&devices);
                 }
                 Step::Shrunk { chunk } => self.tell(Event::ChunkSize { devices: chunk }),
@@ -930,6 +952,7 @@ impl Drive {
             let (outcome, note) = match open {
                 Open::Waiting if own.message.is_some() => (Outcome::Skipped, Arc::new(own.not_sent())),
                 Open::Waiting => (Outcome::Skipped, Arc::clone(&unsent)),
+                Open::InDoubt if own.message.is_some() => (Outcome::Unknown, own),
                 Open::InDoubt => (Outcome::Unknown, Arc::clone(&in_doubt)),
                 Open::Suspect => (Outcome::Rejected, own),
             };
