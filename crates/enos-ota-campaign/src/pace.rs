@@ -47,18 +47,17 @@ const SPARE: f64 = 2.0;
 
 /// What the user knows about the gateway's pace. By default the campaign finds it by itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct PaceSettings {
+pub(crate) struct PaceSettings {
     /// How many calls are started a second at the most; it is less if the gateway throttles. No limit by default.
     ///
     /// Less than one in a thousand seconds counts as that, and what is not a number as no limit.
-    pub rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
     /// How many calls are under way at a time at the most. As many as the gateway can do by default, and 512 at the most.
-    pub concurrency: Option<NonZeroUsize>,
+    pub(crate) concurrency: Option<NonZeroUsize>,
     /// The longest `Retry-After` that is honoured; if the gateway asks for more, a call is made then. 60 s by default.
-    pub longest_retry_after: Duration,
+    pub(crate) longest_retry_after: Duration,
     /// The longest wait between two calls to a gateway that is down. 10 s by default.
-    pub longest_wait: Duration,
+    pub(crate) longest_wait: Duration,
 }
 
 impl Default for PaceSettings {
@@ -75,36 +74,29 @@ impl Default for PaceSettings {
 impl PaceSettings {
     /// Sets how many calls are started a second at the most.
     #[must_use]
-    pub fn with_rate(mut self, rate: f64) -> Self {
+    pub(crate) fn with_rate(mut self, rate: f64) -> Self {
         self.rate = Some(rate);
         self
     }
 
     /// Sets how many calls are under way at a time at the most.
     #[must_use]
-    pub fn with_concurrency(mut self, concurrency: NonZeroUsize) -> Self {
+    pub(crate) fn with_concurrency(mut self, concurrency: NonZeroUsize) -> Self {
         self.concurrency = Some(concurrency);
         self
     }
 
     /// Sets the longest `Retry-After` that is honoured.
     #[must_use]
-    pub fn with_longest_retry_after(mut self, longest: Duration) -> Self {
+    pub(crate) fn with_longest_retry_after(mut self, longest: Duration) -> Self {
         self.longest_retry_after = longest;
-        self
-    }
-
-    /// Sets the longest wait between two calls to a gateway that is down.
-    #[must_use]
-    pub fn with_longest_wait(mut self, longest: Duration) -> Self {
-        self.longest_wait = longest;
         self
     }
 }
 
 /// Whether a call may be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub(crate) enum Start {
     /// Yes.
     Now,
     /// At this time. Ask again when a call has ended before, for it may be another time then.
@@ -115,7 +107,7 @@ pub enum Start {
 
 /// How a call ended, as far as the pace depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallEnd {
+pub(crate) enum CallEnd {
     /// It was answered, be it with a refusal of what was asked for.
     Answered,
     /// The gateway asks for fewer calls.
@@ -129,7 +121,7 @@ pub enum CallEnd {
 
 /// The pace of a campaign: asked before each call, and told of each that is started and ends.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     most_calls: usize,
     longest_retry_after: Duration,
     now: Duration,
@@ -143,7 +135,7 @@ pub struct Pace {
 impl Pace {
     /// The pace at the beginning of a campaign.
     #[must_use]
-    pub fn new(settings: PaceSettings) -> Self {
+    pub(crate) fn new(settings: PaceSettings) -> Self {
         let PaceSettings {
             rate,
             concurrency,
@@ -166,7 +158,7 @@ impl Pace {
     /// Whether a call may be started now.
     ///
     /// If it is, tell [`started`](Self::started), and ask again: several calls may be due at a time.
-    pub fn may_start(&mut self, now: Duration) -> Start {
+    pub(crate) fn may_start(&mut self, now: Duration) -> Start {
         let now = self.advance(now);
         if let Some(until) = self.quota.paused(now) {
             self.spacing.not_before(until);
@@ -188,7 +180,7 @@ impl Pace {
     }
 
     /// A call has been started.
-    pub fn started(&mut self, now: Duration) {
+    pub(crate) fn started(&mut self, now: Duration) {
         let now = self.advance(now);
         self.in_flight = self.in_flight.saturating_add(1);
         self.spacing.take(now, self.quota.rate());
@@ -198,7 +190,7 @@ impl Pace {
     }
 
     /// A call has ended that took so long.
-    pub fn ended(&mut self, now: Duration, took: Duration, end: CallEnd) {
+    pub(crate) fn ended(&mut self, now: Duration, took: Duration, end: CallEnd) {
         let now = self.advance(now);
         let sent = now.saturating_sub(took);
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -234,20 +226,20 @@ impl Pace {
     }
 
     /// How many calls are under way.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
     /// How many calls a second are started at present if there are enough to be made.
     #[must_use]
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.quota.rate()
     }
 
     /// How many calls may be under way at present.
     #[must_use]
-    pub fn concurrency(&self) -> usize {
+    pub(crate) fn concurrency(&self) -> usize {
         let Some(typical) = self.latency.typical() else {
             return FIRST_CALLS.min(self.most_calls);
         };
@@ -259,7 +251,7 @@ impl Pace {
 
     /// Until when no call is started because one was throttled.
     #[must_use]
-    pub fn throttled_until(&self) -> Option<Duration> {
+    pub(crate) fn throttled_until(&self) -> Option<Duration> {
         self.quota.paused(self.now)
     }
 }

@@ -226,10 +226,12 @@ impl Watch {
             let (fate, reason) = match row.status {
                 Status::Succeeded => (Fate::Succeeded, None),
                 Status::UnderWay => (Fate::UnderWay, None),
-                Status::Failed if self.is_old(&row) => match self.seen_still_failed(device) {
-                    true => (Fate::StillFailed, None),
-                    false => continue,
-                },
+                Status::Failed if self.is_old(&row) => {
+                    if !self.seen_still_failed(device) {
+                        continue;
+                    }
+                    (Fate::StillFailed, None)
+                }
                 Status::Failed => (Fate::FailedAgain, row.reason),
             };
             if fate.is_final() || (self.until == Until::HasLeft && fate == Fate::StillFailed) {
