@@ -2,34 +2,72 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crate::args::Retry;
-use crate::chunks::{self, Action};
+use enos_ota::JobId;
+use enos_ota_emulator::DEMO_FLEET_JOB_ID;
+
+use crate::args::{Connection, Retry};
+use crate::campaign::{self, Display, Request, select};
+use crate::consent;
 use crate::console;
 use crate::demo;
-use crate::device_keys;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::{Session, parse_job_id};
 
 pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
-    let Some(job_id) = &args.job_id else {
-        return explain_what_is_missing(args);
-    };
-    let job_id = parse_job_id(job_id)?;
-    let devices = device_keys::of(&args.devices)?;
+    let connection = &args.target.connection;
+    let failed = args.criteria.failed;
+    if args.job_id.is_none() && connection.emulator && !failed && args.keys.is_empty() {
+        return explain_the_demo_fleet();
+    }
+    let job_id = job_id_of(args.job_id.as_deref(), connection, failed)?;
+    if failed && !args.dry_run && !connection.emulator {
+        consent::can_ask(
+            &args.consent,
+            &format!("Retrying the failed tasks of the job {}", job_id.as_str()),
+        )?;
+    }
+    let selection = select::selection(&args.keys, &args.criteria)?;
     let session = Session::open(&args.target).await?;
-    chunks::run(Action::Retry, &session.client, &job_id, &devices, &args.devices).await
+    let look_up = args.dry_run || campaign::needs_facts(&args.how);
+    let mut display = Display::new(failed);
+    let chosen = select::read(&session, &job_id, selection, args.chunk_size, look_up, &mut display).await;
+    display.close();
+    let chosen = match chosen {
+        Ok(chosen) => chosen,
+        Err(failure) => {
+            // Scripts get their object whatever happens.
+            let plan = select::nothing(&session, &job_id, args.chunk_size);
+            campaign::unsent(args.output, &plan, "")?;
+            return Err(failure);
+        }
+    };
+    let request = Request {
+        how: &args.how,
+        connection,
+        output: args.output,
+        dry_run: args.dry_run,
+        selected: failed.then_some(&args.consent),
+        drift: None,
+    };
+    campaign::carry_out(&session, chosen, &request).await
 }
 
-fn explain_what_is_missing(args: &Retry) -> Result<Exit, Failure> {
-    if args.target.connection.emulator && args.devices.device_keys.is_empty() && args.devices.device_keys_file.is_none()
-    {
-        let explanation = demo::explanation();
-        if io::stdout().is_terminal() {
-            write!(io::stdout(), "{explanation}")?;
-            return Ok(Exit::Success);
-        }
-        console::note(explanation);
+/// The job that is given. With the emulator, all failed tasks are those of the demo fleet's big job.
+pub(crate) fn job_id_of(given: Option<&str>, connection: &Connection, demo: bool) -> Result<JobId, Failure> {
+    match given {
+        Some(job_id) => parse_job_id(job_id),
+        None if demo && connection.emulator => parse_job_id(DEMO_FLEET_JOB_ID),
+        None => Err(Failure::usage("no job was given").with_hint("give the id of the OTA job with --job-id")),
     }
-    Err(Failure::usage("no job was given").with_hint("give the id of the OTA job with --job-id"))
+}
+
+fn explain_the_demo_fleet() -> Result<Exit, Failure> {
+    let explanation = demo::explanation();
+    if io::stdout().is_terminal() {
+        write!(io::stdout(), "{explanation}")?;
+        return Ok(Exit::Success);
+    }
+    console::note(explanation);
+    job_id_of(None, &Connection::default(), false).map(|_| Exit::Usage)
 }

@@ -5,7 +5,7 @@ use enos_ota::types::TaskInfo;
 use enos_ota::{FailureCause, Integer};
 
 use crate::args::{Tasks, TasksCancel, TasksCommand, TasksList};
-use crate::chunks::{self, Action};
+use crate::cancel;
 use crate::consent;
 use crate::device_keys;
 use crate::exit::Exit;
@@ -16,7 +16,7 @@ use crate::session::{Session, parse_job_id};
 pub(crate) async fn run(args: &Tasks) -> Result<Exit, Failure> {
     match &args.command {
         TasksCommand::List(args) => list(args).await,
-        TasksCommand::Cancel(args) => cancel(args).await,
+        TasksCommand::Cancel(args) => cancel_tasks(args).await,
     }
 }
 
@@ -78,9 +78,9 @@ impl Row for TaskInfo {
     }
 }
 
-async fn cancel(args: &TasksCancel) -> Result<Exit, Failure> {
+async fn cancel_tasks(args: &TasksCancel) -> Result<Exit, Failure> {
     let job_id = parse_job_id(&args.job_id)?;
-    let devices = device_keys::of(&args.devices)?;
+    let devices = device_keys::of(&args.keys)?;
     let count = devices.len();
     let tasks = if count == 1 {
         "the task of 1 device"
@@ -92,5 +92,5 @@ async fn cancel(args: &TasksCancel) -> Result<Exit, Failure> {
         &format!("Cancelling {tasks} in the job {}", job_id.as_str()),
     )?;
     let session = Session::open(&args.target).await?;
-    chunks::run(Action::Cancel, &session.client, &job_id, &devices, &args.devices).await
+    cancel::run(&session.client, &job_id, &devices, args.chunk_size, args.output).await
 }

@@ -73,6 +73,14 @@ pub(crate) struct SecretOptions<'a> {
     pub(crate) config: Option<&'a Path>,
 }
 
+/// What the sources of settings come to.
+pub(crate) struct Resolved {
+    pub(crate) builder: ClientBuilder,
+    pub(crate) base_url: String,
+    /// If any source has one.
+    pub(crate) org_id: Option<String>,
+}
+
 impl Connection {
     fn secret_options(&self) -> SecretOptions<'_> {
         SecretOptions {
@@ -82,8 +90,8 @@ impl Connection {
         }
     }
 
-    /// A builder with all settings but the organization, and the organization if any source has one.
-    pub(crate) fn resolve(&self, org_id: Option<&str>) -> Result<(ClientBuilder, Option<String>), Failure> {
+    /// Looks all settings up. The builder has all of them but the organization.
+    pub(crate) fn resolve(&self, org_id: Option<&str>) -> Result<Resolved, Failure> {
         let profile = load_profile(&self.secret_options())?;
         let of_profile = |get: fn(&Profile) -> Option<&String>| profile.as_ref().and_then(|p| get(&p.profile).cloned());
 
@@ -102,7 +110,7 @@ impl Connection {
 
         let mut builder = self.tune(
             Client::builder()
-                .base_url(base_url)
+                .base_url(&base_url)
                 .credentials(credentials)
                 .allow_http(self.allow_http || profile.as_ref().and_then(|p| p.profile.allow_http).unwrap_or(false)),
         );
@@ -123,7 +131,11 @@ impl Connection {
             })?;
             builder = builder.proxy(proxy);
         }
-        Ok((builder, org_id))
+        Ok(Resolved {
+            builder,
+            base_url,
+            org_id,
+        })
     }
 
     /// Sets what holds for every gateway, the emulator too.
@@ -132,7 +144,7 @@ impl Connection {
         if let Some(seconds) = self.timeout {
             builder = builder.timeout(Duration::from_secs(seconds));
         }
-        if let Some(attempts) = self.max_attempts.and_then(NonZeroU32::new) {
+        if let Some(attempts) = self.request_attempts.and_then(NonZeroU32::new) {
             builder = builder.retry_policy(RetryPolicy::default().with_max_attempts(attempts));
         }
         builder

@@ -6,16 +6,22 @@ use crate::args::Consent;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Asks whether to go on, unless the user has said so already. Anything but `y` or `yes` means no.
-pub(crate) fn ask(consent: &Consent, what: &str) -> Result<(), Failure> {
-    if consent.yes {
+/// Refuses if the user has not said yes and cannot be asked.
+pub(crate) fn can_ask(consent: &Consent, what: &str) -> Result<(), Failure> {
+    if consent.yes || (io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Ok(());
     }
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(
-            Failure::usage(format!("{what} needs a yes, and there is no terminal to ask on"))
-                .with_hint("give --yes if you mean it"),
-        );
+    Err(
+        Failure::usage(format!("{what} needs a yes, and there is no terminal to ask on"))
+            .with_hint("give --yes if you mean it"),
+    )
+}
+
+/// Asks whether to go on, unless the user has said so already. Anything but `y` or `yes` means no.
+pub(crate) fn ask(consent: &Consent, what: &str) -> Result<(), Failure> {
+    can_ask(consent, what)?;
+    if consent.yes {
+        return Ok(());
     }
     anstream::eprint!("{what}? [y/N] ");
     let mut answer = String::new();

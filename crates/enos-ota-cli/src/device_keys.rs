@@ -7,32 +7,36 @@ use std::path::Path;
 
 use enos_ota::{DeviceKey, DeviceKeys};
 
-use crate::args::Devices;
+use crate::args::Keys;
 use crate::config::unreadable;
 use crate::console;
 use crate::failure::Failure;
 
 /// The device keys that the command line gives or names a file of. A repeated key is merged with the first, and a warning
 /// tells how many there were.
-pub(crate) fn of(devices: &Devices) -> Result<DeviceKeys, Failure> {
+pub(crate) fn of(keys: &Keys) -> Result<DeviceKeys, Failure> {
+    match &keys.device_keys_file {
+        Some(path) => of_file(path),
+        None => of_names(&keys.device_keys),
+    }
+}
+
+pub(crate) fn of_names(names: &[String]) -> Result<DeviceKeys, Failure> {
     let mut list = List::default();
-    match &devices.device_keys_file {
-        None => {
-            for (index, key) in devices.device_keys.iter().enumerate() {
-                list.push(key, || format!("device key {}", index + 1))?;
-            }
-        }
-        Some(path) if path == Path::new("-") => {
-            list.read(io::stdin().lock(), "standard input")
-                .map_err(|error| error.into_failure(path))?;
-        }
-        Some(path) => {
-            let file = File::open(path).map_err(|error| unreadable("device key file", path, &error))?;
-            list.read(BufReader::new(file), &path.display().to_string())
-                .map_err(|error| error.into_failure(path))?;
-        }
+    for (index, key) in names.iter().enumerate() {
+        list.push(key, || format!("device key {}", index + 1))?;
     }
     list.finish()
+}
+
+/// The device keys in a file; `-` is standard input.
+pub(crate) fn of_file(path: &Path) -> Result<DeviceKeys, Failure> {
+    List::of_file(path)?.finish()
+}
+
+/// The same, where there may be none.
+pub(crate) fn any_of_file(path: &Path) -> Result<Vec<DeviceKey>, Failure> {
+    Ok(List::of_file(path)?.into_keys())
 }
 
 #[derive(Default)]
@@ -59,6 +63,19 @@ impl ReadError {
 }
 
 impl List {
+    fn of_file(path: &Path) -> Result<Self, Failure> {
+        let mut list = Self::default();
+        if path == Path::new("-") {
+            list.read(io::stdin().lock(), "standard input")
+                .map_err(|error| error.into_failure(path))?;
+        } else {
+            let file = File::open(path).map_err(|error| unreadable("device key file", path, &error))?;
+            list.read(BufReader::new(file), &path.display().to_string())
+                .map_err(|error| error.into_failure(path))?;
+        }
+        Ok(list)
+    }
+
     fn read(&mut self, mut input: impl BufRead, name: &str) -> Result<(), ReadError> {
         let mut line = Vec::new();
         let mut number = 0;
@@ -108,11 +125,8 @@ impl List {
         Ok(())
     }
 
-    fn finish(self) -> Result<DeviceKeys, Failure> {
-        if self.keys.is_empty() {
-            return Err(Failure::usage("no device keys were given")
-                .with_hint("name devices, or a file with one device key a line with --device-keys-file"));
-        }
+    /// The keys, with warnings about what is odd about them.
+    fn into_keys(self) -> Vec<DeviceKey> {
         if self.repeated > 0 {
             console::warning(format_args!(
                 "{} repeated device {} left out",
@@ -128,7 +142,16 @@ impl List {
                 if self.undocumented == 1 { "is" } else { "are" }
             ));
         }
-        DeviceKeys::new(self.keys).map_err(|error| Failure::usage(error.to_string()))
+        self.keys
+    }
+
+    fn finish(self) -> Result<DeviceKeys, Failure> {
+        let keys = self.into_keys();
+        if keys.is_empty() {
+            return Err(Failure::usage("no device keys were given")
+                .with_hint("name devices, or a file with one device key a line with --device-keys-file"));
+        }
+        DeviceKeys::new(keys).map_err(|error| Failure::usage(error.to_string()))
     }
 }
 

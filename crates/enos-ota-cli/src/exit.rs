@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use enos_ota::{Error, ErrorKind};
+use enos_ota_campaign::{Ending, Summary};
 
 /// How the program ends. Scripts rely on the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Every device was accepted, or the command did what it was asked.
     Success,
-    /// Some devices were not accepted.
+    /// Some devices were not accepted, or a canary or another check has stopped the rest.
     NotAll,
     /// The command line, a setting or an input file is wrong.
     Usage,
@@ -19,7 +20,7 @@ pub(crate) enum Exit {
     Precondition,
     /// Gave up on transport or throttling.
     GaveUp,
-    /// A defect, or the output could not be written.
+    /// A defect, or the output or the journal could not be written.
     Internal,
     /// Ctrl-C.
     Interrupted,
@@ -67,6 +68,23 @@ impl Exit {
             | ErrorKind::AnswerTooLarge
             | ErrorKind::MalformedAnswer => Self::GaveUp,
             // `Internal`, and kinds that a later version of the SDK adds.
+            _ => Self::Internal,
+        }
+    }
+
+    /// The end that a campaign leads to.
+    pub(crate) fn of_ending(ending: &Ending, summary: Summary) -> Self {
+        match ending {
+            Ending::Complete if summary.accepted == summary.requested => Self::Success,
+            Ending::Complete | Ending::TooManyRefused { .. } | Ending::WaveFailed { .. } => Self::NotAll,
+            Ending::Stopped(error) => Self::of_error(error),
+            Ending::GaveUp(error) => match Self::of_error(error) {
+                // Whatever the last answer was: there was none that the campaign could go on from.
+                Self::NotAll => Self::GaveUp,
+                exit => exit,
+            },
+            Ending::Interrupted => Self::Interrupted,
+            // The journal could not be written, the library has a defect, or an end that a later version of it adds.
             _ => Self::Internal,
         }
     }

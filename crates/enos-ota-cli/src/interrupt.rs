@@ -11,7 +11,7 @@ pub(crate) struct Interrupts {
     signal: tokio::signal::unix::Signal,
     #[cfg(windows)]
     signal: tokio::signal::windows::CtrlC,
-    seen: bool,
+    seen: u32,
 }
 
 impl Interrupts {
@@ -23,18 +23,23 @@ impl Interrupts {
         let failed = |error: io::Error| Failure::new(Exit::Internal, format!("cannot listen for Ctrl-C: {error}"));
         Ok(Self {
             signal: signal.map_err(failed)?,
-            seen: false,
+            seen: 0,
         })
     }
 
     /// Waits for the next interrupt.
     pub(crate) async fn next(&mut self) {
         self.signal.recv().await;
-        self.seen = true;
+        self.seen = self.seen.saturating_add(1);
     }
 
     /// Whether there was any.
     pub(crate) fn pending(&self) -> bool {
-        self.seen
+        self.seen > 0
+    }
+
+    /// Whether the latest one was the first.
+    pub(crate) fn first(&self) -> bool {
+        self.seen == 1
     }
 }

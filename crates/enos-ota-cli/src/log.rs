@@ -25,3 +25,8 @@ pub(crate) fn init(verbose: u8) {
         .with_ansi(color);
     tracing_subscriber::registry().with(lines.with_filter(own)).init();
 }
+
+/// Whether more than warnings are shown.
+pub(crate) fn is_verbose() -> bool {
+    LevelFilter::current() > LevelFilter::WARN
+}

@@ -4,14 +4,19 @@
 
 mod args;
 mod body;
-mod chunks;
+mod campaign;
+mod cancel;
 mod cmd_api;
 mod cmd_emulator;
 mod cmd_jobs;
+mod cmd_plan;
+mod cmd_rehearse;
+mod cmd_resume;
 mod cmd_retry;
 mod cmd_sign;
 mod cmd_tasks;
 mod cmd_token;
+mod cmd_watch;
 mod config;
 mod consent;
 mod console;
@@ -22,8 +27,9 @@ mod failure;
 mod interrupt;
 mod listing;
 mod log;
-mod report;
+mod results;
 mod session;
+mod text;
 
 use std::process::ExitCode;
 
@@ -64,6 +70,11 @@ fn run(command: &Command) -> Result<Exit, Failure> {
     runtime.block_on(async {
         match command {
             Command::Retry(args) => cmd_retry::run(args).await,
+            Command::Plan(args) => cmd_plan::plan(args).await,
+            Command::Rehearse(args) => cmd_rehearse::run(args).await,
+            Command::Apply(args) => cmd_plan::apply(args).await,
+            Command::Resume(args) => cmd_resume::run(args).await,
+            Command::Watch(args) => cmd_watch::run(args).await,
             Command::Jobs(args) => cmd_jobs::run(args).await,
             Command::Tasks(args) => cmd_tasks::run(args).await,
             Command::Api(args) => cmd_api::run(args).await,

@@ -7,7 +7,9 @@ use std::fs;
 use std::time::Duration;
 
 use common::{Finished, Gateway, SECRET, run, run_with_input};
-use enos_ota_emulator::{DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_STOPPED_JOB_ID, Fault, FaultBody, MixedList, Scope};
+use enos_ota_emulator::{
+    Action, DEMO_DENIED_ORG_ID, DEMO_JOB_ID, DEMO_STOPPED_JOB_ID, Fault, FaultBody, MixedList, Scope,
+};
 use serde_json::{Value, json};
 
 const UNKNOWN_JOB_ID: &str = "000000000000000000000000";
@@ -18,7 +20,7 @@ fn retry_one(gateway: &Gateway, more: &[&str]) -> Finished {
         "retry",
         "--output",
         "json",
-        "--max-attempts",
+        "--request-attempts",
         "1",
         "--job-id",
         DEMO_JOB_ID,
@@ -54,18 +56,25 @@ fn accepted_devices_are_reported_as_the_contract_says() {
     let id = result["devices"][0]["requestId"].take();
     assert!(id.as_str().is_some_and(|id| id.len() == 36), "{id}");
     assert_eq!(result["devices"][1]["requestId"].take(), id);
+    let journal = result["journal"].take();
+    let journal = journal.as_str().unwrap();
+    assert!(fs::metadata(journal).unwrap().is_file(), "{journal}");
+    assert_eq!(end.stderr, format!("journal: {journal}\n2 devices: 2 accepted\n"));
     assert_eq!(
         result,
         json!({
             "schema": "enos-ota/retry/1", "jobId": DEMO_JOB_ID, "orgId": gateway.emulator.org_id(),
             "summary": {"requested": 2, "accepted": 2, "rejected": 0, "skipped": 0, "unknown": 0},
+            "ending": "complete",
+            "fates": {"succeeded": 0, "failedAgain": 0, "underWay": 2, "stillFailed": 0, "gone": 0, "notSeen": 0},
+            "calls": {"retries": 1, "searches": 1, "throttled": 0, "lost": 0, "refused": 0},
+            "journal": null,
             "devices": [
-                {"deviceKey": "pump-01", "outcome": "accepted", "code": 0, "message": null, "requestId": null},
-                {"deviceKey": "pump-02", "outcome": "accepted", "code": 0, "message": null, "requestId": null},
+                {"deviceKey": "pump-01", "outcome": "accepted", "code": 0, "message": null, "requestId": null, "fate": "underWay"},
+                {"deviceKey": "pump-02", "outcome": "accepted", "code": 0, "message": null, "requestId": null, "fate": "underWay"},
             ],
         })
     );
-    assert_eq!(end.last_line(), "2 devices: 2 accepted");
     for device in ["pump-01", "pump-02"] {
         assert_eq!(gateway.emulator.retry_count(DEMO_JOB_ID, device).unwrap().applied, 1);
     }
@@ -101,8 +110,8 @@ fn jsonl_prints_each_device_and_then_the_summary() {
         (&json!("pump-11"), &json!(24621))
     );
     assert_eq!(
-        lines[2],
-        json!({"summary": {"requested": 2, "accepted": 1, "rejected": 1, "skipped": 0, "unknown": 0}})
+        lines[2]["summary"],
+        json!({"requested": 2, "accepted": 1, "rejected": 1, "skipped": 0, "unknown": 0})
     );
 }
 
@@ -201,7 +210,7 @@ fn every_answer_has_its_outcome_code_and_exit_code() {
             token(Fault::token_status(1001, "again")),
             5,
             (skipped, None),
-            "not sent: 1001",
+            "not sent, because the gateway did not answer: 1001",
         ),
         case(
             "1002",
@@ -229,7 +238,7 @@ fn every_answer_has_its_outcome_code_and_exit_code() {
             token(Fault::token_status(1005, "oops")),
             5,
             (skipped, None),
-            "not sent: 1005",
+            "not sent, because the gateway did not answer: 1005",
         ),
         case(
             "1202",
@@ -273,7 +282,7 @@ fn every_answer_has_its_outcome_code_and_exit_code() {
             "HTTP 429",
             on_retry(Fault::throttled(None)),
             5,
-            (rejected, None),
+            (skipped, None),
             "HTTP 429",
         ),
         case("HTTP 500", on_retry(Fault::http(500)), 5, (unknown, None), "HTTP 500"),
@@ -317,7 +326,7 @@ fn every_answer_has_its_outcome_code_and_exit_code() {
             on_retry(Fault::big_body(50)),
             5,
             (unknown, None),
-            "larger than 8192 KiB",
+            "the answer was lost, and the task could not be looked up",
         ),
         case(
             "a redirect",
@@ -351,8 +360,9 @@ fn every_answer_has_its_outcome_code_and_exit_code() {
             "connection broke",
         ),
     ];
+    let mut wrong = Vec::new();
     for case in cases {
-        let mut args = vec!["retry", "--output", "json", "--max-attempts", "1"];
+        let mut args = vec!["retry", "--output", "json", "--request-attempts", "1"];
         args.extend(case.args);
         if !case.args.contains(&"--job-id") {
             args.extend(["--job-id", DEMO_JOB_ID]);
@@ -362,17 +372,15 @@ fn every_answer_has_its_outcome_code_and_exit_code() {
         }
         let end = case.gateway.run(args);
         let device = &end.json()["devices"][0];
-        assert_eq!(
-            (end.code, device["outcome"].as_str(), device["code"].as_i64()),
-            (Some(case.exit), Some(case.outcome), case.code),
-            "{}: {end:#?}",
-            case.name
-        );
         let message = device["message"].as_str().unwrap_or_default();
-        assert!(message.contains(case.message), "{}: {message}", case.name);
+        let got = (end.code, device["outcome"].as_str(), device["code"].as_i64());
+        if got != (Some(case.exit), Some(case.outcome), case.code) || !message.contains(case.message) {
+            wrong.push(format!("{}: {got:?} {message}\n", case.name));
+        }
         assert!(end.stderr.contains("hint: "), "{}: {}", case.name, end.stderr);
         assert!(!end.last_line().ends_with(" accepted"), "{}: {}", case.name, end.stderr);
     }
+    assert!(wrong.is_empty(), "{}", wrong.concat());
 }
 
 #[test]
@@ -384,7 +392,7 @@ fn a_gateway_that_cannot_be_reached_is_told_apart() {
                 "retry",
                 "--output",
                 "json",
-                "--max-attempts",
+                "--request-attempts",
                 "1",
                 "--job-id",
                 DEMO_JOB_ID,
@@ -534,21 +542,65 @@ fn a_refused_list_does_not_hold_up_the_next_one() {
 }
 
 #[test]
-fn a_lost_answer_that_the_resend_cannot_settle_is_unknown() {
+fn a_lost_answer_is_looked_up_and_nothing_is_sent_twice() {
     let gateway = Gateway::start();
     gateway
         .emulator
         .faults()
-        .push(Fault::cut_after_applying().on(Scope::Jobs));
+        .push(Fault::cut_after_applying().on(Scope::Action(Action::RetryTask)));
+    gateway
+        .emulator
+        .faults()
+        .push(Fault::cut_before_applying().on(Scope::Action(Action::RetryTask)));
+    let end = gateway.run([
+        "retry",
+        "--output",
+        "json",
+        "--concurrency",
+        "1",
+        "--chunk-size",
+        "1",
+        "--job-id",
+        DEMO_JOB_ID,
+        "pump-01",
+        "pump-02",
+    ]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let result = end.json();
+    let looked_up = |device: &&Value| {
+        device["message"] == "the answer was lost; a search shows that the task was retried" && device["code"].is_null()
+    };
+    assert_eq!(
+        result["devices"].as_array().unwrap().iter().filter(looked_up).count(),
+        1,
+        "{result}"
+    );
+    assert_eq!(result["calls"]["lost"], 2, "{result}");
+    for device in ["pump-01", "pump-02"] {
+        assert_eq!(gateway.emulator.retry_count(DEMO_JOB_ID, device).unwrap().applied, 1);
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_can_look_up_leaves_the_device_unknown() {
+    let gateway = Gateway::start();
+    gateway
+        .emulator
+        .faults()
+        .push(Fault::cut_after_applying().on(Scope::Action(Action::RetryTask)));
+    gateway.emulator.faults().push(
+        Fault::code(99403, "Denied resource")
+            .on(Scope::Action(Action::SearchTask))
+            .forever(),
+    );
     let end = gateway.run(["retry", "--output", "json", "--job-id", DEMO_JOB_ID, "pump-01"]);
     assert_eq!(end.code, Some(1), "{end:?}");
-    let device = &end.json()["devices"][0];
-    assert_eq!(
-        (device["outcome"].as_str(), device["code"].as_i64()),
-        (Some("unknown"), Some(24621))
+    assert_eq!(end.json()["devices"][0]["outcome"], "unknown");
+    assert!(
+        end.stderr.contains("may not search tasks") && end.stderr.contains("may have been retried"),
+        "{}",
+        end.stderr
     );
-    // The lost attempt had done its work, and the resend did not do it twice.
-    assert_eq!(gateway.emulator.retry_count(DEMO_JOB_ID, "pump-01").unwrap().applied, 1);
 }
 
 #[test]

@@ -71,6 +71,7 @@ pub fn program(home: &std::path::Path) -> Command {
         .env_clear()
         .env("HOME", home)
         .env("XDG_CONFIG_HOME", home)
+        .env("XDG_STATE_HOME", home.join("state"))
         .current_dir(home);
     for name in ["SYSTEMROOT", "PATH", "LLVM_PROFILE_FILE"] {
         if let Some(value) = std::env::var_os(name) {

@@ -1,67 +1,80 @@
-//! Many devices in calls of at most so many each, and what became of every device.
+//! Cancels the tasks of many devices, in calls of at most so many each.
+//!
+//! No more care is taken than that: unlike a retry, a cancelled task is not brought back by an accident.
 
 use std::collections::VecDeque;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
 
 use enos_ota::{Accepted, Client, DeviceKeys, Error, JobId};
+use enos_ota_campaign::{Outcome, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::args::Devices;
+use crate::args::Output;
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
 use crate::interrupt::Interrupts;
-use crate::report::{Outcome, Report, Settled, Summary};
+use crate::results::{DeviceLine, Head, NoMore, Results, sentence};
 
-/// What is done with the tasks of the devices.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Action {
-    Retry,
-    Cancel,
+/// What became of the devices of one call, or of those that no call was made for.
+struct Settled {
+    devices: DeviceKeys,
+    outcome: Outcome,
+    code: Option<i64>,
+    message: Option<String>,
+    request_id: Option<String>,
 }
 
-impl Action {
-    fn schema(self) -> &'static str {
-        match self {
-            Self::Retry => "enos-ota/retry/1",
-            Self::Cancel => "enos-ota/cancel/1",
-        }
-    }
-
-    async fn call(self, client: &Client, job_id: &JobId, devices: &DeviceKeys) -> Result<Accepted, Error> {
-        match self {
-            Self::Retry => client.retry_task(job_id, devices).await,
-            Self::Cancel => client.cancel_task(job_id, devices).await,
-        }
+impl Settled {
+    fn lines(&self) -> impl Iterator<Item = DeviceLine<'_>> {
+        self.devices.iter().map(|device_key| DeviceLine {
+            device_key: device_key.as_str(),
+            outcome: self.outcome,
+            code: self.code,
+            message: self.message.as_deref(),
+            request_id: self.request_id.as_deref(),
+            fate: None,
+            reason: None,
+        })
     }
 }
 
 /// Makes the calls, writes what became of each device, and decides how the program ends.
 pub(crate) async fn run(
-    action: Action,
     client: &Client,
     job_id: &JobId,
     devices: &DeviceKeys,
-    args: &Devices,
+    chunk_size: NonZeroUsize,
+    output: Output,
 ) -> Result<Exit, Failure> {
-    let stdout = BufWriter::new(io::stdout().lock());
-    let report = Report::new(
-        stdout,
-        args.output,
-        action.schema(),
-        job_id.to_string(),
-        client.org_id().to_string(),
-    );
-    let run = Run {
-        action,
+    let mut run = Run {
         client,
         job_id,
-        report,
-        progress: progress_bar(devices, args.chunk_size),
+        results: Results::new(output, devices.len()),
+        settled: Vec::new(),
+        summary: Summary {
+            requested: devices.len(),
+            ..Summary::default()
+        },
+        progress: progress_bar(devices, chunk_size),
     };
-    let (summary, end) = run.all(devices, args.chunk_size).await?;
-    Ok(conclude(&summary, end, devices.len() > args.chunk_size.get()))
+    let end = run.all(devices, chunk_size).await?;
+    run.progress.finish_and_clear();
+    let head = Head {
+        schema: "enos-ota/cancel/1",
+        job_id: job_id.as_str(),
+        org_id: client.org_id().as_str(),
+        summary: run.summary,
+        more: NoMore {},
+    };
+    let settled = &run.settled;
+    run.results.end(&head, || settled.iter().flat_map(Settled::lines));
+    if let Some(unlisted) = run.results.unlisted() {
+        console::note(unlisted);
+    }
+    let exit = conclude(run.summary, end, devices.len() > chunk_size.get());
+    run.results.conclude(exit)
 }
 
 /// How the calls ended.
@@ -77,16 +90,17 @@ enum End {
     Interrupted,
 }
 
-struct Run<'a, W> {
-    action: Action,
+struct Run<'a> {
     client: &'a Client,
     job_id: &'a JobId,
-    report: Report<W>,
+    results: Results,
+    settled: Vec<Settled>,
+    summary: Summary,
     progress: ProgressBar,
 }
 
-impl<W: Write> Run<'_, W> {
-    async fn all(mut self, devices: &DeviceKeys, chunk_size: NonZeroUsize) -> Result<(Summary, End), Failure> {
+impl Run<'_> {
+    async fn all(&mut self, devices: &DeviceKeys, chunk_size: NonZeroUsize) -> Result<End, Failure> {
         let mut interrupts = Interrupts::listen()?;
         let mut waiting: VecDeque<_> = devices.chunks(chunk_size).collect();
         let mut refusal = None;
@@ -101,7 +115,7 @@ impl<W: Write> Run<'_, W> {
                     code: None,
                     message: Some("interrupted while the call was under way".to_owned()),
                     request_id: None,
-                })?;
+                });
                 break End::Interrupted;
             };
             match result {
@@ -111,9 +125,9 @@ impl<W: Write> Run<'_, W> {
                     code: Some(0),
                     message: None,
                     request_id: accepted.request_id,
-                })?,
+                }),
                 Err(error) => {
-                    self.settle(settled_by(chunk, &error))?;
+                    self.settle(settled_by(chunk, &error));
                     // A refusal for what the list holds says nothing of the next list; all else would repeat itself.
                     if Exit::of_error(&error) != Exit::NotAll {
                         break End::Stopped(error);
@@ -140,15 +154,14 @@ impl<W: Write> Run<'_, W> {
                 code: None,
                 message: Some(reason.clone()),
                 request_id: None,
-            })?;
+            });
         }
-        self.progress.finish_and_clear();
-        Ok((self.report.finish()?, end))
+        Ok(end)
     }
 
     /// Makes one call. `None` if it was abandoned, because the user insisted.
     async fn one(&self, chunk: &DeviceKeys, interrupts: &mut Interrupts) -> Option<Result<Accepted, Error>> {
-        let call = self.action.call(self.client, self.job_id, chunk);
+        let call = self.client.cancel_task(self.job_id, chunk);
         tokio::pin!(call);
         tokio::select! {
             result = &mut call => return Some(result),
@@ -163,10 +176,14 @@ impl<W: Write> Run<'_, W> {
         }
     }
 
-    fn settle(&mut self, settled: Settled) -> Result<(), Failure> {
+    fn settle(&mut self, settled: Settled) {
+        self.summary.add(settled.outcome, settled.devices.len());
         self.progress.inc(settled.devices.len() as u64);
-        self.progress.suspend(|| self.report.settle(settled))?;
-        Ok(())
+        self.progress.suspend(|| {
+            settled.lines().for_each(|line| self.results.device(&line));
+            self.results.flush();
+        });
+        self.settled.push(settled);
     }
 }
 
@@ -201,8 +218,8 @@ fn settled_by(devices: DeviceKeys, error: &Error) -> Settled {
 }
 
 /// Tells the end on standard error, and decides the exit code.
-fn conclude(summary: &Summary, end: End, several_calls: bool) -> Exit {
-    let sentence = summary.sentence();
+fn conclude(summary: Summary, end: End, several_calls: bool) -> Exit {
+    let sentence = sentence(summary);
     let all_accepted = summary.accepted == summary.requested;
     match end {
         End::AllSent { .. } if all_accepted => {
@@ -235,10 +252,10 @@ fn conclude(summary: &Summary, end: End, several_calls: bool) -> Exit {
     }
 }
 
-fn hint_at_unknown(summary: &Summary) {
+fn hint_at_unknown(summary: Summary) {
     if summary.unknown > 0 {
         console::hint(
-            "a device that is `unknown` may have been retried: search the tasks of the job, not sooner than 2 s from \
+            "a device that is `unknown` may have been cancelled: search the tasks of the job, not sooner than 2 s from \
              now, before you send it again",
         );
     }

@@ -1,0 +1,216 @@
+//! `jobs` and `tasks`.
+
+use std::num::NonZeroUsize;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{Consent, Keys, ObjectOutput, Output, Target};
+
+/// List, show, create, start, stop and delete OTA jobs.
+#[derive(Args, Debug)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Jobs {
+    #[command(subcommand)]
+    pub(crate) command: JobsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    List(JobsList),
+    Get(JobsGet),
+    Create(JobsCreate),
+    /// Start a stopped job.
+    Start(JobsChange),
+    /// Stop a running job. Its tasks can then be neither retried nor cancelled.
+    Stop(JobsChange),
+    Delete(JobsDelete),
+}
+
+/// List the jobs of an organization, the latest first.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota jobs list --emulator
+  enos-ota jobs list --status started --output json
+  enos-ota jobs list --expression \"name like 'pump'\"")]
+pub(crate) struct JobsList {
+    /// Only jobs of this status: started or stopped
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+
+    /// Only jobs of this type: upgrade or verify
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) job_type: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) listing: Listing,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// What all lists have in common.
+#[derive(Args, Debug)]
+pub(crate) struct Listing {
+    /// Search expression in the platform's language; with other criteria, all must hold
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(crate) expression: Option<String>,
+
+    /// Read no more than N [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroUsize>,
+
+    /// How many to a page: 1 to 200; the platform advises at most 50
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u8).range(1..=200))]
+    pub(crate) page_size: u8,
+
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ListOutput,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListOutput {
+    /// A table, for people.
+    #[default]
+    Text,
+    /// One object with all items, in the platform's own field names.
+    Json,
+    /// An item a line.
+    Jsonl,
+}
+
+/// Show a job.
+#[derive(Args, Debug)]
+pub(crate) struct JobsGet {
+    /// The job
+    #[arg(value_name = "JOB_ID")]
+    pub(crate) job_id: String,
+
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Create a job.
+///
+/// The description is the JSON object that the platform's documentation shows. The new job is stopped (inferred from the
+/// vendor's samples): start it with `enos-ota jobs start`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  enos-ota jobs create --firmware-id 5ed758ca49f032b4663063ff --data '{\"type\": \"upgrade\",
+      \"upgradeScope\": {\"type\": \"partial\", \"deviceKeys\": [\"meter-17\"]},
+      \"upgradePolicy\": \"snapshot\", \"enableUpgradeRequest\": false}'")]
+pub(crate) struct JobsCreate {
+    /// The firmware that the job upgrades to
+    #[arg(long, value_name = "ID")]
+    pub(crate) firmware_id: String,
+
+    /// Description of the job; `@FILE` reads it from a file, `@-` from standard input
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) data: String,
+
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct JobsChange {
+    /// The job
+    #[arg(value_name = "JOB_ID")]
+    pub(crate) job_id: String,
+
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Delete a stopped job. It cannot be brought back.
+#[derive(Args, Debug)]
+pub(crate) struct JobsDelete {
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+
+    #[command(flatten)]
+    pub(crate) change: JobsChange,
+}
+
+/// List and cancel the tasks of a job.
+#[derive(Args, Debug)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Tasks {
+    #[command(subcommand)]
+    pub(crate) command: TasksCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TasksCommand {
+    List(TasksList),
+    Cancel(TasksCancel),
+}
+
+/// List tasks.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota tasks list --emulator --job-id 66f2a1c0d4e5b6a798011e01 --status failed
+  enos-ota tasks list --job-id 5ed758ca49f032b4663063aa --status failed --output jsonl \\
+      | jq -r .deviceKey | enos-ota retry --job-id 5ed758ca49f032b4663063aa --device-keys-file -")]
+pub(crate) struct TasksList {
+    /// Only tasks of this job
+    #[arg(long, value_name = "ID", required_unless_present = "expression")]
+    pub(crate) job_id: Option<String>,
+
+    /// Only tasks of this status: init, published, upgrading, succeeded or failed. May be repeated
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Vec<String>,
+
+    /// Only tasks of this device. May be repeated
+    #[arg(long, value_name = "DEVICE_KEY")]
+    pub(crate) device_key: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) listing: Listing,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Cancel tasks that have not begun to upgrade.
+///
+/// Only tasks that are `init` or `published` can be cancelled, and only while the job runs. Inferred from the vendor's
+/// samples: a cancelled task becomes `failed`, so a later retry of all failed tasks revives it.
+#[derive(Args, Debug)]
+pub(crate) struct TasksCancel {
+    /// The OTA job
+    #[arg(long, value_name = "ID")]
+    pub(crate) job_id: String,
+
+    #[command(flatten)]
+    pub(crate) keys: Keys,
+
+    /// Devices a call. What the platform takes at the most is not documented
+    #[arg(long, value_name = "N", default_value = "200")]
+    pub(crate) chunk_size: NonZeroUsize,
+
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: Output,
+
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}

@@ -1,0 +1,220 @@
+//! The command line.
+
+// The doc comments are the help texts, which a terminal shows as they stand.
+#![allow(clippy::doc_markdown, rustdoc::bare_urls, rustdoc::broken_intra_doc_links)]
+
+mod admin;
+mod campaign;
+mod tools;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use admin::{
+    Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, ListOutput, Listing, Tasks, TasksCancel,
+    TasksCommand, TasksList,
+};
+pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Resume, Retry, Watch};
+pub(crate) use tools::{Api, Emulator, Sign, Token, TokenOutput};
+pub(crate) use values::duration_in_words;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Retry failed firmware upgrades of the EnOS IoT platform.
+#[derive(Debug, Parser)]
+#[command(
+    name = "enos-ota",
+    version,
+    styles = STYLES,
+    max_term_width = 110,
+    arg_required_else_help = true,
+    after_help = "\
+Exit codes:
+  0    every device was accepted          4    no such job, or the job is not running
+  1    some devices were not accepted     5    gave up on transport or throttling
+  2    usage, setting or input file       6    internal error, or no journal
+  3    authentication or permission       130  interrupted
+
+Try it without an account:
+  enos-ota retry --emulator --failed --watch",
+    after_long_help = "\
+Configuration, the first that is set wins: options, then environment variables, then a profile in config.toml.
+
+Exit codes:
+  0    every device was accepted, or the command did what it was asked
+  1    some devices were not accepted; a canary, --abort-above or --max-drift stopped the rest
+  2    usage, setting or input file
+  3    authentication or permission
+  4    no such job, or the job is not running
+  5    gave up on transport or throttling
+  6    internal error, or the journal could not be written
+  130  interrupted; `enos-ota resume` goes on
+
+Try it without an account:
+  enos-ota retry --emulator --failed --watch"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// When to use colour.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Messages"
+    )]
+    pub(crate) color: Color,
+
+    /// Say more on standard error: -v what is done, -vv every attempt, -vvv everything. Never a secret.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Messages")]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Retry(Box<Retry>),
+    Plan(Plan),
+    Rehearse(Box<Rehearse>),
+    Apply(Box<Apply>),
+    Resume(Resume),
+    Watch(Watch),
+    Jobs(Jobs),
+    Tasks(Tasks),
+    Api(Api),
+    Sign(Sign),
+    Token(Token),
+    Emulator(Emulator),
+}
+
+/// Where the gateway is, and who calls it.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// Address of the API gateway, such as https://apim-gateway.example.com [env: ENOS_BASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+
+    /// Access key of the application [env: ENOS_APP_KEY]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) app_key: Option<String>,
+
+    /// File whose first line is the app secret. The secret itself is never an option [env: ENOS_APP_SECRET holds it,
+    /// ENOS_APP_SECRET_FILE names a file]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) app_secret_file: Option<PathBuf>,
+
+    /// Profile in config.toml [env: ENOS_PROFILE] [default: `default`, if there is one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// Configuration file [env: ENOS_CONFIG] [default: enos-ota/config.toml in the user's configuration folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Allow plain http to another machine. Anyone on the way can then read the access token
+    #[arg(long)]
+    pub(crate) allow_http: bool,
+
+    /// Trust the root certificates in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+
+    /// Proxy for all requests. Without this option, HTTPS_PROXY and the like hold
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+
+    /// Seconds that a call may take, with all its attempts
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: Option<u64>,
+
+    /// How many times a request is sent at the most. When many devices are retried: how many calls may fail before the
+    /// gateway has answered one [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) request_attempts: Option<u32>,
+
+    /// Use an emulator inside this program, with a demo fleet and without any account
+    #[arg(
+        long,
+        conflicts_with_all = ["base_url", "app_key", "app_secret_file", "profile", "config", "allow_http", "ca_cert", "proxy"]
+    )]
+    pub(crate) emulator: bool,
+}
+
+/// The organization, and where the gateway is.
+#[derive(Args, Debug)]
+pub(crate) struct Target {
+    /// Organization (OU) of the job [env: ENOS_ORG_ID]
+    #[arg(long, value_name = "ID")]
+    pub(crate) org_id: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Devices that a person names.
+#[derive(Args, Debug)]
+pub(crate) struct Keys {
+    /// The devices
+    #[arg(value_name = "DEVICE_KEY", conflicts_with = "device_keys_file")]
+    pub(crate) device_keys: Vec<String>,
+
+    /// File with the devices, `-` for standard input: one a line, blank lines and lines that begin with # are passed
+    /// over
+    #[arg(long, value_name = "FILE")]
+    pub(crate) device_keys_file: Option<PathBuf>,
+}
+
+impl Keys {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.device_keys.is_empty() && self.device_keys_file.is_none()
+    }
+}
+
+/// What a command asks before it does what cannot be undone.
+#[derive(Args, Debug)]
+pub(crate) struct Consent {
+    /// Do not ask. Needed where there is no terminal to ask on
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people: a line a device; of more than 50 devices, those that were not accepted.
+    #[default]
+    Text,
+    /// One object, when all is done.
+    Json,
+    /// An object a line: each device as it is settled, then the summary.
+    Jsonl,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ObjectOutput {
+    /// For people.
+    #[default]
+    Text,
+    /// One object.
+    Json,
+}

@@ -1,0 +1,139 @@
+//! `api`, `sign`, `token` and `emulator`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Connection;
+
+/// Call any API of the platform, signed, and print the answer.
+///
+/// The request is sent once. The exit code tells what the answer reports.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  enos-ota api GET /connect-service/v2.1/ota-jobs --query action=get --query orgId=o15724268424841 \\
+      --query jobId=5ed758ca49f032b4663063aa")]
+pub(crate) struct Api {
+    /// GET, POST, ...
+    #[arg(value_name = "METHOD")]
+    pub(crate) method: String,
+
+    /// Path of the API, with a slash at its beginning
+    #[arg(value_name = "PATH")]
+    pub(crate) path: String,
+
+    /// A query parameter, not encoded. May be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) query: Vec<String>,
+
+    /// Body of the request, byte for byte; `@FILE` reads it from a file, `@-` from standard input
+    #[arg(long, value_name = "BODY|@FILE", allow_hyphen_values = true)]
+    pub(crate) data: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Sign a request without sending it.
+///
+/// Prints the three headers, one a line. The signature covers the query, the body and the timestamp, but not method,
+/// path and host. The app secret comes from ENOS_APP_SECRET, a file or a profile.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example (the published one, without its body):
+  export ENOS_APP_SECRET=xxxappSecretxxx
+  enos-ota sign --access-token xxxxaaaxxxx --timestamp 1572574909697 --explain \\
+      --url 'https://apim-gateway.example.com/m/v1/b?k3=v3&k1=v1&k2=v2'")]
+pub(crate) struct Sign {
+    /// URL of the request; only its query is signed
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: String,
+
+    /// Method of the request. It is not signed, so it makes no difference
+    #[arg(long, value_name = "METHOD")]
+    pub(crate) method: Option<String>,
+
+    /// Body of the request, byte for byte; `@FILE` reads it from a file, `@-` from standard input
+    #[arg(long, value_name = "BODY|@FILE", allow_hyphen_values = true)]
+    pub(crate) data: Option<String>,
+
+    /// The access token; see `enos-ota token` [env: ENOS_ACCESS_TOKEN, which other users of the machine cannot see]
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
+    pub(crate) access_token: Option<String>,
+
+    /// Milliseconds since 1970-01-01 UTC [default: now]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    pub(crate) timestamp: Option<i64>,
+
+    /// Also print the string to sign, with token and secret masked
+    #[arg(long)]
+    pub(crate) explain: bool,
+
+    /// File whose first line is the app secret [env: ENOS_APP_SECRET holds it, ENOS_APP_SECRET_FILE names a file]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) app_secret_file: Option<PathBuf>,
+
+    /// Profile in config.toml [env: ENOS_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// Configuration file [env: ENOS_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Get an access token and print it.
+///
+/// The token is a secret for as long as it lives, two hours at first. Do not print it into a log.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  export ENOS_ACCESS_TOKEN=$(enos-ota token)
+  enos-ota sign --url 'https://apim-gateway.example.com/some/v1/api?orgId=o1'")]
+pub(crate) struct Token {
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: TokenOutput,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum TokenOutput {
+    /// The token.
+    #[default]
+    Text,
+    /// An object with the token and the seconds for which it will be used.
+    Json,
+}
+
+/// Run a local gateway and OTA service to develop and test against.
+///
+/// It checks tokens and signatures and keeps jobs and tasks, in memory only. Not for production. Prints `listening on
+/// http://HOST:PORT` once it accepts connections, and runs until it is interrupted.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota emulator --listen 127.0.0.1:8080 --print-config
+  enos-ota emulator --print-fleet > fleet.json
+  enos-ota emulator --fleet fleet.json")]
+pub(crate) struct Emulator {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+
+    /// JSON file with organizations, jobs and tasks [default: a demo fleet]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fleet: Option<PathBuf>,
+
+    /// Also print the environment variables that lead the other commands here, for a shell to read
+    #[arg(long)]
+    pub(crate) print_config: bool,
+
+    /// Print the fleet as a file for --fleet, and end
+    #[arg(long)]
+    pub(crate) print_fleet: bool,
+}

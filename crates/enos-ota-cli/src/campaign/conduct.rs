@@ -1,0 +1,77 @@
+//! Lets a campaign run, shows it, and obeys Ctrl-C.
+
+use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use enos_ota_campaign::{Campaign, Devices, Event, Finished, Settings};
+use tokio::time::MissedTickBehavior;
+
+use super::display::{Display, TICK};
+use super::picture::Picture;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt::Interrupts;
+
+/// Runs a campaign to its end, or until it has taken this long. `tell` writes what becomes of devices to standard output.
+pub(crate) async fn run(
+    campaign: Campaign,
+    settings: &Settings,
+    display: &mut Display,
+    interrupts: &mut Interrupts,
+    at_most: Option<Duration>,
+    mut tell: impl FnMut(&Event, &Devices),
+) -> Result<Finished, Failure> {
+    let devices = Arc::clone(campaign.ledger().devices());
+    let mut picture = Picture::new(campaign.ledger(), settings);
+    let shared_terminal = io::stdout().is_terminal();
+    let mut running = campaign.start();
+    let controller = running.controller();
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let enough = async {
+        match at_most {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(enough);
+    let mut stopped = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = interrupts.next() => {
+                if interrupts.first() {
+                    controller.drain();
+                    display.say("Interrupted. Waiting for the calls under way; interrupt again to abandon them.");
+                } else {
+                    controller.abandon();
+                }
+            }
+            () = &mut enough, if !stopped => {
+                stopped = true;
+                controller.drain();
+            }
+            _ = ticks.tick() => {
+                let progress = running.progress();
+                picture.take_progress(&progress);
+                display.progress(&picture, &progress);
+            }
+            event = running.next_event() => {
+                let Some(event) = event else { break };
+                picture.take_event(&event);
+                match event {
+                    Event::Settled { .. } | Event::Seen { .. } if shared_terminal => {
+                        display.suspend(|| tell(&event, &devices));
+                    }
+                    _ => tell(&event, &devices),
+                }
+                display.event(&picture, &event);
+            }
+        }
+    }
+    running
+        .finish()
+        .await
+        .map_err(|error| Failure::new(Exit::Internal, format!("a defect in this program: {error}")))
+}

@@ -1,0 +1,217 @@
+//! Tells on standard error how a campaign goes: drawn anew on a terminal, a line now and then elsewhere.
+
+use std::time::{Duration, Instant};
+
+use enos_ota_campaign::{Event, Progress, ReadProgress};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::picture::Picture;
+use crate::console;
+use crate::log;
+use crate::text::{counted, thousands};
+
+/// How often a terminal is drawn anew.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
+/// How long nothing is said where nothing can be drawn anew: at first, of a few devices at first, and at the most.
+const FIRST_SILENCE: Duration = Duration::from_secs(5);
+const SILENCE_OF_FEW: Duration = Duration::from_secs(15);
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
+/// The same trouble is told no more often than this.
+const SAME_TROUBLE: Duration = Duration::from_secs(10);
+
+/// Standard error while something takes its time.
+pub(crate) struct Display {
+    /// `None` where nothing can be drawn anew.
+    bar: Option<ProgressBar>,
+    color: bool,
+    /// Whether the phases are told. Of a few devices they are not worth a line.
+    talkative: bool,
+    silence: Duration,
+    last_said: Instant,
+    throttled: Seldom,
+    trouble: Seldom,
+}
+
+/// Something that is told now and then.
+#[derive(Default)]
+struct Seldom {
+    last: Option<Instant>,
+    untold: usize,
+}
+
+impl Seldom {
+    /// `Some` if it is to be told now, with how often it was not.
+    fn again(&mut self) -> Option<usize> {
+        if self.last.is_some_and(|last| last.elapsed() < SAME_TROUBLE) {
+            self.untold += 1;
+            return None;
+        }
+        self.last = Some(Instant::now());
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+impl Display {
+    /// `talkative` if the phases are worth a line each where nothing can be drawn anew.
+    pub(crate) fn new(talkative: bool) -> Self {
+        // Log lines would run into what is drawn.
+        let bar = (console::can_redraw() && !log::is_verbose()).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(20));
+            // The template is constant and valid; without it, the bar would only look another way.
+            if let Ok(style) = ProgressStyle::with_template("{msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self {
+            bar,
+            color: console::has_color(),
+            talkative,
+            silence: if talkative { FIRST_SILENCE } else { SILENCE_OF_FEW },
+            last_said: Instant::now(),
+            throttled: Seldom::default(),
+            trouble: Seldom::default(),
+        }
+    }
+
+    /// Does something while nothing is drawn, such as writing to standard output, which may be the same terminal.
+    pub(crate) fn suspend<T>(&self, what: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(what),
+            None => what(),
+        }
+    }
+
+    /// Writes a line that stays.
+    pub(crate) fn say(&mut self, line: impl std::fmt::Display) {
+        self.last_said = Instant::now();
+        self.suspend(|| console::note(line));
+    }
+
+    /// Says what begins, if that is worth a line.
+    pub(crate) fn announce(&mut self, line: impl std::fmt::Display) {
+        if self.talkative && self.bar.is_none() {
+            self.say(line);
+        }
+    }
+
+    fn draw(&self, lines: &[String]) {
+        let Some(bar) = &self.bar else { return };
+        let text = lines.join("\n");
+        let text = match self.color {
+            true => text,
+            false => anstream::adapter::strip_str(&text).to_string(),
+        };
+        bar.set_message(text);
+    }
+
+    /// Whether it is time for a line where nothing can be drawn anew.
+    fn may_say(&mut self) -> bool {
+        if self.last_said.elapsed() < self.silence {
+            return false;
+        }
+        self.silence = (self.silence * 3 / 2).min(LONGEST_SILENCE);
+        true
+    }
+
+    /// Shows how far the reading of tasks has come.
+    pub(crate) fn reading(&mut self, progress: &ReadProgress) {
+        let again = if progress.reading > 1 { "again " } else { "" };
+        let of = progress
+            .total
+            .map_or_else(String::new, |total| format!(" of {}", thousands(total)));
+        let line = format!(
+            "reading {again}the tasks  {}{of}, {} selected, {}",
+            thousands(progress.read),
+            thousands(progress.selected),
+            counted(usize::try_from(progress.calls).unwrap_or(usize::MAX), "call"),
+        );
+        if self.bar.is_some() {
+            self.draw(&[line]);
+        } else if self.may_say() {
+            self.say(line);
+        }
+    }
+
+    /// Shows how a campaign stands.
+    pub(crate) fn progress(&mut self, picture: &Picture, progress: &Progress) {
+        if self.bar.is_some() {
+            self.draw(&picture.lines(progress, console::columns()));
+        } else if self.may_say()
+            && let Some(sentence) = picture.sentence(progress)
+        {
+            self.say(sentence);
+        }
+    }
+
+    /// Says what an event is worth a line for.
+    pub(crate) fn event(&mut self, picture: &Picture, event: &Event) {
+        match event {
+            Event::WaveBegan { wave, devices, .. } => {
+                let name = picture.wave_name(*wave);
+                self.say(format_args!("{name}: {}", counted(*devices, "device")));
+            }
+            Event::WaveEnded {
+                wave,
+                accepted,
+                succeeded,
+                failed,
+                passed,
+            } => {
+                let verdict = match passed {
+                    true => console::styled(console::GOOD, "passed"),
+                    false => console::styled(console::BAD, "failed"),
+                };
+                let name = picture.wave_name(*wave);
+                self.say(format_args!(
+                    "{name} {verdict}: {} of {} succeeded, {} failed again",
+                    thousands(*succeeded),
+                    thousands(*accepted),
+                    thousands(*failed)
+                ));
+            }
+            Event::ChunkSize { devices } => {
+                self.say(format_args!(
+                    "the list was too long: {} a call from now on",
+                    counted(*devices, "device")
+                ));
+            }
+            Event::Throttled { pause } => {
+                if let Some(untold) = self.throttled.again() {
+                    let more = match untold {
+                        0 => String::new(),
+                        untold => format!(" ({} more since the last such line)", thousands(untold)),
+                    };
+                    self.say(format_args!(
+                        "the gateway asks for fewer calls: nothing is sent for {:.1} s{more}",
+                        pause.as_secs_f64()
+                    ));
+                }
+            }
+            Event::Trouble { message } => {
+                if let Some(untold) = self.trouble.again() {
+                    let more = match untold {
+                        0 => String::new(),
+                        untold => format!(" ({} more since the last such line)", thousands(untold)),
+                    };
+                    self.say(console::warning_line(format_args!("{message}{more}")));
+                }
+            }
+            Event::Following { devices, to_the_end } => {
+                let devices = counted(*devices, "device");
+                self.announce(match to_the_end {
+                    true => format!("following {devices} until the upgrades succeed or fail"),
+                    false => format!("confirming that {devices} left `failed`"),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes away what was drawn.
+    pub(crate) fn close(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Where journals are, who writes them, and how a campaign is resumed from one.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use enos_ota_campaign::Plan;
+use enos_ota_campaign::journal::{BeginDetails, Journal, JournalError, Operator};
+use etcetera::BaseStrategy as _;
+
+use crate::args::{Connection, HowToRetry};
+use crate::config::variable;
+use crate::exit::Exit;
+use crate::failure::{Failure, with_causes};
+use crate::text::shell_word;
+
+/// So many campaigns of one job may begin within a second.
+const SAME_NAME: usize = 100;
+
+/// The folder in which journals are if nobody says otherwise.
+pub(crate) fn default_folder() -> Result<PathBuf, Failure> {
+    if let Some(folder) = variable("ENOS_JOURNAL_DIR")? {
+        return Ok(PathBuf::from(folder));
+    }
+    let no_folder = || {
+        Failure::new(Exit::Internal, "there is no folder for the journal: this user has no home").with_hint(
+            "name a file with --journal, or a folder with ENOS_JOURNAL_DIR; --no-journal does without, and then nothing can be \
+             resumed",
+        )
+    };
+    let strategy = etcetera::choose_base_strategy().map_err(|_| no_folder())?;
+    // There is no folder for states on Windows.
+    let folder = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
+    Ok(folder.join("enos-ota").join("journals"))
+}
+
+/// Begins the journal of a campaign. `None` if there is to be none.
+pub(crate) fn create(
+    how: &HowToRetry,
+    emulator: bool,
+    plan: &Plan,
+    begin: &BeginDetails,
+) -> Result<Option<Journal>, Failure> {
+    if let Some(path) = &how.journal {
+        return Journal::create(path, plan, begin.clone())
+            .map(Some)
+            .map_err(|error| not_begun(&error));
+    }
+    // The fleet of the emulator inside this program ends with it, so there is nothing to resume.
+    if how.no_journal || emulator {
+        return Ok(None);
+    }
+    let folder = default_folder()?;
+    let stem = stem(plan, begin.at_ms);
+    let mut number = 1;
+    loop {
+        let name = match number {
+            1 => format!("{stem}.jsonl"),
+            _ => format!("{stem}-{number}.jsonl"),
+        };
+        match Journal::create(&folder.join(name), plan, begin.clone()) {
+            Ok(journal) => return Ok(Some(journal)),
+            Err(JournalError::Exists { .. } | JournalError::Beginning { .. }) if number < SAME_NAME => number += 1,
+            Err(error) => return Err(not_begun(&error)),
+        }
+    }
+}
+
+/// The name of a journal: the time, so that a folder of them is in order, and the job.
+fn stem(plan: &Plan, at_ms: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(at_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let job: String = plan
+        .job_id
+        .as_str()
+        .chars()
+        .take(80)
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    format!("{}-{job}", time.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+fn not_begun(error: &JournalError) -> Failure {
+    let exit = match error {
+        JournalError::Exists { .. } | JournalError::Beginning { .. } => Exit::Usage,
+        _ => Exit::Internal,
+    };
+    Failure::new(exit, with_causes(error)).with_hint(
+        "nothing was sent; --journal names another file, and --no-journal does without, but then nothing can be resumed",
+    )
+}
+
+/// What is wrong with a journal that was to be read.
+pub(crate) fn unreadable(error: &JournalError) -> Failure {
+    let exit = match error {
+        // The file is there, and this machine does not let it be written.
+        JournalError::Broken { .. } => Exit::Internal,
+        _ => Exit::Usage,
+    };
+    Failure::new(exit, with_causes(error))
+}
+
+/// Who runs this program. The command line holds no secret: no option of the commands with a journal takes one.
+pub(crate) fn operator() -> Operator {
+    let user = ["USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .find_map(|name| env::var(name).ok().filter(|name| !name.is_empty()))
+        .unwrap_or_else(|| "unknown".to_owned());
+    let host = gethostname::gethostname();
+    Operator {
+        who: format!("{user}@{}", host.to_string_lossy()),
+        command: env::args_os()
+            .map(|arg| without_password(&arg.to_string_lossy()))
+            .collect(),
+        program: concat!("enos-ota ", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
+}
+
+/// A URL may have a password in it, that of a proxy above all.
+fn without_password(arg: &str) -> String {
+    let Some((scheme, rest)) = arg.split_once("://") else {
+        return arg.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://***{}", &rest[at..]),
+        None => arg.to_owned(),
+    }
+}
+
+/// The command that goes on with a journal, with the connection as it was given.
+pub(crate) fn resume_command(path: &Path, connection: &Connection) -> String {
+    let mut words = vec!["enos-ota".to_owned(), "resume".to_owned()];
+    // A file that begins with a dash would be taken for an option.
+    let path = path.to_string_lossy();
+    words.push(match path.starts_with('-') {
+        true => format!("./{path}"),
+        false => path.into_owned(),
+    });
+    let text = |option: &Option<String>| option.clone();
+    let file = |option: &Option<PathBuf>| option.as_ref().map(|path| path.to_string_lossy().into_owned());
+    for (name, value) in [
+        ("--base-url", text(&connection.base_url)),
+        ("--app-key", text(&connection.app_key)),
+        ("--app-secret-file", file(&connection.app_secret_file)),
+        ("--profile", text(&connection.profile)),
+        ("--config", file(&connection.config)),
+        ("--ca-cert", file(&connection.ca_cert)),
+        ("--proxy", connection.proxy.as_deref().map(without_password)),
+    ] {
+        if let Some(value) = value {
+            words.extend([name.to_owned(), value]);
+        }
+    }
+    if connection.allow_http {
+        words.push("--allow-http".to_owned());
+    }
+    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_a_url_is_not_written_down() {
+        assert_eq!(
+            without_password("http://me:pw@proxy.example:8080/x"),
+            "http://***@proxy.example:8080/x"
+        );
+        assert_eq!(
+            without_password("--proxy=http://me:p@w@proxy"),
+            "--proxy=http://***@proxy"
+        );
+        assert_eq!(without_password("https://host/a@b"), "https://host/a@b");
+        assert_eq!(without_password("pump@site"), "pump@site");
+    }
+
+    #[test]
+    fn the_command_to_resume_repeats_how_the_gateway_was_reached() {
+        let connection = Connection {
+            profile: Some("site 7".to_owned()),
+            allow_http: true,
+            ..Connection::default()
+        };
+        assert_eq!(
+            resume_command(Path::new("/tmp/a b.jsonl"), &connection),
+            "enos-ota resume '/tmp/a b.jsonl' --profile 'site 7' --allow-http"
+        );
+        assert_eq!(
+            resume_command(Path::new("-x.jsonl"), &Connection::default()),
+            "enos-ota resume ./-x.jsonl"
+        );
+    }
+}

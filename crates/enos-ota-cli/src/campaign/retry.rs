@@ -1,0 +1,443 @@
+//! Carries out a plan, or goes on with one, and writes what became of its devices.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use enos_ota::{Clock as _, SystemClock};
+use enos_ota_campaign::drift::Drift;
+use enos_ota_campaign::journal::{BeginDetails, Journal, Recovered};
+use enos_ota_campaign::rehearsal::Stage;
+use enos_ota_campaign::{
+    Calls, Campaign, DeviceId, Devices, Event, Fate, Finished, Ledger, Outcome, Plan, Settings, Summary,
+};
+use serde::Serialize;
+
+use super::budget::HeldBack;
+use super::display::Display;
+use super::ending::{self, About};
+use super::select::Chosen;
+use super::{conduct, journals, overview, settings_of};
+use crate::args::{Connection, Consent, HowToRetry, Output};
+use crate::consent;
+use crate::console;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt::Interrupts;
+use crate::results::{DeviceLine, Head, LISTED, Results};
+use crate::session::Session;
+use crate::text::counted;
+
+const SCHEMA: &str = "enos-ota/retry/1";
+/// Not to be taken for what was really done.
+const REHEARSAL: &str = "enos-ota/rehearsal/1";
+
+/// What is asked for besides the devices.
+pub(crate) struct Request<'a> {
+    pub(crate) how: &'a HowToRetry,
+    pub(crate) connection: &'a Connection,
+    pub(crate) output: Output,
+    pub(crate) dry_run: bool,
+    /// Whether the devices were not named, so that people have to be shown which these are, and asked.
+    pub(crate) selected: Option<&'a Consent>,
+    pub(crate) drift: Option<&'a Drift>,
+}
+
+/// Retries the devices of a plan.
+pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Request<'_>) -> Result<Exit, Failure> {
+    let settings = settings_of(request.how, request.connection);
+    let held_back = HeldBack::of(request.how, &chosen.plan)?;
+    if request.dry_run {
+        return show(&chosen, &held_back, &settings, request.output);
+    }
+    if chosen.plan.devices.is_empty() {
+        console::note(format_args!(
+            "nothing to retry in the job {}",
+            chosen.plan.job_id.as_str()
+        ));
+        return unsent(request.output, &chosen.plan, "").map(|()| Exit::Success);
+    }
+    if let Some(consent) = request.selected {
+        console::note(overview::of(&chosen, &held_back, &settings, console::columns()));
+        // The fleet of the emulator is there to be tried on.
+        if !request.connection.emulator {
+            consent::ask(
+                consent,
+                &format!(
+                    "Retrying {} of the job {}",
+                    counted(chosen.plan.devices.len() - held_back.len(), "device"),
+                    chosen.plan.job_id.as_str()
+                ),
+            )?;
+        }
+    }
+    let plan = chosen.plan;
+    let begin = BeginDetails {
+        base_url: session.base_url.clone(),
+        by: journals::operator(),
+        at_ms: SystemClock.now_ms(),
+        settings: serde_json::to_value(&settings).map_err(io::Error::from)?,
+    };
+    let journal = match journals::create(request.how, request.connection.emulator, &plan, &begin) {
+        Ok(journal) => journal,
+        Err(failure) => {
+            unsent(request.output, &plan, &failure.to_string())?;
+            return Err(failure);
+        }
+    };
+    if let Some(journal) = &journal {
+        console::note(format_args!("journal: {}", journal.path().display()));
+    }
+    let path = journal.as_ref().map(|journal| journal.path().to_owned());
+    let (job_id, org_id) = (plan.job_id.clone(), plan.org_id.clone());
+    let mut campaign = Campaign::new(&session.client, plan, settings.clone());
+    if let Some(journal) = journal {
+        campaign = campaign.journal(journal);
+    }
+    held_back.settle(&mut campaign);
+    Run {
+        schema: SCHEMA,
+        settings: &settings,
+        output: request.output,
+        job_id: job_id.as_str(),
+        org_id: org_id.as_str(),
+        journal: path.as_deref(),
+        connection: request.connection,
+        talkative: request.selected.is_some(),
+        drift: request.drift,
+    }
+    .to_the_end(campaign)
+    .await
+}
+
+/// Goes on with a journal.
+pub(crate) async fn resume(
+    session: &Session,
+    journal: Journal,
+    recovered: Recovered,
+    connection: &Connection,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let unreadable = |error: serde_json::Error| {
+        Failure::usage(format!(
+            "{}: the settings in the journal cannot be read: {error}",
+            journal.path().display()
+        ))
+        .with_hint("a newer enos-ota may have written it; use that one")
+    };
+    let settings: Settings = serde_json::from_value(recovered.begin.settings.clone()).map_err(unreadable)?;
+    let path = journal.path().to_owned();
+    let (job_id, org_id) = (recovered.plan.job_id.clone(), recovered.plan.org_id.clone());
+    let by = journals::operator();
+    let campaign = Campaign::resume(&session.client, journal.clone(), recovered, by).map_err(unreadable)?;
+    drop(journal);
+    Run {
+        schema: SCHEMA,
+        settings: &settings,
+        output,
+        job_id: job_id.as_str(),
+        org_id: org_id.as_str(),
+        journal: Some(&path),
+        connection,
+        talkative: true,
+        drift: None,
+    }
+    .to_the_end(campaign)
+    .await
+}
+
+/// Retries the devices of a plan on an emulator with the tasks of the job.
+pub(crate) async fn rehearse(
+    stage: &Stage,
+    plan: Plan,
+    how: &HowToRetry,
+    connection: &Connection,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let settings = settings_of(how, connection);
+    let held_back = HeldBack::of(how, &plan)?;
+    let (job_id, org_id) = (plan.job_id.clone(), plan.org_id.clone());
+    let mut campaign = stage.campaign(plan, settings.clone());
+    held_back.settle(&mut campaign);
+    Run {
+        schema: REHEARSAL,
+        settings: &settings,
+        output,
+        job_id: job_id.as_str(),
+        org_id: org_id.as_str(),
+        journal: None,
+        connection,
+        talkative: true,
+        drift: None,
+    }
+    .to_the_end(campaign)
+    .await
+}
+
+/// Shows what would be done.
+fn show(chosen: &Chosen, held_back: &HeldBack, settings: &Settings, output: Output) -> Result<Exit, Failure> {
+    let mut out = io::stdout().lock();
+    match output {
+        Output::Text => {
+            let text = overview::of(chosen, held_back, settings, columns_of_output());
+            anstream::AutoStream::auto(&mut out).write_all(text.as_bytes())?;
+        }
+        Output::Json | Output::Jsonl => {
+            serde_json::to_writer(&mut out, &chosen.plan.header()).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Success)
+}
+
+/// The columns of a text on standard output.
+pub(crate) fn columns_of_output() -> usize {
+    match io::stdout().is_terminal() {
+        true => console::columns(),
+        false => 100,
+    }
+}
+
+/// Tells scripts that no device was sent, and why.
+pub(crate) fn unsent(output: Output, plan: &Plan, why: &str) -> Result<(), Failure> {
+    if output == Output::Text {
+        return Ok(());
+    }
+    let message = format!("not sent: {why}");
+    let line = |id: DeviceId| DeviceLine {
+        device_key: plan.devices.key(id),
+        outcome: Outcome::Skipped,
+        code: None,
+        message: Some(&message),
+        request_id: None,
+        fate: None,
+        reason: None,
+    };
+    let mut results = Results::new(output, plan.devices.len());
+    for id in plan.devices.ids() {
+        results.device(&line(id));
+    }
+    let mut summary = Summary {
+        requested: plan.devices.len(),
+        ..Summary::default()
+    };
+    summary.add(Outcome::Skipped, plan.devices.len());
+    let head = Head {
+        schema: SCHEMA,
+        job_id: plan.job_id.as_str(),
+        org_id: plan.org_id.as_str(),
+        summary,
+        more: crate::results::NoMore {},
+    };
+    results.end(&head, || plan.devices.ids().map(line));
+    results.conclude(Exit::Success).map(|_| ())
+}
+
+/// A campaign that is about to run.
+struct Run<'a> {
+    schema: &'static str,
+    settings: &'a Settings,
+    output: Output,
+    job_id: &'a str,
+    org_id: &'a str,
+    journal: Option<&'a Path>,
+    connection: &'a Connection,
+    talkative: bool,
+    drift: Option<&'a Drift>,
+}
+
+impl Run<'_> {
+    async fn to_the_end(self, campaign: Campaign) -> Result<Exit, Failure> {
+        let devices = campaign.ledger().devices().len();
+        let talkative =
+            self.talkative || devices > LISTED || self.settings.watch.is_some() || self.settings.waves.is_some();
+        let mut results = Results::new(self.output, devices);
+        tell_settled(&mut results, campaign.ledger());
+        let mut interrupts = Interrupts::listen()?;
+        let mut display = Display::new(talkative);
+        display.announce(format_args!(
+            "retrying {}",
+            counted(devices - campaign.ledger().summary().settled(), "device")
+        ));
+        let tell = |event: &Event, devices: &Devices| match event {
+            Event::Settled {
+                devices: settled,
+                outcome,
+                code,
+                message,
+                request_id,
+            } => {
+                for id in settled {
+                    results.device(&DeviceLine {
+                        device_key: devices.key(*id),
+                        outcome: *outcome,
+                        code: *code,
+                        message: message.as_deref(),
+                        request_id: request_id.as_deref(),
+                        fate: None,
+                        reason: None,
+                    });
+                }
+                results.flush();
+            }
+            Event::Seen {
+                devices: seen,
+                fate,
+                reason,
+            } => {
+                for id in seen {
+                    results.fate(devices.key(*id), *fate, reason.as_deref());
+                }
+                results.flush();
+            }
+            _ => {}
+        };
+        let finished = conduct::run(campaign, self.settings, &mut display, &mut interrupts, None, tell).await;
+        display.close();
+        let finished = finished?;
+        self.write_end(&mut results, &finished);
+        if let Some(unlisted) = results.unlisted() {
+            console::note(unlisted);
+        }
+        let about = About {
+            resume: self.journal.map(|path| journals::resume_command(path, self.connection)),
+            in_detail: talkative,
+            watched: self.settings.watch.is_some() || self.settings.waves.is_some(),
+        };
+        let exit = ending::conclude(&finished, &about);
+        results.conclude(exit)
+    }
+
+    fn write_end(&self, results: &mut Results, finished: &Finished) {
+        let ledger = &finished.ledger;
+        let head = Head {
+            schema: self.schema,
+            job_id: self.job_id,
+            org_id: self.org_id,
+            summary: ledger.summary(),
+            more: More {
+                ending: finished.ending.as_str(),
+                fates: Fates::of(ledger),
+                calls: CallCounts::of(&finished.calls),
+                journal: self.journal.map(|path| path.to_string_lossy().into_owned()),
+                drift: self.drift.map(DriftCounts::of),
+            },
+        };
+        results.end(&head, || ledger.devices().ids().map(|id| line_of(ledger, id)));
+    }
+}
+
+/// Tells of the devices that have their outcome before anything is sent.
+fn tell_settled(results: &mut Results, ledger: &Ledger) {
+    if ledger.summary().settled() == 0 {
+        return;
+    }
+    for id in ledger.devices().ids() {
+        if ledger.standing(id).outcome.is_some() {
+            results.device(&line_of(ledger, id));
+        }
+    }
+    results.flush();
+}
+
+fn line_of(ledger: &Ledger, id: DeviceId) -> DeviceLine<'_> {
+    let standing = ledger.standing(id);
+    DeviceLine {
+        device_key: ledger.devices().key(id),
+        // Every device has one when a campaign has ended.
+        outcome: standing.outcome.unwrap_or(Outcome::Skipped),
+        code: standing.code,
+        message: standing.message,
+        request_id: standing.request_id,
+        fate: Some(standing.fate).filter(|fate| *fate != Fate::NotSeen),
+        reason: standing.failed_again,
+    }
+}
+
+/// What scripts are told besides the contract's own members.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct More {
+    ending: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fates: Option<Fates>,
+    calls: CallCounts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift: Option<DriftCounts>,
+}
+
+/// Accepted devices by what became of them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fates {
+    succeeded: usize,
+    failed_again: usize,
+    under_way: usize,
+    still_failed: usize,
+    gone: usize,
+    not_seen: usize,
+}
+
+impl Fates {
+    /// `None` if nobody has looked.
+    fn of(ledger: &Ledger) -> Option<Self> {
+        let count = |fate| ending::count_of(ledger, fate);
+        let fates = Self {
+            succeeded: count(Fate::Succeeded),
+            failed_again: count(Fate::FailedAgain),
+            under_way: count(Fate::UnderWay),
+            still_failed: count(Fate::StillFailed),
+            gone: count(Fate::Gone),
+            not_seen: count(Fate::NotSeen),
+        };
+        (fates.not_seen < ledger.summary().accepted).then_some(fates)
+    }
+}
+
+#[derive(Serialize)]
+struct CallCounts {
+    retries: u64,
+    searches: u64,
+    throttled: u64,
+    lost: u64,
+    refused: u64,
+}
+
+impl CallCounts {
+    fn of(calls: &Calls) -> Self {
+        Self {
+            retries: calls.retries,
+            searches: calls.searches,
+            throttled: calls.throttled,
+            lost: calls.lost,
+            refused: calls.refused,
+        }
+    }
+}
+
+/// How many devices of a plan had changed since it was made.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DriftCounts {
+    planned: usize,
+    no_longer_failed: usize,
+    gone: usize,
+    changed: usize,
+    unclear: usize,
+    newly_failed: usize,
+}
+
+impl DriftCounts {
+    fn of(drift: &Drift) -> Self {
+        Self {
+            planned: drift.planned,
+            no_longer_failed: drift.no_longer_failed.len(),
+            gone: drift.gone.len(),
+            changed: drift.changed.len(),
+            unclear: drift.unclear.len(),
+            newly_failed: drift.newly_failed.len(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Which devices are meant: from the options, and from the platform.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use enos_ota::{Clock as _, JobId, SystemClock};
+use enos_ota_campaign::{
+    Criteria, Devices, Exclusion, Named, Plan, Reader, SelectError, Selection, TaskFacts, TaskState, read_named,
+};
+
+use super::display::Display;
+use crate::args::{self, Keys};
+use crate::device_keys;
+use crate::exit::Exit;
+use crate::failure::{Failure, with_causes};
+use crate::session::Session;
+
+/// The selection that the options speak of.
+pub(crate) fn selection(keys: &Keys, criteria: &args::Criteria) -> Result<Selection, Failure> {
+    let exclude = criteria.exclude_file.as_deref().map(exclusion).transpose()?;
+    if criteria.failed {
+        return Ok(Selection::Failed(Criteria {
+            reason: criteria.reason.iter().cloned().collect(),
+            not_reason: criteria.not_reason.iter().cloned().collect(),
+            from_version: criteria.from_version.clone(),
+            to_version: criteria.to_version.clone(),
+            cause: criteria.cause.clone(),
+            since_ms: criteria.since,
+            exclude,
+            include_cancelled: criteria.include_cancelled,
+        }));
+    }
+    if keys.is_empty() {
+        return Err(Failure::usage("no device keys were given").with_hint(
+            "name devices, or a file of them with --device-keys-file; --failed takes all failed tasks of the job",
+        ));
+    }
+    let keys = device_keys::of(keys)?;
+    let named = Named::new(keys.iter().map(|key| key.as_str())).map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(Selection::Named(match exclude {
+        Some(exclude) => named.excluding(exclude),
+        None => named,
+    }))
+}
+
+fn exclusion(file: &Path) -> Result<Exclusion, Failure> {
+    let mut devices = Devices::new();
+    for key in device_keys::any_of_file(file)? {
+        devices
+            .push(key.as_str(), &TaskFacts::default())
+            .map_err(|error| Failure::usage(error.to_string()))?;
+    }
+    Ok(Exclusion::new(devices))
+}
+
+/// A plan, and how the tasks of named devices stood when they were looked up.
+pub(crate) struct Chosen {
+    pub(crate) plan: Plan,
+    pub(crate) not_failed: usize,
+    pub(crate) gone: usize,
+}
+
+impl From<Plan> for Chosen {
+    fn from(plan: Plan) -> Self {
+        Self {
+            plan,
+            not_failed: 0,
+            gone: 0,
+        }
+    }
+}
+
+/// Reads the devices from the platform, whole, before anything is done with them.
+///
+/// Of devices that a person has named nothing is known, unless `look_up` says that it has to be.
+pub(crate) async fn read(
+    session: &Session,
+    job_id: &JobId,
+    selection: Selection,
+    chunk_size: NonZeroUsize,
+    look_up: bool,
+    display: &mut Display,
+) -> Result<Chosen, Failure> {
+    if matches!(selection, Selection::Failed(_)) {
+        display.announce(format_args!("reading the failed tasks of the job {}", job_id.as_str()));
+    }
+    let created_ms = SystemClock.now_ms();
+    let selected = Reader::new(&session.client)
+        .read(&selection, job_id, |progress| display.reading(&progress))
+        .await
+        .map_err(|error| unread(&error))?;
+    let plan = Plan::of_selected(
+        job_id.clone(),
+        session.client.org_id().clone(),
+        selection,
+        chunk_size,
+        created_ms,
+        selected,
+    );
+    let mut chosen = Chosen::from(plan);
+    if look_up && matches!(chosen.plan.selection, Selection::Named(_)) {
+        let found = read_named(&session.client, job_id, &chosen.plan.devices, |progress| {
+            display.reading(&progress);
+        })
+        .await
+        .map_err(|error| unread(&error))?;
+        chosen.not_failed = found.count(TaskState::UnderWay) + found.count(TaskState::Succeeded);
+        chosen.gone = found.count(TaskState::Gone);
+        chosen.plan.devices = found.devices;
+    }
+    Ok(chosen)
+}
+
+/// A plan without devices, where none could be read.
+pub(crate) fn nothing(session: &Session, job_id: &JobId, chunk_size: NonZeroUsize) -> Plan {
+    Plan::new(
+        job_id.clone(),
+        session.client.org_id().clone(),
+        Selection::default(),
+        chunk_size,
+        SystemClock.now_ms(),
+        Devices::new(),
+    )
+}
+
+pub(crate) fn unread(error: &SelectError) -> Failure {
+    match error {
+        SelectError::Search { source, .. } => {
+            Failure::new(Exit::of_error(source), with_causes(error)).with_hint(source.remedy())
+        }
+        _ => Failure::usage(with_causes(error)),
+    }
+}
