@@ -125,9 +125,10 @@ pub(crate) async fn apply(args: &Apply) -> Result<Exit, Failure> {
 }
 
 pub(crate) fn load(path: &Path) -> Result<enos_ota_campaign::Plan, Failure> {
-    let plan = match path == Path::new("-") {
-        true => enos_ota_campaign::Plan::read(io::stdin().lock(), "standard input"),
-        false => enos_ota_campaign::Plan::load(path),
+    let plan = if path == Path::new("-") {
+        enos_ota_campaign::Plan::read(io::stdin().lock(), "standard input")
+    } else {
+        enos_ota_campaign::Plan::load(path)
     };
     plan.map_err(|error| Failure::usage(with_causes(&error)))
 }

@@ -20,7 +20,10 @@ pub(crate) async fn run(args: &Rehearse) -> Result<Exit, Failure> {
     if args.how.journal.is_some() {
         return Err(Failure::usage("a rehearsal writes no journal").with_hint("leave --journal out"));
     }
-    let plan = load(&args.plan)?;
+    let mut plan = load(&args.plan)?;
+    if let Some(chunk_size) = args.chunk_size {
+        plan.chunk_size = chunk_size;
+    }
     let mut assumptions = Assumptions::default();
     assumptions.success_percent = args.assume_success;
     assumptions.mixed_list = args.mixed_list.into();

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::session::Session;
 
 pub(crate) async fn run(args: &Watch) -> Result<Exit, Failure> {
-    let (timeout, output) = (args.watch_timeout, args.output);
+    let (timeout, output) = (args.give_up_after, args.output);
     let Some(job_id) = &args.job_id else {
         let [path] = args.names.as_slice() else {
             return Err(Failure::usage("several journals were given, or devices without a job")

@@ -82,9 +82,10 @@ pub(crate) fn stacked_bar(parts: &[(usize, char)], rest: char, whole: usize, col
 pub(crate) fn histogram(counts: &[(String, usize)], columns: usize, lines: usize) -> Vec<String> {
     const BAR: usize = 24;
     let whole: usize = counts.iter().map(|(_, count)| count).sum();
-    let (shown, rest) = match counts.len() > lines {
-        true => counts.split_at(lines.saturating_sub(1)),
-        false => (counts, &counts[..0]),
+    let (shown, rest) = if counts.len() > lines {
+        counts.split_at(lines.saturating_sub(1))
+    } else {
+        (counts, &counts[..0])
     };
     let greatest = shown.iter().map(|(_, count)| *count).max().unwrap_or(0);
     let digits = thousands(whole).len();

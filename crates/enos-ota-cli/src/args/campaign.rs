@@ -267,6 +267,10 @@ pub(crate) struct Rehearse {
     #[arg(long, value_name = "N", default_value = "0", help_heading = "Assumptions")]
     pub(crate) seed: u64,
 
+    /// Devices a call [default: as the plan says]
+    #[arg(long, value_name = "N", help_heading = "Pace and limits")]
+    pub(crate) chunk_size: Option<NonZeroUsize>,
+
     #[command(flatten)]
     pub(crate) how: HowToRetry,
 
@@ -393,8 +397,14 @@ pub(crate) struct Watch {
     pub(crate) device_keys_file: Option<PathBuf>,
 
     /// How long to follow them
-    #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "2h")]
-    pub(crate) watch_timeout: Duration,
+    #[arg(
+        id = "timeout_of_watch",
+        long = "watch-timeout",
+        value_name = "DURATION",
+        value_parser = values::duration,
+        default_value = "2h"
+    )]
+    pub(crate) give_up_after: Duration,
 
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]

@@ -40,9 +40,10 @@ pub(super) fn percent(text: &str) -> Result<f64, String> {
 
 /// `50` devices, or `5%` of them.
 pub(super) fn wave_size(text: &str) -> Result<WaveSize, String> {
-    let size = match text.ends_with('%') {
-        true => percent(text).ok().map(WaveSize::Percent),
-        false => text.parse().ok().map(WaveSize::Devices),
+    let size = if text.ends_with('%') {
+        percent(text).ok().map(WaveSize::Percent)
+    } else {
+        text.parse().ok().map(WaveSize::Devices)
     };
     size.filter(|size| !matches!(size, WaveSize::Devices(0) | WaveSize::Percent(0.0)))
         .ok_or_else(|| "expected a number of devices such as 50, or a share of them such as 5%".to_owned())

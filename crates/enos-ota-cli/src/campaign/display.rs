@@ -98,9 +98,10 @@ impl Display {
     fn draw(&self, lines: &[String]) {
         let Some(bar) = &self.bar else { return };
         let text = lines.join("\n");
-        let text = match self.color {
-            true => text,
-            false => anstream::adapter::strip_str(&text).to_string(),
+        let text = if self.color {
+            text
+        } else {
+            anstream::adapter::strip_str(&text).to_string()
         };
         bar.set_message(text);
     }
@@ -158,9 +159,10 @@ impl Display {
                 failed,
                 passed,
             } => {
-                let verdict = match passed {
-                    true => console::styled(console::GOOD, "passed"),
-                    false => console::styled(console::BAD, "failed"),
+                let verdict = if *passed {
+                    console::styled(console::GOOD, "passed")
+                } else {
+                    console::styled(console::BAD, "failed")
                 };
                 let name = picture.wave_name(*wave);
                 self.say(format_args!(
@@ -199,9 +201,10 @@ impl Display {
             }
             Event::Following { devices, to_the_end } => {
                 let devices = counted(*devices, "device");
-                self.announce(match to_the_end {
-                    true => format!("following {devices} until the upgrades succeed or fail"),
-                    false => format!("confirming that {devices} left `failed`"),
+                self.announce(if *to_the_end {
+                    format!("following {devices} until the upgrades succeed or fail")
+                } else {
+                    format!("confirming that {devices} left `failed`")
                 });
             }
             _ => {}

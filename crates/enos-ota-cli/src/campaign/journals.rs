@@ -137,9 +137,10 @@ pub(crate) fn resume_command(path: &Path, connection: &Connection) -> String {
     let mut words = vec!["enos-ota".to_owned(), "resume".to_owned()];
     // A file that begins with a dash would be taken for an option.
     let path = path.to_string_lossy();
-    words.push(match path.starts_with('-') {
-        true => format!("./{path}"),
-        false => path.into_owned(),
+    words.push(if path.starts_with('-') {
+        format!("./{path}")
+    } else {
+        path.into_owned()
     });
     let text = |option: &Option<String>| option.clone();
     let file = |option: &Option<PathBuf>| option.as_ref().map(|path| path.to_string_lossy().into_owned());

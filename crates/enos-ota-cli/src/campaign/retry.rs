@@ -105,7 +105,7 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
         talkative: request.selected.is_some(),
         drift: request.drift,
     }
-    .to_the_end(campaign)
+    .run(campaign)
     .await
 }
 
@@ -141,7 +141,7 @@ pub(crate) async fn resume(
         talkative: true,
         drift: None,
     }
-    .to_the_end(campaign)
+    .run(campaign)
     .await
 }
 
@@ -169,7 +169,7 @@ pub(crate) async fn rehearse(
         talkative: true,
         drift: None,
     }
-    .to_the_end(campaign)
+    .run(campaign)
     .await
 }
 
@@ -192,9 +192,10 @@ fn show(chosen: &Chosen, held_back: &HeldBack, settings: &Settings, output: Outp
 
 /// The columns of a text on standard output.
 pub(crate) fn columns_of_output() -> usize {
-    match io::stdout().is_terminal() {
-        true => console::columns(),
-        false => 100,
+    if io::stdout().is_terminal() {
+        console::columns()
+    } else {
+        100
     }
 }
 
@@ -247,7 +248,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn to_the_end(self, campaign: Campaign) -> Result<Exit, Failure> {
+    async fn run(self, campaign: Campaign) -> Result<Exit, Failure> {
         let devices = campaign.ledger().devices().len();
         let talkative =
             self.talkative || devices > LISTED || self.settings.watch.is_some() || self.settings.waves.is_some();

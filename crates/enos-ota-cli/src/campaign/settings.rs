@@ -9,7 +9,7 @@ pub(crate) fn settings_of(how: &HowToRetry, connection: &Connection) -> Settings
     let mut settings = Settings::default();
     settings.rate = how.rate;
     settings.concurrency = how.concurrency;
-    settings.waves = (!steps.is_empty()).then(|| Waves {
+    settings.waves = (!steps.is_empty()).then_some(Waves {
         steps,
         success_percent: how.canary_success,
         timeout: how.canary_timeout,

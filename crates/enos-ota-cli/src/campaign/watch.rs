@@ -68,7 +68,7 @@ pub(crate) async fn named<K: AsRef<str>>(
         goes_on: false,
         last_at_ms: 0,
     };
-    Watch::new(session, timeout, output, None)?.to_the_end(followed).await
+    Watch::new(session, timeout, output, None)?.run(followed).await
 }
 
 /// Follows the accepted devices of a journal.
@@ -81,7 +81,7 @@ pub(crate) async fn journal(
 ) -> Result<Exit, Failure> {
     let followed = accepted(recovered)?;
     Watch::new(session, timeout, output, Some(path.to_owned()))?
-        .to_the_end(followed)
+        .run(followed)
         .await
 }
 
@@ -145,7 +145,7 @@ impl<'a> Watch<'a> {
         })
     }
 
-    async fn to_the_end(mut self, mut followed: Followed) -> Result<Exit, Failure> {
+    async fn run(mut self, mut followed: Followed) -> Result<Exit, Failure> {
         let mut results = Results::new(self.output, followed.devices.len());
         let (job_id, org_id) = (followed.job_id.clone(), followed.org_id.clone());
         // Those whose end was written to standard output, by key: the numbers change when the journal is read anew.
@@ -181,7 +181,7 @@ impl<'a> Watch<'a> {
             }
         };
         self.display.close();
-        Ok(write_end(results, &job_id, &org_id, &ledger, &end)?)
+        write_end(results, &job_id, &org_id, &ledger, &end)
     }
 
     /// Follows devices until all have ended, the time is up, or the journal is to be read anew.
@@ -330,9 +330,10 @@ impl Sums {
         .filter(|(count, _)| *count > 0)
         .map(|(count, word)| format!("{} {word}", thousands(count)))
         .collect();
-        match parts.is_empty() {
-            true => "no device to follow".to_owned(),
-            false => format!("{}: {}", counted(self.followed, "device"), parts.join(", ")),
+        if parts.is_empty() {
+            "no device to follow".to_owned()
+        } else {
+            format!("{}: {}", counted(self.followed, "device"), parts.join(", "))
         }
     }
 }
