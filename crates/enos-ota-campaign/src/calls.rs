@@ -219,20 +219,31 @@ impl Search {
 }
 
 fn ends_of_search(error: &Error) -> LookEnd {
-    if is_too_large(error) || error.kind() == ErrorKind::InvalidArgument {
-        return LookEnd::TooMany;
-    }
-    if error.is_retryable() || error.is_throttled() {
+    // What the token service says is not about the search.
+    if error.never_sent() {
         return LookEnd::Again;
     }
     match error.kind() {
+        ErrorKind::InvalidArgument => LookEnd::TooMany,
+        _ if is_too_large(error) => LookEnd::TooMany,
+        ErrorKind::PermissionDenied | ErrorKind::Precondition | ErrorKind::Refused | ErrorKind::UnknownCode
+            if error.code().is_some() =>
+        {
+            LookEnd::Never
+        }
+        _ => LookEnd::Again,
+    }
+}
+
+/// Whether a search that failed is worth to be repeated.
+pub(crate) fn fatal_of_search(error: &Error) -> Fatal {
+    if ends_of_search(error) != LookEnd::Again || error.is_retryable() || error.is_throttled() {
+        return Fatal::No;
+    }
+    match error.kind() {
         // No answer of the platform: of a proxy, or cut off.
-        ErrorKind::HtmlAnswer
-        | ErrorKind::EmptyAnswer
-        | ErrorKind::TruncatedAnswer
-        | ErrorKind::MalformedAnswer
-        | ErrorKind::HttpStatus => LookEnd::Again,
-        _ => LookEnd::Never,
+        ErrorKind::HtmlAnswer | ErrorKind::MalformedAnswer | ErrorKind::HttpStatus => Fatal::No,
+        _ => Fatal::IfRepeated,
     }
 }
 
