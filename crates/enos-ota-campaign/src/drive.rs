@@ -9,7 +9,7 @@ use std::time::Duration;
 use enos_ota::types::TaskInfo;
 use enos_ota::{Client, Error, ErrorKind, JobId, Page, PageSize};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::calls::{AfterPage, Fatal, Search, SendEnd, fatal_of_search, judge_send, with_causes};
 use crate::campaign::{Campaign, Ending, Finished, Order};
@@ -85,6 +85,8 @@ pub(crate) struct Drive {
     could_search: bool,
     waves_passed: usize,
     last_error: Option<Error>,
+    /// Nothing new is begun any more.
+    halted: bool,
 }
 
 impl Drive {
@@ -170,6 +172,7 @@ impl Drive {
             ledger,
             job_id: plan.job_id,
             last_error: None,
+            halted: false,
         }
     }
 
@@ -355,21 +358,12 @@ impl Drive {
             tokio::select! {
                 biased;
                 Ok(()) = orders.changed() => {}
-                Some(done) = self.under_way.join_next() => match done {
-                    Ok(done) => self.ended(done),
-                    // Its devices stay in doubt.
-                    Err(error) => {
-                        if !error.is_cancelled() && self.ending.is_none() {
-                            self.ending = Some(Ending::Panicked(error.to_string()));
-                        }
-                        self.halt();
-                    }
-                },
+                Some(joined) = self.under_way.join_next() => self.joined(joined),
                 () = timer => {}
             }
             // Whatever else has ended in the meantime.
-            while let Some(Ok(done)) = self.under_way.try_join_next() {
-                self.ended(done);
+            while let Some(joined) = self.under_way.try_join_next() {
+                self.joined(joined);
             }
             self.flush().await;
             if enough(&self.ledger) {
@@ -395,8 +389,22 @@ impl Drive {
         }
     }
 
+    fn joined(&mut self, joined: Result<Done, JoinError>) {
+        match joined {
+            Ok(done) => self.ended(done),
+            // Its devices stay in doubt.
+            Err(error) => {
+                if !error.is_cancelled() && self.ending.is_none() {
+                    self.ending = Some(Ending::Panicked(error.to_string()));
+                }
+                self.halt();
+            }
+        }
+    }
+
     /// Makes nothing new.
     fn halt(&mut self) {
+        self.halted = true;
         self.core.abandon();
         self.pages.clear();
         if let Some(watch) = &mut self.watch {
@@ -445,7 +453,7 @@ impl Drive {
     /// What the loop is to wait for, if there is nothing to do for which the pace would have to be asked.
     fn nothing_to_do(&self) -> Option<Wake> {
         let idle = !self.core.has_work() && self.pages.is_empty() && self.watch.is_none();
-        idle.then(|| {
+        (idle || self.halted).then(|| {
             if self.under_way.is_empty() {
                 Wake::Done
             } else {
