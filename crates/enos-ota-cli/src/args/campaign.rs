@@ -64,29 +64,32 @@ pub(crate) struct Retry {
     pub(crate) target: Target,
 }
 
+/// The options that name devices. What a criterion requires would not be missed beside them.
+const KEYS: [&str; 2] = ["device_keys", "device_keys_file"];
+
 /// Which failed tasks are meant.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct Criteria {
     /// All failed tasks of the job that meet every criterion below
-    #[arg(long, conflicts_with_all = ["device_keys", "device_keys_file"])]
+    #[arg(long, conflicts_with_all = KEYS)]
     pub(crate) failed: bool,
 
     /// Only tasks with such a reason. `*` stands for any characters, `?` for one; small and capital letters are the same.
     /// May be repeated
-    #[arg(long, value_name = "GLOB", requires = "failed")]
+    #[arg(long, value_name = "GLOB", requires = "failed", conflicts_with_all = KEYS)]
     pub(crate) reason: Vec<Pattern>,
 
     /// No tasks with such a reason. May be repeated
-    #[arg(long, value_name = "GLOB", requires = "failed")]
+    #[arg(long, value_name = "GLOB", requires = "failed", conflicts_with_all = KEYS)]
     pub(crate) not_reason: Vec<Pattern>,
 
     /// Only tasks that upgrade from this version. May be repeated
-    #[arg(long, value_name = "VERSION", requires = "failed")]
+    #[arg(long, value_name = "VERSION", requires = "failed", conflicts_with_all = KEYS)]
     pub(crate) from_version: Vec<String>,
 
     /// Only tasks that upgrade to this version. May be repeated
-    #[arg(long, value_name = "VERSION", requires = "failed")]
+    #[arg(long, value_name = "VERSION", requires = "failed", conflicts_with_all = KEYS)]
     pub(crate) to_version: Vec<String>,
 
     /// Only tasks that failed for this cause, inferred from their progress. May be repeated
@@ -94,12 +97,13 @@ pub(crate) struct Criteria {
         long,
         value_name = "CAUSE",
         requires = "failed",
+        conflicts_with_all = KEYS,
         value_parser = PossibleValuesParser::new(Cause::ALL.map(Cause::as_str)).try_map(|cause| cause.parse::<Cause>())
     )]
     pub(crate) cause: Vec<Cause>,
 
     /// Only tasks that changed since then: a time such as 2026-03-01T06:00:00Z, or how long ago, such as 2h or 3d
-    #[arg(long, value_name = "TIME", requires = "failed", value_parser = values::since)]
+    #[arg(long, value_name = "TIME", requires = "failed", conflicts_with_all = KEYS, value_parser = values::since)]
     pub(crate) since: Option<i64>,
 
     /// Leave out the devices in this file: one a line, as in --device-keys-file
@@ -107,7 +111,7 @@ pub(crate) struct Criteria {
     pub(crate) exclude_file: Option<PathBuf>,
 
     /// Also tasks that a person has cancelled
-    #[arg(long, requires = "failed")]
+    #[arg(long, requires = "failed", conflicts_with_all = KEYS)]
     pub(crate) include_cancelled: bool,
 }
 
