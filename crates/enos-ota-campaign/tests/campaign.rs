@@ -221,7 +221,7 @@ async fn accepted_devices_are_followed_to_their_end() {
     let stage = Stage::set(|builder| builder.fleet(fleet)).await;
     let plan = plan_of_failed(&stage).await;
     let mut settings = settings();
-    settings.watch = Some(Duration::from_secs(600));
+    settings.watch = Some(Duration::from_mins(10));
     let finished = stage.run(plan, settings).await;
     let count = |fate| {
         let ids = finished.ledger.devices().ids();
@@ -243,7 +243,7 @@ async fn a_canary_that_fails_holds_the_others_back() {
         settings.waves = Some(Waves {
             steps: vec![WaveSize::Devices(20), WaveSize::Percent(10.0)],
             success_percent: 50.0,
-            timeout: Duration::from_secs(3600),
+            timeout: Duration::from_hours(1),
         });
         let finished = stage.run(plan, settings).await;
         let summary = finished.ledger.summary();

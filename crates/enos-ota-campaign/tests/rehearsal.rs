@@ -37,7 +37,7 @@ async fn rehearse(settings: Settings, assumptions: Assumptions) -> (Finished, us
 #[tokio::test]
 async fn a_rehearsal_tells_what_would_be_done_and_does_nothing() {
     let mut settings = Settings::default();
-    settings.watch = Some(Duration::from_secs(3600));
+    settings.watch = Some(Duration::from_hours(1));
     let (finished, planned) = rehearse(settings, Assumptions::default()).await;
     assert!(matches!(finished.ending, Ending::Complete));
     assert_eq!(finished.ledger.summary().accepted, planned);
@@ -48,7 +48,7 @@ async fn a_rehearsal_tells_what_would_be_done_and_does_nothing() {
 #[tokio::test]
 async fn assumptions_about_devices_and_faults_on_the_way_show_in_it() {
     let mut settings = Settings::default();
-    settings.watch = Some(Duration::from_secs(3600));
+    settings.watch = Some(Duration::from_hours(1));
     let mut assumptions = Assumptions::default();
     assumptions.success_percent = 50.0;
     assumptions.faults = vec![

@@ -11,6 +11,7 @@ mod cmd_emulator;
 mod cmd_jobs;
 mod cmd_plan;
 mod cmd_rehearse;
+mod cmd_report;
 mod cmd_resume;
 mod cmd_retry;
 mod cmd_sign;
@@ -80,6 +81,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
             Command::Api(args) => cmd_api::run(args).await,
             Command::Token(args) => cmd_token::run(args).await,
             Command::Emulator(args) => cmd_emulator::run(args).await,
+            Command::Report(args) => cmd_report::run(args),
             Command::Sign(args) => cmd_sign::run(args),
         }
     })

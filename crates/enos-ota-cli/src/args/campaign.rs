@@ -417,3 +417,47 @@ pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) target: Target,
 }
+
+/// Tell what became of one campaign or several, from their journals.
+///
+/// Journals may be of several runs of one job, or of several jobs, of one organization. A device that is in several
+/// journals of a job counts as it stands in the one that was begun last. The sums are checked: a report that does not add
+/// up is an error. The page that `html` makes needs no other file and no other host.
+///
+/// Exit code 0 means that the report was made, whatever it tells.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota report ~/.local/state/enos-ota/journals/*.jsonl
+  enos-ota report journal.jsonl --format html -o report.html
+  enos-ota report journal.jsonl --format json | jq '.failures[].deviceKey'")]
+pub(crate) struct Report {
+    /// The journals
+    #[arg(value_name = "JOURNAL", required = true)]
+    pub(crate) journals: Vec<PathBuf>,
+
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) format: ReportFormat,
+
+    /// Where to write it [default: standard output]
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Overwrite the file if it is there
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// Tables, for a terminal.
+    #[default]
+    Table,
+    /// One object with everything.
+    Json,
+    /// A line a device, for a spreadsheet.
+    Csv,
+    /// A page with charts, for a browser.
+    Html,
+}

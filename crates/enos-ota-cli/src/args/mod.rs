@@ -17,7 +17,7 @@ pub(crate) use admin::{
     Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, ListOutput, Listing, Tasks, TasksCancel,
     TasksCommand, TasksList,
 };
-pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Resume, Retry, Watch};
+pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Report, ReportFormat, Resume, Retry, Watch};
 pub(crate) use tools::{Api, Emulator, Sign, Token, TokenOutput};
 pub(crate) use values::duration_in_words;
 
@@ -99,6 +99,7 @@ pub(crate) enum Command {
     Apply(Box<Apply>),
     Resume(Resume),
     Watch(Watch),
+    Report(Report),
     Jobs(Jobs),
     Tasks(Tasks),
     Api(Api),

@@ -1,0 +1,187 @@
+//! One line a device, for spreadsheets.
+
+use std::borrow::Cow;
+use std::io;
+
+use super::tally::Became;
+use super::text::rfc3339;
+use super::{DeviceReport, Report};
+use crate::outcome::Fate;
+
+const HEADER: [&str; 14] = [
+    "deviceKey",
+    "jobId",
+    "productKey",
+    "fromVersion",
+    "toVersion",
+    "reason",
+    "outcome",
+    "code",
+    "message",
+    "requestId",
+    "fate",
+    "failedAgainReason",
+    "sentAt",
+    "journal",
+];
+
+impl Report {
+    /// Writes one line a device, after a header: comma-separated, UTF-8, lines ended by a line feed.
+    ///
+    /// | Column | What it is |
+    /// | --- | --- |
+    /// | `deviceKey`, `jobId` | the device and the job; no two lines have both in common |
+    /// | `productKey`, `fromVersion`, `toVersion`, `reason` | what was known of the task when it was selected |
+    /// | `outcome` | `accepted`, `rejected`, `skipped`, `unknown`; or, while it is open, `waiting`, `inDoubt`, `suspect` |
+    /// | `code`, `message`, `requestId` | what the platform said, or what went wrong |
+    /// | `fate` | [`Fate`] of an accepted device, or of one of unknown outcome that a search has shown |
+    /// | `failedAgainReason` | why it failed again |
+    /// | `sentAt` | when it was sent, if it is in doubt or suspect: RFC 3339 |
+    /// | `journal` | the journal in which it stands so |
+    ///
+    /// What is not known is empty.
+    ///
+    /// # Formulas
+    ///
+    /// Devices choose their texts, and a spreadsheet carries out a cell that begins like a formula. So an apostrophe
+    /// stands before every text that begins with `=`, `+`, `-`, `@` or their wide forms or with an apostrophe, also
+    /// after spaces, or with a tab or line break; and before what begins like a formula after a tab, line break or
+    /// semicolon within a text, because where the semicolon separates cells, a spreadsheet splits there. Who takes away every apostrophe
+    /// at the beginning of a text and after a tab, line break or semicolon has the text as it was. Numbers and times
+    /// are written as they are.
+    ///
+    /// Control characters but tabs and line breaks are written as `�`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_csv<W: io::Write>(&self, out: W) -> io::Result<()> {
+        // Lines of different lengths are an error of the writer, which cannot be: there is one place that writes them.
+        let mut csv = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
+        csv.write_record(HEADER).map_err(into_io)?;
+        for device in self.devices() {
+            write(&mut csv, &device).map_err(into_io)?;
+        }
+        csv.flush()
+    }
+}
+
+fn into_io(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+fn write<W: io::Write>(csv: &mut csv::Writer<W>, device: &DeviceReport<'_>) -> csv::Result<()> {
+    let facts = &device.facts;
+    let texts = [
+        Some(device.device_key),
+        Some(device.job_id),
+        facts.product_key,
+        facts.from_version,
+        facts.to_version,
+        facts.reason,
+    ];
+    for text in texts {
+        csv.write_field(harmless(text).as_ref())?;
+    }
+    csv.write_field(device.became.outcome())?;
+    csv.write_field(device.code.map(|code| code.to_string()).unwrap_or_default())?;
+    csv.write_field(harmless(device.message).as_ref())?;
+    csv.write_field(harmless(device.request_id).as_ref())?;
+    csv.write_field(fate(device).map_or("", Fate::as_str))?;
+    csv.write_field(harmless(device.failed_again).as_ref())?;
+    csv.write_field(device.sent_at_ms.map(rfc3339).unwrap_or_default())?;
+    csv.write_field(harmless(Some(device.journal)).as_ref())?;
+    csv.write_record(None::<&[u8]>)
+}
+
+/// What a search has shown of a device for which that means something.
+pub(super) fn fate(device: &DeviceReport<'_>) -> Option<Fate> {
+    let accepted = device.became.outcome() == "accepted";
+    let seen = device.became == Became::Unknown && device.fate != Fate::NotSeen;
+    (accepted || seen).then_some(device.fate)
+}
+
+/// A text that no spreadsheet takes for a formula.
+fn harmless(text: Option<&str>) -> Cow<'_, str> {
+    let text = text.unwrap_or_default();
+    if text.chars().all(char::is_alphanumeric) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 1);
+    let mut begins = true;
+    for (at, character) in text.char_indices() {
+        let breaks = matches!(character, '\t' | '\n' | '\r');
+        if begins && (looks_like_a_formula(&text[at..]) || (breaks && at == 0)) {
+            out.push('\'');
+        }
+        begins = breaks || character == ';';
+        out.push(if character.is_control() && !breaks {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            character
+        });
+    }
+    Cow::Owned(out)
+}
+
+fn looks_like_a_formula(text: &str) -> bool {
+    text.trim_start_matches(|c: char| c.is_whitespace() && !matches!(c, '\t' | '\n' | '\r'))
+        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '\''])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As the documentation says that a reader gets the text back.
+    fn undone(text: &str) -> String {
+        let mut out = String::new();
+        let mut begins = true;
+        for character in text.chars() {
+            if !(begins && character == '\'') {
+                out.push(character);
+            }
+            begins = matches!(character, '\t' | '\n' | '\r' | ';');
+        }
+        out
+    }
+
+    #[test]
+    fn nothing_begins_like_a_formula() {
+        for (text, written) in [
+            ("pump-01", "pump-01"),
+            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+            ("-1", "'-1"),
+            ("+1", "'+1"),
+            ("@SUM(1)", "'@SUM(1)"),
+            ("  =1", "'  =1"),
+            ("＝1", "'＝1"),
+            ("\t=1", "'\t'=1"),
+            ("\r\n=1", "'\r\n'=1"),
+            ("a\r\nb", "a\r\nb"),
+            ("'quoted'", "''quoted'"),
+            ("a;=1", "a;'=1"),
+            ("a;b\n-1", "a;b\n'-1"),
+            ("a\x1b[0m", "a�[0m"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(Some(text)), written, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_reader_gets_the_text_back(text in "[-=+@'; a\\n\\r\\t,\"＝]{0,12}") {
+            let written = harmless(Some(&text));
+            prop_assert_eq!(undone(&written), text.as_str());
+            for cell in written.split(['\t', '\n', '\r', ';']) {
+                prop_assert!(!cell.trim_start().starts_with(['=', '+', '-', '@', '＝']), "{:?}", written);
+            }
+        }
+    }
+}

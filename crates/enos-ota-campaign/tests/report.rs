@@ -1,0 +1,965 @@
+//! Reports on journals that were really written.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use enos_ota_campaign::journal::{BeginDetails, CallEnd, Journal, Keys, Operator, Record, Recovered};
+use enos_ota_campaign::report::{Became, REPORT_SCHEMA, Report, ReportError};
+use enos_ota_campaign::{Criteria, Devices, Fate, Outcome, Patterns, Plan, Selection, Summary, TaskFacts};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const JOB: &str = "5ed758ca49f032b4663063aa";
+const OTHER_JOB: &str = "5ed758ca49f032b4663063ab";
+/// 2026-01-02 03:04:05 UTC
+const BEGUN: i64 = 1_767_323_045_000;
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+const VALVE: TaskFacts<'_> = TaskFacts {
+    product_key: Some("valve"),
+    from_version: Some("1.0.0"),
+    to_version: Some("2.0.0"),
+    reason: Some("download timed out"),
+    progress: Some(-2),
+    updated_ms: Some(BEGUN - 100_000),
+};
+
+const PUMP: TaskFacts<'_> = TaskFacts {
+    product_key: Some("pump"),
+    reason: None,
+    ..VALVE
+};
+
+/// A journal that is being written.
+struct Story {
+    _folder: TempDir,
+    journal: Journal,
+    path: PathBuf,
+    at: i64,
+    call: u64,
+}
+
+fn plan_of(job: &str, org: &str, devices: Devices) -> Plan {
+    let selection = Selection::Failed(Criteria {
+        not_reason: Patterns::parse(["*flash*"]).unwrap(),
+        ..Criteria::default()
+    });
+    Plan::new(
+        job.parse().unwrap(),
+        org.parse().unwrap(),
+        selection,
+        NonZeroUsize::new(1000).unwrap(),
+        BEGUN - 60_000,
+        devices,
+    )
+}
+
+fn plan(devices: &[(&str, &TaskFacts<'_>)]) -> Plan {
+    let mut list = Devices::new();
+    for (key, facts) in devices {
+        list.push(key, facts).unwrap();
+    }
+    plan_of(JOB, "o1", list)
+}
+
+fn operator(who: &str) -> Operator {
+    let command = ["enos-ota", "retry", JOB, "--not-reason", "*flash*"];
+    Operator {
+        who: who.to_owned(),
+        command: command.map(str::to_owned).to_vec(),
+        program: "enos-ota 0.1.0".to_owned(),
+    }
+}
+
+fn keys<'a>(devices: &[&'a str]) -> Keys<'a> {
+    devices.iter().copied().map(Cow::Borrowed).collect()
+}
+
+impl Story {
+    fn begin(plan: &Plan, at: i64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = std::env::var_os("REPORT_TEST_FILE").map(PathBuf::from);
+        let path = path.unwrap_or_else(|| folder.path().join("journal.jsonl"));
+        let details = BeginDetails {
+            base_url: "https://gateway.example/apim".to_owned(),
+            by: operator("ops@depot"),
+            at_ms: at,
+            settings: json!({"rate": 20.0, "verify": true}),
+        };
+        Self {
+            journal: Journal::create(&path, plan, details).unwrap(),
+            _folder: folder,
+            path,
+            at,
+            call: 0,
+        }
+    }
+
+    fn write(&self, record: &Record<'_>) {
+        self.journal.append_soon(record);
+    }
+
+    fn pass(&mut self, ms: i64) -> &mut Self {
+        self.at += ms;
+        self
+    }
+
+    fn sent(&mut self, devices: &[&str]) -> &mut Self {
+        self.call += 1;
+        self.write(&Record::Sent {
+            call: self.call,
+            at: self.at,
+            not_failed: false,
+            devices: keys(devices),
+        });
+        self
+    }
+
+    fn send(&mut self, devices: &[&str], end: CallEnd) -> &mut Self {
+        self.sent(devices).pass(250);
+        let (code, message) = match end {
+            CallEnd::Accepted => (Some(0), "OK"),
+            CallEnd::NotFailed => (Some(24_621), "Only failed tasks can be retried"),
+            CallEnd::Refused => (Some(24_606), "Task not found"),
+            CallEnd::Throttled => (Some(429), "Too many requests"),
+            _ => (None, "connection reset"),
+        };
+        self.write(&Record::Answered {
+            call: self.call,
+            at: self.at,
+            end,
+            code,
+            message: Some(message.into()),
+            request_id: code.map(|_| format!("request-{}", self.call).into()),
+        });
+        self
+    }
+
+    fn settle(&mut self, devices: &[&str], outcome: Outcome, code: Option<i64>, message: &str) -> &mut Self {
+        self.write(&Record::Settled {
+            at: self.at,
+            outcome,
+            code,
+            message: Some(message.into()),
+            request_id: code.map(|_| format!("request-{}", self.call).into()),
+            devices: keys(devices),
+        });
+        self
+    }
+
+    fn see(&mut self, devices: &[&str], fate: Fate, reason: Option<&str>) -> &mut Self {
+        self.write(&Record::Seen {
+            at: self.at,
+            fate,
+            reason: reason.map(Cow::Borrowed),
+            devices: keys(devices),
+        });
+        self
+    }
+
+    fn resume(&mut self) -> &mut Self {
+        let (at, by) = (self.at, operator("night@depot"));
+        self.write(&Record::Resumed { at, by });
+        self
+    }
+
+    /// Accepted, rejected, skipped, unknown, open.
+    fn end(&mut self, how: &str, [accepted, rejected, skipped, unknown, open]: [usize; 5]) -> &mut Self {
+        let summary = Summary {
+            requested: accepted + rejected + skipped + unknown + open,
+            accepted,
+            rejected,
+            skipped,
+            unknown,
+        };
+        let (at, how) = (self.at, how.into());
+        self.write(&Record::Ended { at, how, summary, open });
+        self
+    }
+
+    fn read(self) -> Recovered {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(self.journal.close()).unwrap();
+        Journal::read(&self.path).unwrap()
+    }
+}
+
+/// One device of everything: twelve in all, and three of them open.
+fn everything() -> Recovered {
+    let all: Vec<String> = (1..=12).map(|number| format!("d{number:02}")).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let facts: Vec<_> = all
+        .iter()
+        .enumerate()
+        .map(|(index, key)| (*key, if index % 2 == 0 { &VALVE } else { &PUMP }))
+        .collect();
+    let mut story = Story::begin(&plan(&facts), BEGUN);
+    story.pass(1000).send(&all[..6], CallEnd::Accepted);
+    story.pass(1000).send(&all[6..7], CallEnd::Refused);
+    story.settle(&all[6..7], Outcome::Rejected, Some(24_606), "Task not found");
+    story.send(&all[7..8], CallEnd::Lost);
+    story.settle(&all[7..8], Outcome::Unknown, None, "connection reset");
+    story.settle(&all[8..9], Outcome::Skipped, None, "3 retries were accepted before");
+    story.send(&all[11..], CallEnd::Throttled);
+    story.pass(5000).resume();
+    story.send(&all[10..11], CallEnd::NotFailed);
+    story.pass(1000).see(&all[..1], Fate::Succeeded, None);
+    story.see(&all[1..2], Fate::UnderWay, None);
+    story.see(&all[3..4], Fate::FailedAgain, Some("升级失败：no space"));
+    story.see(&all[4..5], Fate::StillFailed, None);
+    story.see(&all[5..6], Fate::Gone, None);
+    story.sent(&all[9..10]);
+    story.read()
+}
+
+fn table(report: &Report) -> String {
+    let mut out = Vec::new();
+    report.write_table(&mut out, 80).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn json_of(report: &Report) -> Value {
+    let mut out = Vec::new();
+    report.write_json(&mut out).unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
+fn csv_of(report: &Report) -> String {
+    let mut out = Vec::new();
+    report.write_csv(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn rows_of(report: &Report) -> Vec<Vec<String>> {
+    csv::Reader::from_reader(csv_of(report).as_bytes())
+        .records()
+        .map(|record| record.unwrap().iter().map(str::to_owned).collect())
+        .collect()
+}
+
+/// The devices of a report with what each has come to.
+fn standings(report: &Report) -> Vec<(&str, Became)> {
+    report
+        .devices()
+        .map(|device| (device.device_key, device.became))
+        .collect()
+}
+
+#[test]
+fn every_device_has_come_to_one_thing_and_open_ones_are_not_skipped() {
+    let report = Report::of([("campaign.jsonl", everything())]).unwrap();
+    for became in Became::ALL {
+        assert_eq!(report.tally().became(became), 1, "{became:?}");
+    }
+    assert_eq!(report.tally().outcome(Outcome::Accepted), 6);
+    assert_eq!(report.tally().open(), 3);
+    assert_eq!(
+        report.sentence(),
+        "12 devices of job 5ed758ca49f032b4663063aa: 6 accepted (1 succeeded, 1 failed again, 1 under way, 1 still \
+         failed, 1 gone, 1 not seen since), 1 rejected, 1 unknown, 1 skipped, 3 open: resume it"
+    );
+    let failures: Vec<_> = report
+        .failures()
+        .map(|device| (device.device_key, device.became))
+        .collect();
+    assert_eq!(
+        failures,
+        [
+            ("d07", Became::Rejected),
+            ("d04", Became::FailedAgain),
+            ("d05", Became::StillFailed),
+            ("d06", Became::Gone),
+            ("d08", Became::Unknown),
+            ("d10", Became::InDoubt),
+            ("d11", Became::Suspect),
+            ("d09", Became::Skipped),
+            ("d12", Became::Waiting),
+        ]
+    );
+    let rejected = report.failures().next().unwrap();
+    assert_eq!(
+        (rejected.code, rejected.message, rejected.request_id),
+        (Some(24_606), Some("Task not found"), Some("request-2"))
+    );
+}
+
+#[test]
+fn a_table_fits_a_terminal_and_tells_everything() {
+    let report = Report::of([("campaign.jsonl", everything())])
+        .unwrap()
+        .made_at(BEGUN + DAY);
+    let table = table(&report);
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    let expected = "\
+12 devices of job 5ed758ca49f032b4663063aa: 6 accepted (1 succeeded, 1 failed
+";
+    assert!(table.starts_with(expected), "{table}");
+    for line in [
+        "organization  o1",
+        "made          2026-01-03 03:04:05 UTC",
+        "JOURNAL  campaign.jsonl",
+        "begun         2026-01-02 03:04:05 UTC by ops@depot with enos-ota 0.1.0",
+        "              enos-ota retry 5ed758ca49f032b4663063aa --not-reason '*flash*'",
+        "resumed       2026-01-02 03:04:13 UTC by night@depot with enos-ota 0.1.0",
+        "selection     all failed tasks of the job, without a reason like “*flash*”, not",
+        "end           has not ended: it is still running, or was cut off",
+        "open          3 devices: resume it",
+        "accepted                      6    50.0 %",
+        "  failed again                1     8.3 %",
+        "  in doubt                    1     8.3 %",
+        "rejected      d07  24606 Task not found",
+        "              request request-2  before: download timed out",
+        "failed again  d04  升级失败：no space",
+        "skipped       d09  3 retries were accepted before",
+        "waiting       d12  429 Too many requests",
+    ] {
+        assert!(table.lines().any(|found| found == line), "{line}\n\n{table}");
+    }
+    assert!(!table.contains("d01"), "{table}");
+}
+
+#[test]
+fn json_has_the_members_that_are_documented() {
+    let report = Report::of([("campaign.jsonl", everything())])
+        .unwrap()
+        .made_at(BEGUN + DAY);
+    let json = json_of(&report);
+    let members = |value: &Value| {
+        let mut members: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+        members.sort_unstable();
+        members.join(" ")
+    };
+    assert_eq!(
+        members(&json),
+        "devices failedAgainReasons failures fates jobIds journals made messages open orgId outcomes products reasons \
+         repeated schema sentence versions"
+    );
+    assert_eq!(json["schema"], REPORT_SCHEMA);
+    assert_eq!(json["made"], "2026-01-03T03:04:05Z");
+    assert_eq!(
+        json["outcomes"],
+        json!({"accepted": 6, "rejected": 1, "skipped": 1, "unknown": 1})
+    );
+    assert_eq!(json["open"], json!({"inDoubt": 1, "suspect": 1, "waiting": 1}));
+    assert_eq!(
+        json["fates"],
+        json!({"succeeded": 1, "failedAgain": 1, "underWay": 1, "stillFailed": 1, "gone": 1, "notSeen": 1})
+    );
+    assert_eq!(json["reasons"][0]["reason"], Value::Null);
+    assert_eq!(json["reasons"][1]["reason"], "download timed out");
+    assert_eq!(json["reasons"][1]["outcomes"]["accepted"], 3);
+    assert_eq!(members(&json["products"][0]), "devices fates open outcomes productKey");
+    assert_eq!(
+        members(&json["versions"][0]),
+        "devices fates fromVersion open outcomes toVersion"
+    );
+    assert_eq!(
+        json["failedAgainReasons"],
+        json!([{"reason": "升级失败：no space", "devices": 1}])
+    );
+    let refusal = json!({"outcome": "rejected", "code": 24_606, "message": "Task not found", "devices": 1});
+    assert!(json["messages"].as_array().unwrap().contains(&refusal), "{json:#}");
+
+    let journal = &json["journals"][0];
+    assert_eq!(
+        members(journal),
+        "baseUrl began calls chunkSize counted devices ended failedAgainReasons fates jobId journal lastEntry leftOut \
+         messages moved open operators outcomes overlaps planCreated products reasons resumes selection settings torn \
+         versions waves"
+    );
+    assert_eq!(journal["ended"], Value::Null);
+    assert_eq!(journal["operators"][1]["who"], "night@depot");
+    assert_eq!(journal["selection"], json!({"failed": {"notReason": ["*flash*"]}}));
+    let calls = &journal["calls"];
+    assert_eq!(
+        members(calls),
+        "accepted devices firstSent lastEnded longestMs lost meanMs noEnd notFailed notSent refused sent throttled \
+         tooMany"
+    );
+    for (end, count) in [
+        ("sent", 6),
+        ("accepted", 1),
+        ("throttled", 1),
+        ("noEnd", 1),
+        ("devices", 11),
+        ("meanMs", 250),
+    ] {
+        assert_eq!(calls[end], count, "{end}");
+    }
+    assert_eq!(
+        json["failures"][0],
+        json!({
+            "deviceKey": "d07", "jobId": JOB, "productKey": "valve", "fromVersion": "1.0.0", "toVersion": "2.0.0",
+            "reason": "download timed out", "outcome": "rejected", "code": 24_606, "message": "Task not found",
+            "requestId": "request-2", "fate": null, "failedAgainReason": null, "sentAt": null,
+            "journal": "campaign.jsonl"
+        })
+    );
+    assert_eq!(json["failures"][1]["fate"], "failedAgain");
+    assert_eq!(json["failures"][5]["sentAt"], "2026-01-02T03:04:14.25Z");
+    assert_eq!(json["failures"].as_array().unwrap().len(), 9);
+}
+
+#[test]
+fn csv_has_every_device_and_comes_back_as_it_was() {
+    let report = Report::of([("campaign.jsonl", everything())]).unwrap();
+    let csv = csv_of(&report);
+    assert_eq!(
+        csv.lines().next().unwrap(),
+        "deviceKey,jobId,productKey,fromVersion,toVersion,reason,outcome,code,message,requestId,fate,\
+         failedAgainReason,sentAt,journal"
+    );
+    assert_eq!(
+        csv.lines().nth(1).unwrap(),
+        format!("d01,{JOB},valve,1.0.0,2.0.0,download timed out,accepted,0,OK,request-1,succeeded,,,campaign.jsonl")
+    );
+    let rows = rows_of(&report);
+    assert_eq!(rows.len(), 12);
+    let outcomes: Vec<_> = rows.iter().map(|row| row[6].as_str()).collect();
+    assert_eq!(outcomes[..6], ["accepted"; 6]);
+    assert_eq!(
+        outcomes[6..],
+        ["rejected", "unknown", "skipped", "inDoubt", "suspect", "waiting"]
+    );
+    // A fate only where it means something.
+    let fates: Vec<_> = rows.iter().map(|row| row[10].as_str()).collect();
+    assert_eq!(fates[..3], ["succeeded", "underWay", "notSeen"]);
+    assert_eq!(fates[6..], [""; 6]);
+}
+
+const EVIL: &str = "=HYPERLINK(\"http://evil\")\r\n<script>alert('1')</script>\u{202e}txt\x1b[31m,\"quoted\"";
+
+fn evil() -> Report {
+    let facts = TaskFacts {
+        product_key: Some("<b>pump</b>"),
+        from_version: Some("+1"),
+        to_version: Some("'2'"),
+        reason: Some(EVIL),
+        ..VALVE
+    };
+    let mut story = Story::begin(&plan(&[("@evil\"><img src=x onerror=alert(1)>", &facts)]), BEGUN);
+    let keys = ["@evil\"><img src=x onerror=alert(1)>"];
+    story.pass(500).send(&keys, CallEnd::Refused);
+    story.settle(&keys, Outcome::Rejected, Some(-1), EVIL);
+    Report::of([("<journal>&.jsonl", story.read())]).unwrap()
+}
+
+#[test]
+fn texts_of_devices_are_harmless_in_a_spreadsheet_and_a_terminal() {
+    let rows = rows_of(&evil());
+    assert_eq!(rows[0][0], "'@evil\"><img src=x onerror=alert(1)>");
+    assert_eq!(rows[0][3], "'+1");
+    assert_eq!(rows[0][4], "''2'");
+    assert_eq!(rows[0][5], format!("'{}", EVIL.replace('\x1b', "�")));
+    // A number is no text of a device.
+    assert_eq!(rows[0][7], "-1");
+
+    let mut table = Vec::new();
+    evil().write_table(&mut table, 200).unwrap();
+    let table = String::from_utf8(table).unwrap();
+    assert!(!table.contains(['\x1b', '\r', '\u{202e}']), "{table}");
+    assert!(table.contains("<script>alert('1')</script>�txt�[31m"), "{table}");
+
+    // JSON has the text as it was.
+    assert_eq!(json_of(&evil())["failures"][0]["reason"], EVIL);
+}
+
+/// A page in HTML, and what it consists of.
+#[cfg(feature = "html")]
+mod html {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    fn html_of(report: &Report) -> String {
+        let mut out = Vec::new();
+        report.write_html(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The tags in order, each with its attributes, and the text after it. Panics if one is not closed.
+    fn tags(html: &str) -> Vec<(&str, &str)> {
+        let mut open: Vec<&str> = Vec::new();
+        let mut found = Vec::new();
+        for part in html.split('<').skip(1) {
+            let (tag, text) = part.split_once('>').unwrap();
+            assert!(!text.contains('>'), "{part}");
+            found.push((tag, text));
+            let name = tag.split([' ', '\n']).next().unwrap();
+            if let Some(closed) = name.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(closed), "{part}");
+            } else if !tag.ends_with('/') && !matches!(name, "!DOCTYPE" | "meta" | "link") {
+                open.push(name);
+            }
+        }
+        assert_eq!(open, [""; 0]);
+        found
+    }
+
+    /// Headings, charts and the headings of tables: what there is, without the numbers.
+    fn skeleton(html: &str) -> String {
+        let mut out = String::new();
+        let mut skipped = false;
+        for (tag, text) in tags(html) {
+            match tag.split(' ').next().unwrap() {
+                "h1" | "h2" | "h3" | "h4" => write!(out, "\n{} {text}", &tag[..2]).unwrap(),
+                "bdi" if out.ends_with(['1', '2', '3', '4', ' ']) => out += text,
+                "div" if tag.contains("class=\"table\"") => out += "\n  table",
+                "div" if tag.contains("chart") => out += if tag.contains("wide") { "\n  chart" } else { "" },
+                "ul" if tag.contains("tiles") => out += "\n  tiles",
+                "dt" | "summary" => write!(out, "\n  {text}").unwrap(),
+                "tbody" => skipped = true,
+                "/tbody" => skipped = false,
+                "th" if !skipped => write!(out, " | {text}").unwrap(),
+                _ => {}
+            }
+        }
+        out.trim().to_owned()
+    }
+
+    #[test]
+    fn a_page_is_built_as_it_was() {
+        let report = Report::of([("campaign.jsonl", everything())]).unwrap();
+        assert_eq!(skeleton(&html_of(&report)), SKELETON);
+    }
+
+    const SKELETON: &str = "\
+h1 Retries of job 5ed758ca49f032b4663063aa
+  tiles
+h2 What became of the devices
+  chart
+  table | outcome | devices | share
+h2 Over time
+  chart
+  table | until | accepted | rejected | unknown | skipped
+h2 Reasons before, and what became of them
+  chart
+  table | reason | devices | accepted | succeeded | under way | failed again | still failed | gone | rejected | unknown \
+| skipped | open
+h2 Products
+  chart
+  table | product | devices | accepted | succeeded | under way | failed again | still failed | gone | rejected | \
+unknown | skipped | open
+h2 Versions
+  chart
+  table | version | devices | accepted | succeeded | under way | failed again | still failed | gone | rejected | \
+unknown | skipped | open
+h2 Why devices were not accepted
+  table | outcome | devices | code | message
+h2 Why devices failed again
+  table | reason | devices
+h2 Journal
+h3 campaign.jsonl
+  Job
+  Platform
+  Begun
+  Resumed
+  Selection
+  Last entry
+  End
+  Open
+h4 Calls
+  table | calls | number
+  Settings
+h2 Failures
+  table | device | outcome | code | message, or new reason | request id | reason before | product | versions";
+
+    #[test]
+    fn a_page_loads_nothing_and_leads_nowhere_else() {
+        let html = html_of(&Report::of(attempts()).unwrap());
+        let policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src \
+                      'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">";
+        assert!(html.contains(policy), "{html}");
+        let tags = tags(&html);
+        let ids: Vec<_> = tags.iter().filter_map(|(tag, _)| attribute(tag, "id")).collect();
+        let mut unique = ids.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), ids.len());
+        for (tag, _) in &tags {
+            let name = tag.split(' ').next().unwrap();
+            assert!(
+                ![
+                    "script", "img", "iframe", "object", "form", "base", "a xlink", "use", "image"
+                ]
+                .contains(&name)
+            );
+            assert!(
+                !tag.contains(" src=") && !tag.contains(" on") && !tag.contains("javascript:"),
+                "{tag}"
+            );
+            if let Some(to) = attribute(tag, "href") {
+                let within = to.strip_prefix('#').is_some_and(|id| ids.contains(&id));
+                assert!(within || to == "data:,", "{to}");
+            }
+        }
+        // Neither do the styles.
+        assert!(
+            html.split("url(").skip(1).all(|rest| rest.starts_with('#')) && !html.contains("@import"),
+            "{html}"
+        );
+    }
+
+    fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+        let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+        Some(rest.split_once('"')?.0)
+    }
+
+    #[test]
+    fn texts_of_devices_are_harmless_in_a_page() {
+        let html = html_of(&evil());
+        assert!(!html.contains(['\x1b', '\u{202e}', '\r']), "{html}");
+        for (tag, _) in tags(&html) {
+            assert!(!tag.starts_with("script") && !tag.starts_with("img"), "{tag}");
+        }
+        for text in [
+            "<bdi>@evil&quot;&gt;&lt;img src=x onerror=alert(1)&gt;</bdi>",
+            "<bdi>&lt;b&gt;pump&lt;/b&gt;</bdi>",
+            "<bdi>=HYPERLINK(&quot;http://evil&quot;)  &lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;�txt�[31m,\
+             &quot;quoted&quot;</bdi>",
+            "<h3><bdi>&lt;journal&gt;&amp;.jsonl</bdi></h3>",
+        ] {
+            assert!(html.contains(text), "{text}\n{html}");
+        }
+    }
+
+    #[test]
+    fn what_is_open_is_not_called_final() {
+        let html = html_of(&Report::of([("campaign.jsonl", everything())]).unwrap());
+        assert!(html.contains("<strong>3 devices open:</strong> resume it."), "{html}");
+        let html = html_of(&Report::of(attempts()).unwrap());
+        assert!(
+            html.contains("<strong>1 device open:</strong> resume second.jsonl."),
+            "{html}"
+        );
+        let [first, _] = attempts();
+        let html = html_of(&Report::of([first]).unwrap());
+        assert!(
+            html.contains("<strong>4 devices</strong> to look after, of 8"),
+            "{html}"
+        );
+    }
+}
+
+fn ten(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|number| format!("d{number}")).collect()
+}
+
+/// Two attempts at the same job: what failed again in the first, and something new.
+fn attempts() -> [(&'static str, Recovered); 2] {
+    let (one, two) = (ten(0..8), ten(4..10));
+    let (one, two): (Vec<_>, Vec<_>) = (
+        one.iter().map(String::as_str).collect(),
+        two.iter().map(String::as_str).collect(),
+    );
+    let facts: Vec<_> = one.iter().map(|key| (*key, &VALVE)).collect();
+    let mut first = Story::begin(&plan(&facts), BEGUN);
+    first.send(&one, CallEnd::Accepted).pass(60_000);
+    first.see(&one[..4], Fate::Succeeded, None);
+    first.see(&one[4..], Fate::FailedAgain, Some("no space"));
+    first.end("complete", [8, 0, 0, 0, 0]);
+
+    let again = TaskFacts {
+        reason: Some("no space"),
+        ..VALVE
+    };
+    let facts: Vec<_> = two.iter().map(|key| (*key, &again)).collect();
+    let mut second = Story::begin(&plan(&facts), BEGUN + DAY);
+    second.send(&two[..5], CallEnd::Accepted).pass(60_000);
+    second.see(&two[..3], Fate::Succeeded, None);
+    second.end("interrupted", [5, 0, 0, 0, 1]);
+    [("first.jsonl", first.read()), ("second.jsonl", second.read())]
+}
+
+#[test]
+fn a_device_in_several_journals_of_a_job_counts_as_it_stands_in_the_last() {
+    let [first, second] = attempts();
+    // In whichever order they are given.
+    let report = Report::of([second, first]).unwrap();
+    let names: Vec<_> = report.journals().map(|(name, tally)| (name, tally.devices())).collect();
+    assert_eq!(names, [("first.jsonl", 8), ("second.jsonl", 6)]);
+    assert_eq!(report.repeated(), 4);
+    assert_eq!(report.tally().devices(), 10);
+    assert_eq!(report.tally().became(Became::Succeeded), 4 + 3);
+    assert_eq!(report.tally().became(Became::FailedAgain), 0);
+    assert_eq!(
+        report.sentence(),
+        "10 devices of job 5ed758ca49f032b4663063aa in 2 journals: 9 accepted (7 succeeded, 2 not seen since), 1 open: \
+         resume second.jsonl"
+    );
+    let mut keys: Vec<_> = report.devices().map(|device| device.device_key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), 10);
+    assert!(standings(&report).contains(&("d9", Became::Waiting)));
+
+    let json = json_of(&report);
+    assert_eq!(json["repeated"], 4);
+    assert_eq!(json["journals"][0]["counted"], 4);
+    assert_eq!(json["journals"][0]["fates"]["failedAgain"], 4);
+    assert_eq!(json["journals"][0]["ended"]["how"], "complete");
+    assert_eq!(json["journals"][0]["overlaps"], false);
+    let table = table(&report);
+    assert!(
+        table.contains("counted once  4 devices in several journals of a job"),
+        "{table}"
+    );
+    assert!(table.contains("of these      4 devices in a later journal"), "{table}");
+    assert_eq!(rows_of(&report).len(), 10);
+}
+
+#[test]
+fn a_journal_that_went_on_beside_a_later_one_is_pointed_out() {
+    let one = Story::begin(&plan(&[("a", &VALVE)]), BEGUN);
+    let mut one = one;
+    one.pass(2 * DAY).resume().send(&["a"], CallEnd::Accepted);
+    let mut two = Story::begin(&plan(&[("a", &VALVE)]), BEGUN + DAY);
+    two.send(&["a"], CallEnd::Throttled);
+    let report = Report::of([("one", one.read()), ("two", two.read())]).unwrap();
+    assert_eq!(standings(&report), [("a", Became::Waiting)]);
+    assert_eq!(json_of(&report)["journals"][0]["overlaps"], true);
+    assert!(table(&report).contains("note          something was written here after that one was begun"));
+}
+
+#[test]
+fn a_device_of_two_jobs_counts_twice() {
+    let mut devices = Devices::new();
+    devices.push("a", &VALVE).unwrap();
+    let one = Story::begin(&plan_of(JOB, "o1", devices.clone()), BEGUN);
+    let two = Story::begin(&plan_of(OTHER_JOB, "o1", devices), BEGUN + 1);
+    let report = Report::of([("one", one.read()), ("two", two.read())]).unwrap();
+    assert_eq!((report.tally().devices(), report.repeated()), (2, 0));
+    assert_eq!(
+        report.sentence(),
+        "2 devices of 2 jobs in 2 journals: 2 open: resume their journals"
+    );
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    assert_eq!(Report::of::<&str>([]).unwrap_err(), ReportError::NoJournals);
+
+    let [first, _] = attempts();
+    let copy = ("copy.jsonl", first.1.clone());
+    let twice = Report::of([first, copy]).unwrap_err();
+    assert_eq!(
+        twice.to_string(),
+        "first.jsonl and copy.jsonl begin with the same line, so one is the other or a copy of it; leave one out"
+    );
+
+    let mut devices = Devices::new();
+    devices.push("a", &VALVE).unwrap();
+    let one = Story::begin(&plan_of(JOB, "o1", devices.clone()), BEGUN);
+    let two = Story::begin(&plan_of(JOB, "o2", devices), BEGUN + 1);
+    let other = Report::of([("one", one.read()), ("two", two.read())]).unwrap_err();
+    assert_eq!(
+        other.to_string(),
+        "one is of organization o1, and two of o2; make a report of each organization"
+    );
+}
+
+#[test]
+fn numbers_that_contradict_each_other_are_never_told() {
+    let tampered = |tamper: fn(&mut Recovered)| {
+        let [(name, mut recovered), _] = attempts();
+        tamper(&mut recovered);
+        Report::of([(name, recovered)]).unwrap_err().to_string()
+    };
+    let end = "; no report is made of numbers that contradict each other: keep the journals and report this as a \
+               defect of the program";
+    assert_eq!(
+        tampered(|recovered| recovered.summary.accepted = 7),
+        format!("first.jsonl: the accepted devices, one by one, add up to 8, and not to 7{end}")
+    );
+    assert_eq!(
+        tampered(|recovered| recovered.summary.requested = 9),
+        format!("first.jsonl: the devices of the journal add up to 9, and not to 8{end}")
+    );
+    assert_eq!(
+        tampered(|recovered| recovered.standings.truncate(7)),
+        format!("first.jsonl: the devices with a standing add up to 7, and not to 8{end}")
+    );
+    assert_eq!(
+        tampered(|recovered| recovered.ended.as_mut().unwrap().summary.accepted = 5),
+        format!(
+            "first.jsonl: the accepted devices, one by one, against the end of the journal, add up to 8, and not to 5{end}"
+        )
+    );
+    assert_eq!(
+        tampered(|recovered| recovered.ended.as_mut().unwrap().open = 1),
+        format!("first.jsonl: the open devices, against the end of the journal, add up to 0, and not to 1{end}")
+    );
+}
+
+/// A fleet in which everything happens, in calls of 200 devices. Nothing in it is random.
+fn fleet(devices: usize) -> Plan {
+    const REASONS: [Option<&str>; 11] = [
+        Some("Download timed out after 600 s"),
+        Some("升级失败：存储空间不足"),
+        Some("Checksum mismatch: the image that was received is not the one that was announced by the platform"),
+        Some("Battery below 20 %"),
+        None,
+        Some("فشل التحديث: لا توجد مساحة"),
+        Some("Device was offline"),
+        Some("<script>alert('reason')</script>"),
+        Some("Flash write error at 0x08040000"),
+        Some("\u{202e}reversed\u{7}"),
+        Some("Cancelled by the device"),
+    ];
+    let mut list = Devices::new();
+    for number in 0..devices {
+        let mix = number * 7919 % 1009;
+        let facts = TaskFacts {
+            product_key: Some(["pump", "valve", "inverter-2000", "meter"][mix % 7 % 4]),
+            from_version: Some(["2.3.0", "2.2.1", "1.9.7"][mix % 5 % 3]),
+            to_version: Some("2.4.1"),
+            // Small numbers more often than large ones.
+            reason: REASONS[mix % 11 * (mix % 13) / 12],
+            ..VALVE
+        };
+        list.push(&format!("depot-{:03}/device-{number:07}", mix % 100), &facts)
+            .unwrap();
+    }
+    plan_of(JOB, "o15724234156531", list)
+}
+
+fn go_through(plan: &Plan, at: i64, finished: bool) -> Recovered {
+    let keys: Vec<&str> = plan.devices.ids().map(|id| plan.devices.key(id)).collect();
+    let mut story = Story::begin(plan, at);
+    let mut tally = [0; 5];
+    let planned = if finished { keys.len() } else { keys.len() * 9 / 10 };
+    for (number, call) in keys[..planned].chunks(200).enumerate() {
+        story.pass(if number % 40 == 39 { 9000 } else { 400 });
+        let (rejected, rest) = call.split_at(call.len() * (number * 31 % 17) / 170);
+        if !rejected.is_empty() {
+            story.send(rejected, CallEnd::Refused);
+            story.settle(rejected, Outcome::Rejected, Some(24_606), "Task not found");
+            tally[1] += rejected.len();
+        }
+        let (skipped, rest) = rest.split_at(number * 13 % 7);
+        story.settle(
+            skipped,
+            Outcome::Skipped,
+            None,
+            "3 retries were accepted before, and 3 allowed",
+        );
+        tally[2] += skipped.len();
+        let (unknown, rest) = rest.split_at(number % 40 / 39 * 3);
+        if !unknown.is_empty() {
+            story.send(unknown, CallEnd::Lost);
+            story.settle(unknown, Outcome::Unknown, None, "connection reset by peer");
+            tally[3] += unknown.len();
+        }
+        story.send(rest, CallEnd::Accepted);
+        tally[0] += rest.len();
+        let (again, rest) = rest.split_at(rest.len() / 9);
+        story.see(
+            again,
+            Fate::FailedAgain,
+            Some(["No space left on the device", "Download timed out"][number % 2]),
+        );
+        let (still, rest) = rest.split_at(rest.len() / 40);
+        story.see(still, Fate::StillFailed, None);
+        let (gone, rest) = rest.split_at(rest.len() / 90);
+        story.see(gone, Fate::Gone, None);
+        let (under_way, rest) = rest.split_at(rest.len() / 12);
+        story.see(under_way, Fate::UnderWay, None);
+        story.see(&rest[..rest.len() - rest.len() / 30], Fate::Succeeded, None);
+        if number == 4 {
+            story.write(&Record::Wave {
+                at: story.at,
+                wave: 1,
+                devices: 1000,
+                succeeded: 640,
+                failed: 90,
+                passed: true,
+            });
+        }
+    }
+    if finished {
+        story.end("complete", tally);
+    } else {
+        story.sent(&keys[planned..planned + 100]).pass(100).resume();
+        story.send(&keys[planned + 100..planned + 150], CallEnd::NotFailed);
+    }
+    story.read()
+}
+
+/// Leaves reports in the folder of the variable.
+#[test]
+#[ignore = "for a person to look at what it leaves"]
+fn reports_are_left_to_look_at() {
+    let Some(folder) = std::env::var_os("REPORT_TEST_FOLDER").map(PathBuf::from) else {
+        return;
+    };
+    let plan = fleet(24_000);
+    let first = go_through(&plan, BEGUN, true);
+    let some = plan
+        .devices
+        .ids()
+        .filter(|id| id.index() % 5 == 0 || id.index() > 21_000);
+    let some = plan_of(JOB, "o15724234156531", plan.devices.retain_ids(some));
+    let second = go_through(&some, BEGUN + DAY, false);
+    let [(_, small), _] = attempts();
+    for (name, journals) in [
+        ("one", vec![("first.jsonl", first.clone())]),
+        ("open", vec![("second.jsonl", second.clone())]),
+        ("several", vec![("first.jsonl", first), ("second.jsonl", second)]),
+        ("small", vec![("small.jsonl", small)]),
+        ("all", vec![("all.jsonl", everything())]),
+    ] {
+        let report = Report::of(journals).unwrap().made_at(BEGUN + 2 * DAY);
+        let create = |extension| std::fs::File::create(folder.join(name).with_extension(extension)).unwrap();
+        report.write_table(create("txt"), 80).unwrap();
+        report.write_json(create("json")).unwrap();
+        report.write_csv(create("csv")).unwrap();
+        #[cfg(feature = "html")]
+        report.write_html(create("html")).unwrap();
+    }
+}
+
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let of = |name| status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    format!("{}, {}", of("VmHWM"), of("VmRSS"))
+}
+
+/// To be run alone, in release: memory is that of the process. The first run leaves a journal at the path of the
+/// variable, and further ones read it.
+#[test]
+#[ignore = "takes some seconds, and a quarter of a gigabyte of disk"]
+fn a_million_devices_are_reported() {
+    let Some(path) = std::env::var_os("REPORT_TEST_FILE").map(PathBuf::from) else {
+        return;
+    };
+    if !path.exists() {
+        go_through(&fleet(1_000_000), BEGUN, true);
+        return;
+    }
+    let told = |what: &str, since: Instant| println!("{what}: {:.2} s, {}", since.elapsed().as_secs_f64(), memory());
+    let since = Instant::now();
+    let recovered = Journal::read(&path).unwrap();
+    told("read", since);
+    let since = Instant::now();
+    let report = Report::of([("million.jsonl", recovered)]).unwrap();
+    told("report", since);
+    println!("{}", report.sentence());
+    let since = Instant::now();
+    report.write_table(std::io::sink(), 80).unwrap();
+    told("table", since);
+    let since = Instant::now();
+    report.write_json(std::io::sink()).unwrap();
+    told("json", since);
+    let since = Instant::now();
+    report.write_csv(std::io::sink()).unwrap();
+    told("csv", since);
+    #[cfg(feature = "html")]
+    {
+        let since = Instant::now();
+        report.write_html(std::io::sink()).unwrap();
+        told("html", since);
+    }
+}

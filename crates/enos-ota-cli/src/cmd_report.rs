@@ -1,0 +1,61 @@
+//! `enos-ota report`
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use enos_ota::{Clock as _, SystemClock};
+use enos_ota_campaign::journal::Journal;
+use enos_ota_campaign::report::Report;
+
+use crate::args::{self, ReportFormat};
+use crate::campaign::{columns_of_output, journals};
+use crate::console;
+use crate::exit::Exit;
+use crate::failure::{Failure, with_causes};
+
+pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
+    let mut read = Vec::with_capacity(args.journals.len());
+    for path in &args.journals {
+        let recovered = Journal::read(path).map_err(|error| journals::unreadable(&error))?;
+        read.push((path.to_string_lossy().into_owned(), recovered));
+    }
+    let report = Report::of(read)
+        .map_err(|error| Failure::usage(with_causes(&error)))?
+        .made_at(SystemClock.now_ms());
+    match &args.out {
+        Some(path) if path != Path::new("-") => {
+            let cannot = |error: &io::Error| {
+                Failure::usage(format!("the report {} cannot be written: {error}", path.display()))
+                    .with_hint("give another file with -o; one that is there is not overwritten without --force")
+            };
+            let file = if args.force {
+                File::create(path)
+            } else {
+                File::create_new(path)
+            };
+            let mut out = BufWriter::new(file.map_err(|error| cannot(&error))?);
+            let columns = 100;
+            write(&report, args.format, &mut out, columns)
+                .and_then(|()| out.flush())
+                .map_err(|error| cannot(&error))?;
+            console::note(format_args!("report: {}", path.display()));
+            console::note(report.sentence());
+        }
+        Some(_) | None => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            write(&report, args.format, &mut out, columns_of_output())?;
+            out.flush()?;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn write(report: &Report, format: ReportFormat, out: &mut impl Write, columns: usize) -> io::Result<()> {
+    match format {
+        ReportFormat::Table => report.write_table(out, columns),
+        ReportFormat::Json => report.write_json(out),
+        ReportFormat::Csv => report.write_csv(out),
+        ReportFormat::Html => report.write_html(out),
+    }
+}
