@@ -491,7 +491,7 @@ mod html {
             let name = tag.split([' ', '\n']).next().unwrap();
             if let Some(closed) = name.strip_prefix('/') {
                 assert_eq!(open.pop(), Some(closed), "{part}");
-            } else if !tag.ends_with('/') && !matches!(name, "!DOCTYPE" | "meta" | "link") {
+            } else if !tag.ends_with('/') && !matches!(name, "!DOCTYPE" | "!--" | "meta" | "link") {
                 open.push(name);
             }
         }

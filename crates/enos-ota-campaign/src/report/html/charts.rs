@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use kuva::plot::bar::BarPlot;
 use kuva::plot::line::LinePlot;
-use kuva::render::annotations::ReferenceLine;
 use kuva::render::layout::{Layout, TickFormat};
 use kuva::render::plots::Plot;
 use kuva::render::theme::Theme;
@@ -98,12 +97,17 @@ impl Size {
 /// Where the drawing begins, so that the number below its left end is not cut.
 const LEFT: f64 = 5.0;
 const BELOW: f64 = 26.0;
+/// Room beside and above a chart over time, for half of the last label of each axis.
+const RIGHT: f64 = 34.0;
+const ABOVE: f64 = 9.0;
 
-/// A drawing, and what is written over it.
+/// A drawing, with lines below it, so that bars are not striped, and texts above it.
 struct Drawn {
     svg: String,
     width: f64,
     height: f64,
+    /// A path.
+    grid: String,
     labels: String,
 }
 
@@ -144,7 +148,7 @@ fn bars_of(size: Size, total: &Tally, parts: &[&Part], rows: &[Row<'_>]) -> Draw
         bars = bars.with_group("", values);
     }
     let plots: Vec<Plot> = vec![bars.with_tooltip_labels(tips).into()];
-    let mut layout = layout(size, height, &plots)
+    let layout = layout(size, height, &plots)
         .with_force_margins(LEFT, right)
         .with_force_margins_y(1.0, BELOW)
         .with_show_grid(false)
@@ -152,10 +156,10 @@ fn bars_of(size: Size, total: &Tally, parts: &[&Part], rows: &[Row<'_>]) -> Draw
         .with_x_axis_max(float(end))
         .with_x_tick_step(float(end / steps))
         .with_x_tick_format(of_devices());
+    let mut grid = String::new();
     for step in 1..=steps {
-        let mut line = ReferenceLine::vertical(float(end / steps * step)).with_color("var(--line)");
-        "none".clone_into(&mut line.dasharray);
-        layout = layout.with_reference_line(line);
+        let x = LEFT + (size.width - LEFT - right) * float(step) / float(steps);
+        let _ = write!(grid, "M{x:.1} 1V{:.1}", height - BELOW);
     }
     let mut labels = String::new();
     for (index, row) in rows.iter().enumerate() {
@@ -168,13 +172,14 @@ fn bars_of(size: Size, total: &Tally, parts: &[&Part], rows: &[Row<'_>]) -> Draw
              <text class=\"label\" x=\"{}\" y=\"{y}\" text-anchor=\"end\">{devices}</text>",
             escape(&shortened(&visible(label), room)),
             size.width - right,
-            y = row_height * float(index) + 14.0,
+            y = row_height * float(index) + 12.5,
         );
     }
     Drawn {
         svg: kuva::render_to_svg(plots, layout),
         width: size.width,
         height,
+        grid,
         labels,
     }
 }
@@ -225,9 +230,9 @@ fn lines_of(size: Size, shown: &[(usize, Line)], points: &[Point]) -> Drawn {
         }
         plots.push(drawn.into());
     }
-    let mut layout = layout(size, height, &plots)
-        .with_force_margins(left, 34.0)
-        .with_force_margins_y(9.0, BELOW)
+    let layout = layout(size, height, &plots)
+        .with_force_margins(left, RIGHT)
+        .with_force_margins_y(ABOVE, BELOW)
         .with_show_grid(false)
         .with_y_axis_min(0.0)
         .with_y_axis_max(float(end))
@@ -237,15 +242,16 @@ fn lines_of(size: Size, shown: &[(usize, Line)], points: &[Point]) -> Drawn {
         .with_x_axis_max(axis.place(to))
         .with_x_tick_step(axis.step())
         .with_x_tick_format(TickFormat::Custom(Arc::new(move |place| axis.label(place))));
+    let mut grid = String::new();
     for step in 1..=steps {
-        let mut line = ReferenceLine::horizontal(float(end / steps * step)).with_color("var(--line)");
-        "none".clone_into(&mut line.dasharray);
-        layout = layout.with_reference_line(line);
+        let y = ABOVE + (height - ABOVE - BELOW) * float(steps - step) / float(steps);
+        let _ = write!(grid, "M{left:.1} {y:.1}H{:.1}", size.width - RIGHT);
     }
     Drawn {
         svg: kuva::render_to_svg(plots, layout),
         width: size.width,
         height,
+        grid,
         labels: String::new(),
     }
 }
@@ -351,17 +357,22 @@ fn figure<'a>(
             svg,
             width,
             height,
+            grid,
             labels,
         } = draw(size);
-        // The library gives the drawing a fixed size, and neither a name nor a description.
+        // The library gives the drawing a fixed size, a style, and neither a name nor a description.
         let content = svg
             .split_once('>')
             .and_then(|(_, content)| content.strip_suffix("</svg>"))
             .unwrap_or_default();
+        let (before, after) = content
+            .split_once("<style>")
+            .and_then(|(before, rest)| Some((before, rest.split_once("</style>")?.1)))
+            .unwrap_or((content, ""));
         let _ = writeln!(
             out,
             "<div class=\"chart {}\"><svg role=\"img\" viewBox=\"0 0 {width} {height}\" fill=\"var(--soft)\">\
-             <title>{}</title><desc>{}</desc>{content}{labels}</svg></div>",
+             <title>{}</title><desc>{}</desc><path d=\"{grid}\" stroke=\"var(--line)\"/>{before}{after}{labels}</svg></div>",
             size.class,
             escape(title),
             escape(description),
