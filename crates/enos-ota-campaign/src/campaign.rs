@@ -42,6 +42,10 @@ pub struct Campaign {
     /// Devices whose call an earlier run has left without an answer, by when it was sent, by the wall clock, and whether
     /// it was known that they are not failed.
     pub(crate) doubts: BTreeMap<(i64, bool), Vec<DeviceId>>,
+    /// Devices whose call was refused in an earlier run, before it was known which were guilty, by when it was sent.
+    pub(crate) suspects: BTreeMap<i64, Vec<DeviceId>>,
+    /// When the first run began, by the wall clock, if this is a later one.
+    pub(crate) begun_ms: Option<i64>,
 }
 
 impl Campaign {
@@ -61,6 +65,8 @@ impl Campaign {
             last_call: 0,
             waves_passed: 0,
             doubts: BTreeMap::new(),
+            suspects: BTreeMap::new(),
+            begun_ms: None,
         }
     }
 
@@ -89,6 +95,7 @@ impl Campaign {
         let mut campaign = Self::new(client, plan, settings);
         campaign.last_call = last_call;
         campaign.waves_passed = waves_passed;
+        campaign.begun_ms = Some(recovered.begin.at_ms);
         campaign.restore(&recovered);
         journal.append_soon(&Record::Resumed {
             at: campaign.time.now_ms(),
@@ -115,7 +122,10 @@ impl Campaign {
                     self.ledger.set_open(&[id], Open::InDoubt);
                     self.doubts.entry((sent_at_ms, not_failed)).or_default().push(id);
                 }
-                State::Refused { .. } => self.ledger.suspect(&[id], &note()),
+                State::Refused { sent_at_ms } => {
+                    self.ledger.suspect(&[id], &note());
+                    self.suspects.entry(sent_at_ms).or_default().push(id);
+                }
                 State::Settled(outcome) => {
                     self.ledger.settle(&[id], outcome, &note());
                     if standing.fate != Fate::NotSeen {

@@ -220,7 +220,7 @@ enum Open {
 pub(crate) struct Core {
     devices: Arc<Devices>,
     limits: Limits,
-    /// Devices whose task was seen to be failed before they were sent.
+    /// Devices whose task was seen to be failed before they were last sent.
     known_failed: Vec<bool>,
     /// All devices, in the order in which they are sent.
     order: Vec<DeviceId>,
@@ -317,6 +317,7 @@ impl Core {
         }
         let past = Past {
             not_failed,
+            lost: 1,
             ..Past::default()
         };
         self.wait_for_look(devices, past, Why::Lost, sent_ms, ready);
@@ -568,13 +569,18 @@ impl Core {
         sent_ms: i64,
         now: Duration,
     ) -> Vec<Step> {
-        if devices.len() == 1 || past.not_failed {
-            return vec![settle(devices, Outcome::Rejected, note)];
-        }
         let past = Past {
             refused: past.refused + 1,
             ..past
         };
+        // A device whose last answer was lost was failed afterwards. If it no longer is, that call may have been late.
+        let may_be_late = past.lost > 0 && past.refused < HALVE_FROM;
+        if past.not_failed || (devices.len() == 1 && !may_be_late) {
+            return vec![settle(devices, Outcome::Rejected, note)];
+        }
+        if devices.len() == 1 && self.cannot_look {
+            return vec![settle(devices, Outcome::Unknown, &Arc::new(could_not_look_up()))];
+        }
         if past.refused >= HALVE_FROM || self.cannot_look {
             let step = Step::Requeue(devices.clone());
             self.halve(past, devices);
@@ -746,12 +752,17 @@ impl Core {
         let nothing_done = self.all_or_nothing || !failed.is_empty();
         self.all_or_nothing |= question == Question::Everything && !failed.is_empty();
         let (mut accepted, mut guilty, mut absent) = (Vec::new(), Vec::new(), Vec::new());
+        let mut late = Vec::new();
         for device in others {
             match rows.get(&device) {
                 None => absent.push(device),
+                Some(_) if batch.past.lost > 0 && self.known_failed[device.index()] => late.push(device),
                 Some(row) if !nothing_done && changed_since(row, batch.sent_ms) => accepted.push(device),
                 Some(_) => guilty.push(device),
             }
+        }
+        if !late.is_empty() {
+            steps.push(settle(late, Outcome::Accepted, &Arc::new(was_retried())));
         }
         push_settled(
             steps,
@@ -806,11 +817,10 @@ impl Core {
             steps.push(settle(unsearchable, Outcome::Unknown, &Arc::new(could_not_look_up())));
         }
         if !accepted.is_empty() {
-            let note = Note {
-                message: Some("the answer was lost; a search shows that the task was retried".into()),
-                ..Note::default()
-            };
-            steps.push(settle(accepted, Outcome::Accepted, &Arc::new(note)));
+            steps.push(settle(accepted, Outcome::Accepted, &Arc::new(was_retried())));
+        }
+        for device in &again {
+            self.known_failed[device.index()] = true;
         }
         if batch.past.lost >= self.limits.lost {
             let given_up: Vec<_> = again.drain(..).chain(not_failed.drain(..)).collect();
@@ -854,6 +864,13 @@ pub(crate) fn is_searchable(key: &str) -> bool {
 fn could_not_look_up() -> Note {
     Note {
         message: Some("the answer was lost, and the task could not be looked up".into()),
+        ..Note::default()
+    }
+}
+
+fn was_retried() -> Note {
+    Note {
+        message: Some("the answer was lost; a search shows that the task was retried".into()),
         ..Note::default()
     }
 }

@@ -106,6 +106,8 @@ impl Drive {
             last_call,
             waves_passed,
             doubts,
+            suspects,
+            begun_ms,
         } = campaign;
         let page_size = PageSize::new(settings.page_size.clamp(1, PageSize::MAX)).unwrap_or_default();
         let limits = Limits {
@@ -129,18 +131,16 @@ impl Drive {
             .collect();
         let known_failed = matches!(plan.selection, Selection::Failed(_));
         let mut core = Core::new(Arc::clone(ledger.devices()), waiting, limits, known_failed);
-        let begun_ms = time.now_ms();
+        let now_ms = time.now_ms();
+        let begun_ms = begun_ms.map_or(now_ms, |begun| begun.min(now_ms));
         let ready = time.elapsed() + settings.lag;
         for ((sent_ms, not_failed), ids) in doubts {
             core.in_doubt(ids, not_failed, sent_ms, ready);
         }
-        let suspects: Vec<_> = ledger
-            .devices()
-            .ids()
-            .filter(|id| ledger.open(*id) == Some(Open::Suspect))
-            .collect();
-        for list in suspects.chunks(limits.chunk) {
-            core.suspect(list.to_vec(), ledger.note(list[0]), begun_ms, ready);
+        for (sent_ms, ids) in suspects {
+            for list in ids.chunks(limits.chunk) {
+                core.suspect(list.to_vec(), ledger.note(list[0]), sent_ms, ready);
+            }
         }
         Self {
             client,

@@ -23,6 +23,8 @@ struct World {
     /// Percent of the calls that are lost before, and after, they are carried out.
     lost_before: u32,
     lost_after: u32,
+    /// Percent of the former that are carried out later.
+    late: u32,
     throttled: u32,
     /// The most devices that a call may carry.
     most: usize,
@@ -35,6 +37,7 @@ const CALM: World = World {
     mixed: Mixed::Refuse,
     lost_before: 0,
     lost_after: 0,
+    late: 0,
     throttled: 0,
     most: usize::MAX,
     can_search: true,
@@ -59,6 +62,8 @@ struct Platform {
     retries: usize,
     searches: usize,
     random: u64,
+    /// Calls that are on their way, and when they arrive.
+    late: Vec<(Duration, Vec<DeviceId>)>,
 }
 
 /// Reads are as much behind.
@@ -85,8 +90,28 @@ impl Platform {
             return CallEnd::Throttled;
         }
         if self.chance(self.world.lost_before) {
+            if self.chance(self.world.late) {
+                let later = Duration::from_millis(self.random % 6000);
+                self.late.push((now + later, devices.to_vec()));
+            }
             return CallEnd::Lost;
         }
+        let end = self.carry_out(devices, now);
+        if end != CallEnd::TooMany && self.chance(self.world.lost_after) {
+            return CallEnd::Lost;
+        }
+        end
+    }
+
+    fn arrive(&mut self, now: Duration) {
+        let (arrived, late) = self.late.drain(..).partition(|(at, _)| *at <= now);
+        self.late = late;
+        for (at, devices) in arrived {
+            self.carry_out(&devices, at);
+        }
+    }
+
+    fn carry_out(&mut self, devices: &[DeviceId], now: Duration) -> CallEnd {
         if devices.len() > self.world.most {
             return CallEnd::TooMany;
         }
@@ -102,9 +127,6 @@ impl Platform {
             }
         }
         let refused = mixed && (self.world.mixed != Mixed::Partial || failed.is_empty());
-        if self.chance(self.world.lost_after) {
-            return CallEnd::Lost;
-        }
         if refused { CallEnd::NotFailed } else { CallEnd::Accepted }
     }
 
@@ -164,7 +186,7 @@ impl Played {
 /// Plays a whole campaign, with so many calls at a time.
 fn play(world: World, tasks: Vec<State>, at_a_time: usize, seed: u64) -> Played {
     let mut devices = Devices::new();
-    for (number, task) in tasks.iter().enumerate() {
+    for number in 0..tasks.len() {
         let facts = TaskFacts {
             updated_ms: world.facts.then_some(BEGAN_MS - 3_600_000),
             ..TaskFacts::default()
@@ -189,6 +211,7 @@ fn play(world: World, tasks: Vec<State>, at_a_time: usize, seed: u64) -> Played 
         retries: 0,
         searches: 0,
         random: seed | 1,
+        late: Vec::new(),
     };
     let mut outcomes = vec![None; count];
     let mut now = Duration::ZERO;
@@ -208,15 +231,15 @@ fn play(world: World, tasks: Vec<State>, at_a_time: usize, seed: u64) -> Played 
                     continue;
                 }
                 Next::WhenOneEnds => assert!(!under_way.is_empty()),
-                Next::At(_) => {}
                 Next::Done if under_way.is_empty() => break,
-                Next::Done => {}
+                Next::At(_) | Next::Done => {}
             }
         }
         let Some((ticket, call)) = under_way.pop_front() else {
             continue;
         };
         now += Duration::from_millis(20);
+        platform.arrive(now);
         let steps = match call {
             Call::Send { devices: ids, .. } => {
                 let end = platform.retry(&ids, now);
@@ -242,9 +265,12 @@ fn play(world: World, tasks: Vec<State>, at_a_time: usize, seed: u64) -> Played 
 
 fn fleet(size: usize, per_mille_guilty: usize) -> Vec<State> {
     (0..size)
-        .map(|number| match (number * 7919) % 1000 < per_mille_guilty {
-            true => State::Other,
-            false => State::Failed,
+        .map(|number| {
+            if (number * 7919) % 1000 < per_mille_guilty {
+                State::Other
+            } else {
+                State::Failed
+            }
         })
         .collect()
 }
@@ -320,14 +346,16 @@ fn world() -> impl Strategy<Value = World> {
         prop_oneof![Just(Mixed::Refuse), Just(Mixed::Partial), Just(Mixed::PartialRefused)],
         0..30_u32,
         0..30_u32,
+        prop_oneof![Just(0), 0..100_u32],
         0..30_u32,
         prop_oneof![Just(usize::MAX), 1..300_usize],
         prop::bool::weighted(0.5),
     )
-        .prop_map(|(mixed, lost_before, lost_after, throttled, most, facts)| World {
+        .prop_map(|(mixed, lost_before, lost_after, late, throttled, most, facts)| World {
             mixed,
             lost_before,
             lost_after,
+            late,
             throttled,
             most,
             can_search: true,
@@ -361,6 +389,8 @@ proptest! {
                         number
                     );
                 }
+                // A call can be so late that nobody looks any more.
+                Some(Outcome::Skipped) if world.late > 0 => {}
                 Some(Outcome::Rejected | Outcome::Skipped) => {
                     prop_assert!(applied == 0, "device {} was retried, and is {:?}", number, outcome);
                 }
