@@ -1,0 +1,215 @@
+//! A gateway, or a token service, that has a bad day.
+
+use std::time::Duration;
+
+use enos_ota_campaign::{Ending, Event};
+use enos_ota_emulator::{Action, Fault, MixedList, Pace, RetryAfter, Scope};
+
+use crate::stage::{Chosen, Stage, failed_of, finish, finish_with, fleet, plan, settings};
+
+const DEVICES: usize = 400;
+const CHUNK: usize = 10;
+
+async fn stage(mixed: MixedList) -> Stage {
+    Stage::set(mixed, |builder| {
+        builder
+            .fleet(fleet(DEVICES))
+            .pace(Pace::frozen())
+            .stale_reads(Duration::from_secs(2))
+    })
+    .await
+}
+
+const BOTH: [MixedList; 2] = [MixedList::Refuse, MixedList::Partial];
+
+/// Lets faults strike from this answer on for so long, and the campaign come to its end.
+async fn troubled(mixed: MixedList, chosen: Chosen, faults: &[Fault], time: Duration) -> (Stage, Ending) {
+    let stage = stage(mixed).await;
+    let campaign = stage.campaign(plan(chosen, DEVICES, CHUNK), settings());
+    let mut answers = 0;
+    let finished = finish_with(campaign, |event, _| {
+        if let Event::Answered { .. } = event {
+            answers += 1;
+            if answers == 7 {
+                for fault in faults {
+                    stage.emulator.faults().push(fault.clone().forever());
+                }
+                stage.after(time, |emulator| emulator.faults().clear());
+            }
+        }
+    })
+    .await;
+    stage.check(&finished.ledger);
+    if finished.open == 0 {
+        assert!(finished.took >= time, "{:?}", finished.took);
+        stage.check_journal(&stage.path(), &finished.ledger);
+    }
+    (stage, finished.ending)
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_down_for_a_minute_is_waited_for() {
+    let faults = [
+        Fault::http(503),
+        Fault::html_page(502),
+        Fault::empty_body(500),
+        Fault::cut_before_applying(),
+        Fault::cut_after_applying(),
+        Fault::http_after_applying(504),
+        Fault::truncated_body(),
+    ];
+    for (index, fault) in faults.into_iter().enumerate() {
+        let mixed = BOTH[index % 2];
+        for chosen in [Chosen::Named, Chosen::Failed] {
+            let fault = [fault.clone().on(Scope::Jobs)];
+            let (stage, ending) = troubled(mixed, chosen, &fault, Duration::from_mins(1)).await;
+            assert!(matches!(ending, Ending::Complete), "{fault:?}: {ending:?}");
+            assert_eq!(stage.retried(), failed_of(DEVICES));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_down_for_an_hour_is_given_up_and_the_campaign_can_be_resumed() {
+    for fault in [Fault::http(503), Fault::cut_after_applying()] {
+        let fault = [fault.on(Scope::Jobs)];
+        let hour = Duration::from_hours(1);
+        let (stage, ending) = troubled(MixedList::Refuse, Chosen::Named, &fault, hour).await;
+        assert!(matches!(ending, Ending::GaveUp(_)), "{ending:?}");
+        // Still down.
+        let finished = finish(stage.resumed(&stage.path())).await;
+        assert!(matches!(finished.ending, Ending::GaveUp(_)), "{:?}", finished.ending);
+        stage.check(&finished.ledger);
+        stage.emulator.faults().clear();
+        stage.complete().await;
+    }
+}
+
+#[tokio::test]
+async fn while_the_gateway_asks_for_time_nothing_is_sent() {
+    for retry_after in [None, Some(RetryAfter::Seconds(7))] {
+        let fault = [Fault::throttled(retry_after).on(Scope::Jobs)];
+        let (stage, ending) = troubled(MixedList::Refuse, Chosen::Named, &fault, Duration::from_mins(1)).await;
+        assert!(matches!(ending, Ending::Complete), "{ending:?}");
+        assert_eq!(stage.retried(), failed_of(DEVICES));
+        let requests = stage.emulator.requests();
+        let times: Vec<_> = requests
+            .iter()
+            .filter(|request| request.http_status() == Some(429))
+            .map(|request| request.at_ms)
+            .collect();
+        assert!(!times.is_empty());
+        if retry_after.is_some() {
+            // But for those that were under way together.
+            let pauses = times.windows(2).map(|pair| pair[1] - pair[0]);
+            assert!(pauses.clone().all(|pause| !(1000..7000).contains(&pause)), "{times:?}");
+            assert!(times.len() < 40, "{times:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_die_all_the_time_are_replaced() {
+    for mixed in BOTH {
+        let stage = stage(mixed).await;
+        let fault = Fault::kill_token().on(Scope::Jobs).probability(0.3).forever();
+        stage.emulator.faults().push(fault);
+        let finished = finish(stage.campaign(plan(Chosen::Named, DEVICES, CHUNK), settings())).await;
+        stage.check(&finished.ledger);
+        assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
+        assert_eq!(stage.retried(), failed_of(DEVICES));
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_die_before_they_can_be_used_stop_the_campaign_and_cost_nothing() {
+    for chosen in [Chosen::Named, Chosen::Failed] {
+        let fault = [Fault::kill_token().on(Scope::Jobs)];
+        let (stage, ending) = troubled(MixedList::Refuse, chosen, &fault, Duration::from_hours(9)).await;
+        assert!(matches!(ending, Ending::Stopped(_) | Ending::GaveUp(_)), "{ending:?}");
+        stage.emulator.faults().clear();
+        stage.complete().await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_service_that_is_down_for_a_minute_is_waited_for() {
+    for fault in [
+        Fault::http(503),
+        Fault::cut_before_applying(),
+        Fault::token_status(1005, ""),
+    ] {
+        let faults = [
+            fault.clone().on(Scope::Token),
+            // So that new tokens are needed.
+            Fault::kill_token().on(Scope::Jobs).probability(0.5),
+        ];
+        let (stage, ending) = troubled(MixedList::Refuse, Chosen::Named, &faults, Duration::from_mins(1)).await;
+        assert!(matches!(ending, Ending::Complete), "{fault:?}: {ending:?}");
+        assert_eq!(stage.retried(), failed_of(DEVICES));
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_are_revoked_stop_the_campaign_and_what_is_in_doubt_is_found_out_when_it_is_resumed() {
+    for chosen in [Chosen::Named, Chosen::Failed] {
+        let stage = stage(MixedList::Refuse).await;
+        let mut answers = 0;
+        let campaign = stage.campaign(plan(chosen, DEVICES, CHUNK), settings());
+        let finished = finish_with(campaign, |event, _| {
+            if let Event::Answered { .. } = event {
+                answers += 1;
+                let faults = stage.emulator.faults();
+                // The next two calls are carried out, and nobody learns of it any more.
+                if answers == 7 {
+                    let retry = Scope::Action(Action::RetryTask);
+                    faults.push(Fault::cut_after_applying().on(retry).times(2));
+                }
+                if answers == 9 {
+                    faults.push(Fault::kill_token().on(Scope::Jobs).forever());
+                    faults.push(Fault::token_status(1002, "").on(Scope::Token).forever());
+                }
+            }
+        })
+        .await;
+        stage.check(&finished.ledger);
+        let Ending::Stopped(error) = &finished.ending else {
+            panic!("{:?}", finished.ending)
+        };
+        assert_eq!(error.code(), Some(1002));
+        assert_eq!(finished.ledger.summary().unknown, 2 * CHUNK);
+        assert!(finished.open > 2 * CHUNK, "{}", finished.open);
+        stage.emulator.faults().clear();
+        let finished = stage.complete().await;
+        assert_eq!(finished.ledger.summary().unknown, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_search_that_always_fails_is_given_up_and_not_asked_without_end() {
+    for fault in [
+        Fault::code(99500, ""),
+        Fault::http(503),
+        Fault::token_status(1203, ""),
+        Fault::html_page(200),
+        Fault::redirect("http://elsewhere.example/"),
+    ] {
+        let stage = stage(MixedList::Refuse).await;
+        stage
+            .emulator
+            .faults()
+            .push(fault.clone().on(Scope::Action(Action::SearchTask)).forever());
+        let lost = Fault::cut_after_applying().on(Scope::Action(Action::RetryTask));
+        stage.emulator.faults().push(lost);
+        let finished = finish(stage.campaign(plan(Chosen::Failed, DEVICES, CHUNK), settings())).await;
+        stage.check(&finished.ledger);
+        let ending = &finished.ending;
+        assert!(
+            matches!(ending, Ending::GaveUp(_) | Ending::Stopped(_)),
+            "{fault:?}: {ending:?}"
+        );
+        assert!(finished.calls.searches < 500, "{fault:?}: {:?}", finished.calls);
+        stage.emulator.faults().clear();
+        stage.complete().await;
+    }
+}
