@@ -22,7 +22,7 @@ const SAMPLES: usize = 256;
 const TOLERANCE: f64 = 1.75;
 const SLACK: f64 = 0.003;
 /// With which latency there is certainly a line, and with which there is none.
-const LINE: f64 = 3.0;
+const LINE: f64 = 5.0;
 const NO_LINE: f64 = 1.15;
 /// After so many slow answers one after the other, no further calls are added to those under way.
 const SLOW: f64 = 2.0;
@@ -34,6 +34,12 @@ const WORTH: f64 = 1.15;
 const FIRST_LIMIT: f64 = 1.3;
 const LEAST_LIMIT: f64 = 1.2;
 const CUT: f64 = 0.7;
+/// How many more calls are made in the next round, in square roots of their number: without a line, and with a short one.
+const STEP: f64 = 1.0;
+const CAREFUL_STEP: f64 = 0.5;
+/// How long the most answers of a round are remembered, and once more. A busy processor has better and worse moments, and
+/// fewer calls in a worse one would be too few for the next.
+const MOST_ANSWERED: Duration = Duration::from_secs(1);
 /// For how long the usual time is believed.
 const USUAL: Duration = Duration::from_secs(5);
 /// The share of the calls of the usual time with which it is measured anew, and for how many rounds.
@@ -51,8 +57,10 @@ pub(super) struct Latency {
     span_began: Duration,
     /// How many answers one after the other were slow.
     slow: u32,
-    /// Answers per second in the last round.
+    /// Answers per second in the last round, and the most in the last two spans of time.
     answered: f64,
+    most_answered: [f64; 2],
+    most_began: Duration,
     /// No line has been seen if there is none.
     limit: Option<Limit>,
     round: Round,
@@ -93,6 +101,8 @@ impl Latency {
             span_began: Duration::ZERO,
             slow: 0,
             answered: 0.0,
+            most_answered: [0.0; 2],
+            most_began: Duration::ZERO,
             limit: None,
             round: Round::default(),
         }
@@ -170,7 +180,7 @@ impl Latency {
         let typical = typical.as_secs_f64();
         let answered = round.answers as f64 / lasted.as_secs_f64();
         let answered_before = std::mem::replace(&mut self.answered, answered);
-        self.observe(now, typical);
+        self.observe(now, typical, answered);
 
         let line = typical > TOLERANCE * self.usual + SLACK;
         if let Some(mut limit) = self.limit.take() {
@@ -184,7 +194,7 @@ impl Latency {
         if !line || !useless {
             return None;
         }
-        let calls = FIRST_LIMIT * answered * self.usual + 2.0;
+        let calls = FIRST_LIMIT * self.useful_calls() + 2.0;
         self.limit = Some(Limit {
             // The line may have been a short one.
             calls: calls.max(0.5 * round.peak as f64),
@@ -197,7 +207,17 @@ impl Latency {
         Some(answered)
     }
 
-    fn observe(&mut self, now: Duration, latency: f64) {
+    /// How many calls would be under way if none had to wait.
+    fn useful_calls(&self) -> f64 {
+        self.usual * self.most_answered[0].max(self.most_answered[1])
+    }
+
+    fn observe(&mut self, now: Duration, latency: f64, answered: f64) {
+        if now.saturating_sub(self.most_began) > MOST_ANSWERED {
+            self.most_answered = [self.most_answered[1], 0.0];
+            self.most_began = now;
+        }
+        self.most_answered[1] = self.most_answered[1].max(answered);
         if now.saturating_sub(self.span_began) > USUAL {
             self.spans = [self.spans[1], f64::INFINITY];
             self.span_began = now;
@@ -231,7 +251,7 @@ impl Latency {
                 self.usual = latency;
                 return None;
             }
-            let least = LEAST_LIMIT * self.answered * self.usual;
+            let least = LEAST_LIMIT * self.useful_calls();
             next.calls = (CUT * next.calls).max(least).min(next.calls).max(1.0);
             next.latency = latency;
             next.settling = true;
@@ -239,7 +259,8 @@ impl Latency {
             next.useless = 0;
             if round.full {
                 let quickly = latency < 1.2 * self.usual;
-                next.calls += if quickly { next.calls.sqrt().max(1.0) } else { 1.0 };
+                let step = if quickly { STEP } else { CAREFUL_STEP };
+                next.calls += (step * next.calls.sqrt()).max(1.0);
                 if next.calls >= self.most as f64 {
                     return None;
                 }

@@ -45,6 +45,8 @@ struct Gateway {
     workers: usize,
     /// One processor has so much to do for each call; more wait.
     processor: Duration,
+    /// For so long at a time others have the processor, and for which share of all time.
+    others: (Duration, f64),
     /// Which share of the calls fails.
     failing: f64,
     down: (Duration, Duration),
@@ -59,6 +61,7 @@ struct Gateway {
     taken: VecDeque<Duration>,
     served: BinaryHeap<Reverse<Duration>>,
     processor_free: Duration,
+    processor_taken: Duration,
     random: u64,
 }
 
@@ -72,6 +75,7 @@ impl Default for Gateway {
             retry_after: None,
             workers: usize::MAX,
             processor: Duration::ZERO,
+            others: (Duration::ZERO, 0.0),
             failing: 0.0,
             down: (Duration::MAX, Duration::MAX),
             jitter: Duration::ZERO,
@@ -83,6 +87,7 @@ impl Default for Gateway {
             taken: VecDeque::new(),
             served: BinaryHeap::new(),
             processor_free: Duration::ZERO,
+            processor_taken: Duration::ZERO,
             random: 1,
         }
     }
@@ -163,6 +168,12 @@ impl Gateway {
         let mut begun = now;
         if !self.processor.is_zero() {
             self.processor_free = self.processor_free.max(now) + self.processor;
+            let (slice, share) = self.others;
+            while share > 0.0 && self.processor_taken <= self.processor_free {
+                self.processor_free += slice;
+                let until_next = (1.0 / share - 1.0) * -(1.0 - self.random()).ln();
+                self.processor_taken = self.processor_free + slice.mul_f64(until_next);
+            }
             begun = self.processor_free;
         }
         if self.served.len() >= self.workers
@@ -399,6 +410,20 @@ fn a_busy_processor_slows_the_growth_and_nothing_else() {
     let run = find_pace(gateway, s(4));
     assert!(run.total() >= 8 * 4 * 800, "{}", run.total());
     assert!(run.rate(s(1), s(4)) >= 7600.0, "{}", run.rate(s(1), s(4)));
+}
+
+#[test]
+fn a_processor_that_others_use_too_is_used_for_the_rest() {
+    for share in [0.3, 0.6] {
+        let gateway = Gateway {
+            processor: SECOND / 4000,
+            others: (ms(10), share),
+            ..Gateway::default()
+        };
+        let run = find_pace(gateway, s(6));
+        let rate = run.rate(s(2), s(6));
+        assert!(rate >= 0.9 * 4000.0 * (1.0 - share), "{share}: {rate}");
+    }
 }
 
 #[test]
