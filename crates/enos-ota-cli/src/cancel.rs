@@ -70,9 +70,7 @@ pub(crate) async fn run(
     };
     let settled = &run.settled;
     run.results.end(&head, || settled.iter().flat_map(Settled::lines));
-    if let Some(unlisted) = run.results.unlisted() {
-        console::note(unlisted);
-    }
+    run.results.tell_unlisted();
     let exit = conclude(run.summary, end, devices.len() > chunk_size.get());
     run.results.conclude(exit)
 }

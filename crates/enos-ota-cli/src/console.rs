@@ -56,8 +56,8 @@ pub(crate) fn can_redraw() -> bool {
 /// The columns of standard error.
 pub(crate) fn columns() -> usize {
     match ::console::Term::stderr().size_checked() {
-        // The last column stays free: some terminals begin a new line when it is written.
-        Some((_, columns)) if columns > 20 => usize::from(columns) - 1,
+        // Some terminals begin a new line when the last column is written, and Ctrl-C is shown as `^C` behind the cursor.
+        Some((_, columns)) if columns > 20 => usize::from(columns) - 3,
         _ => COLUMNS,
     }
 }

@@ -1,11 +1,13 @@
 //! What became of each device, on standard output: at once where the form allows it.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use enos_ota_campaign::{Fate, Outcome, Summary};
 use serde::{Serialize, Serializer};
 
 use crate::args::Output;
+use crate::console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::text::{counted, thousands};
@@ -65,6 +67,8 @@ pub(crate) struct Results {
     every_device: bool,
     listed: usize,
     unlisted: usize,
+    /// Devices of many that were not sent, by the reason: often it is one for all of them.
+    skipped: BTreeMap<String, usize>,
     failed: Option<io::Error>,
 }
 
@@ -76,6 +80,7 @@ impl Results {
             every_device: devices <= LISTED,
             listed: 0,
             unlisted: 0,
+            skipped: BTreeMap::new(),
             failed: None,
         }
     }
@@ -83,6 +88,15 @@ impl Results {
     /// Tells that a device is settled.
     pub(crate) fn device(&mut self, line: &DeviceLine<'_>) {
         match self.form {
+            Output::Text if !self.every_device && line.outcome == Outcome::Skipped => {
+                let reason = line.message.unwrap_or_default();
+                match self.skipped.get_mut(reason) {
+                    Some(count) => *count += 1,
+                    None => {
+                        self.skipped.insert(reason.to_owned(), 1);
+                    }
+                }
+            }
             Output::Text => {
                 if self.every_device || line.outcome != Outcome::Accepted {
                     let text = match (line.code.filter(|code| *code != 0), line.message) {
@@ -152,15 +166,21 @@ impl Results {
         self.write(Write::flush);
     }
 
-    /// What people have to be told of lines that were left out.
-    pub(crate) fn unlisted(&self) -> Option<String> {
-        (self.unlisted > 0).then(|| {
-            format!(
+    /// Tells people of lines that were left out.
+    pub(crate) fn tell_unlisted(&mut self) {
+        let mut skipped: Vec<_> = std::mem::take(&mut self.skipped).into_iter().collect();
+        skipped.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for (reason, count) in skipped {
+            self.line("skipped", &counted(count, "device"), &reason);
+        }
+        self.flush();
+        if self.unlisted > 0 {
+            console::note(format_args!(
                 "and {} more {}; --output json lists all",
                 thousands(self.unlisted),
                 if self.unlisted == 1 { "line" } else { "lines" }
-            )
-        })
+            ));
+        }
     }
 
     /// Writes the end: the summary, or the whole object.

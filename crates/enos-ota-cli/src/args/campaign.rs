@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use enos_ota_campaign::{Cause, Pattern, WaveSize};
 
-use super::{Consent, Keys, ObjectOutput, Output, Target, values};
+use super::{Consent, Keys, OPTIONS, ObjectOutput, Output, Target, values};
 
 /// Retry the failed tasks of devices in an OTA job.
 ///
@@ -50,14 +50,14 @@ pub(crate) struct Retry {
     pub(crate) how: HowToRetry,
 
     /// Show what would be retried, and end. With --output json, that is the first line of a plan file
-    #[arg(long)]
+    #[arg(long, help_heading = OPTIONS)]
     pub(crate) dry_run: bool,
 
     #[command(flatten)]
     pub(crate) consent: Consent,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: Output,
 
     #[command(flatten)]
@@ -208,19 +208,19 @@ pub(crate) struct Plan {
     pub(crate) criteria: Criteria,
 
     /// Devices a call. What the platform takes at the most is not documented; fewer are sent once it complains
-    #[arg(long, value_name = "N", default_value = "200")]
+    #[arg(long, value_name = "N", default_value = "200", help_heading = OPTIONS)]
     pub(crate) chunk_size: NonZeroUsize,
 
     /// Where to write the plan, `-` for standard output. Without this, only a summary is shown
-    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    #[arg(short = 'o', long = "out", value_name = "FILE", help_heading = OPTIONS)]
     pub(crate) out: Option<PathBuf>,
 
     /// Overwrite the file if it is there
-    #[arg(long, requires = "out")]
+    #[arg(long, requires = "out", help_heading = OPTIONS)]
     pub(crate) force: bool,
 
     /// Form of the summary on standard output; `json` is the first line of the plan
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: ObjectOutput,
 
     #[command(flatten)]
@@ -279,7 +279,7 @@ pub(crate) struct Rehearse {
     pub(crate) how: HowToRetry,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: Output,
 
     #[command(flatten)]
@@ -336,14 +336,14 @@ pub(crate) struct Apply {
     pub(crate) how: HowToRetry,
 
     /// Show what would be retried, and end. With --output json, that is the first line of a plan file
-    #[arg(long)]
+    #[arg(long, help_heading = OPTIONS)]
     pub(crate) dry_run: bool,
 
     #[command(flatten)]
     pub(crate) consent: Consent,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: Output,
 
     #[command(flatten)]
@@ -365,7 +365,7 @@ pub(crate) struct Resume {
     pub(crate) journal: PathBuf,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: Output,
 
     #[command(flatten)]
@@ -411,7 +411,7 @@ pub(crate) struct Watch {
     pub(crate) give_up_after: Duration,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: Output,
 
     #[command(flatten)]
@@ -441,11 +441,11 @@ pub(crate) struct Report {
     pub(crate) format: ReportFormat,
 
     /// Where to write it [default: standard output]
-    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    #[arg(short = 'o', long = "out", value_name = "FILE", help_heading = OPTIONS)]
     pub(crate) out: Option<PathBuf>,
 
     /// Overwrite the file if it is there
-    #[arg(long, requires = "out")]
+    #[arg(long, requires = "out", help_heading = OPTIONS)]
     pub(crate) force: bool,
 }
 

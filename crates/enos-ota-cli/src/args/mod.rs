@@ -80,6 +80,9 @@ pub(crate) struct Cli {
     pub(crate) verbose: u8,
 }
 
+/// The heading of what stands under no other: after a group with a heading, it has to be said.
+const OPTIONS: Option<&str> = None;
+
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
@@ -166,7 +169,7 @@ pub(crate) struct Connection {
 #[derive(Args, Debug)]
 pub(crate) struct Target {
     /// Organization (OU) of the job [env: ENOS_ORG_ID]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help_heading = OPTIONS)]
     pub(crate) org_id: Option<String>,
 
     #[command(flatten)]
@@ -196,7 +199,7 @@ impl Keys {
 #[derive(Args, Debug)]
 pub(crate) struct Consent {
     /// Do not ask. Needed where there is no terminal to ask on
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = OPTIONS)]
     pub(crate) yes: bool,
 }
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use enos_ota_campaign::{Event, Progress, ReadProgress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::picture::Picture;
+use super::picture::{self, Picture};
 use crate::console;
 use crate::log;
-use crate::text::{counted, thousands};
+use crate::text::{counted, fit, thousands};
 
 /// How often a terminal is drawn anew.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
@@ -18,6 +18,14 @@ const SILENCE_OF_FEW: Duration = Duration::from_secs(15);
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 /// The same trouble is told no more often than this.
 const SAME_TROUBLE: Duration = Duration::from_secs(10);
+
+/// What is said of those that were not told.
+fn more(untold: usize) -> String {
+    match untold {
+        0 => String::new(),
+        untold => format!(" ({} more before)", thousands(untold)),
+    }
+}
 
 /// Standard error while something takes its time.
 pub(crate) struct Display {
@@ -97,7 +105,9 @@ impl Display {
 
     fn draw(&self, lines: &[String]) {
         let Some(bar) = &self.bar else { return };
-        let text = lines.join("\n");
+        // The first line is empty: the terminal shows Ctrl-C as `^C` on a line of its own below, so that the line which is
+        // taken for the first, and stays, is the one above it.
+        let text = format!("\n{}", lines.join("\n"));
         let text = if self.color {
             text
         } else {
@@ -117,20 +127,19 @@ impl Display {
 
     /// Shows how far the reading of tasks has come.
     pub(crate) fn reading(&mut self, progress: &ReadProgress) {
-        let again = if progress.reading > 1 { "again " } else { "" };
-        let of = progress
-            .total
-            .map_or_else(String::new, |total| format!(" of {}", thousands(total)));
-        let line = format!(
-            "reading {again}the tasks  {}{of}, {} selected, {}",
-            thousands(progress.read),
-            thousands(progress.selected),
-            counted(usize::try_from(progress.calls).unwrap_or(usize::MAX), "call"),
-        );
+        let calls = counted(usize::try_from(progress.calls).unwrap_or(usize::MAX), "call");
         if self.bar.is_some() {
-            self.draw(&[line]);
+            self.draw(&[picture::reading(progress, &calls, console::columns())]);
         } else if self.may_say() {
-            self.say(line);
+            let again = if progress.reading > 1 { " again" } else { "" };
+            let of = progress
+                .total
+                .map_or_else(String::new, |total| format!(" of {}", thousands(total)));
+            self.say(format_args!(
+                "{}{of} tasks read{again}, {} selected; {calls}",
+                thousands(progress.read),
+                thousands(progress.selected),
+            ));
         }
     }
 
@@ -180,21 +189,23 @@ impl Display {
             }
             Event::Throttled { pause } => {
                 if let Some(untold) = self.throttled.again() {
-                    let more = match untold {
-                        0 => String::new(),
-                        untold => format!(" ({} more since the last such line)", thousands(untold)),
-                    };
                     self.say(format_args!(
-                        "the gateway asks for fewer calls: nothing is sent for {:.1} s{more}",
-                        pause.as_secs_f64()
+                        "the gateway asks for fewer calls: a pause of {:.1} s{}",
+                        pause.as_secs_f64(),
+                        more(untold)
                     ));
                 }
             }
             Event::Trouble { message } => {
                 if let Some(untold) = self.trouble.again() {
-                    let more = match untold {
-                        0 => String::new(),
-                        untold => format!(" ({} more since the last such line)", thousands(untold)),
+                    let more = more(untold);
+                    // One line; a file may have all of it.
+                    let message = match &self.bar {
+                        Some(_) => fit(
+                            message,
+                            console::columns().saturating_sub("warning: ".len() + more.len()),
+                        ),
+                        None => message.to_string(),
                     };
                     self.say(console::warning_line(format_args!("{message}{more}")));
                 }

@@ -123,7 +123,7 @@ fn details(finished: &Finished, about: &About) {
     let ledger = &finished.ledger;
     let count = |fate| count_of(ledger, fate);
     let seen = ledger.summary().accepted - count(Fate::NotSeen).min(ledger.summary().accepted);
-    if about.watched && ledger.summary().accepted > 0 {
+    if about.watched && seen > 0 {
         let words = [
             (Fate::Succeeded, "succeeded", GOOD),
             (Fate::FailedAgain, "failed again", BAD),

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use enos_ota_campaign::{Event, Fate, Ledger, Outcome, Phase, Progress, Settings};
+use enos_ota_campaign::{Event, Fate, Ledger, Outcome, Phase, Progress, ReadProgress, Settings};
 
 use super::ending::count_of;
 use crate::args::duration_in_words;
@@ -318,8 +318,10 @@ impl Picture {
 
     fn watching(&self, counts: Counts, progress: &Progress, columns: usize) -> Vec<String> {
         let (label, judging) = match (progress.phase, self.wave) {
-            (Phase::Judging, Some(_)) if self.is_canary => ("canary".to_owned(), true),
+            (Phase::Judging, _) if self.is_canary => ("canary".to_owned(), true),
             (Phase::Judging, Some(wave)) => (format!("wave {}/{}", wave.number, wave.of), true),
+            // A wave that an earlier run has sent.
+            (Phase::Judging, None) => ("wave".to_owned(), true),
             _ => ("watching".to_owned(), false),
         };
         let ended = counts.ended();
@@ -424,6 +426,30 @@ impl Picture {
             Phase::Ended => None,
         }
     }
+}
+
+/// How far the reading of tasks has come.
+pub(super) fn reading(progress: &ReadProgress, calls: &str, columns: usize) -> String {
+    let read = thousands(progress.read);
+    let mut tail = match progress.total {
+        Some(total) => vec![
+            format!("{:>3}%", percent(progress.read, total)),
+            format!("{read} of {} tasks", thousands(total)),
+        ],
+        None => vec![format!("{read} tasks")],
+    };
+    if progress.selected != progress.read {
+        tail.push(format!("{} selected", thousands(progress.selected)));
+    }
+    tail.push(calls.to_owned());
+    let label = if progress.reading > 1 { "rereading" } else { "reading" };
+    let whole = progress.total.unwrap_or(0);
+    with_bar(
+        label,
+        |bar_columns| stacked_bar(&[(progress.read, '█')], '░', whole, bar_columns),
+        &tail,
+        columns,
+    )
 }
 
 fn counted_times(count: u64) -> String {

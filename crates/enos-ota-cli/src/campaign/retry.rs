@@ -297,9 +297,7 @@ impl Run<'_> {
         display.close();
         let finished = finished?;
         self.write_end(&mut results, &finished);
-        if let Some(unlisted) = results.unlisted() {
-            console::note(unlisted);
-        }
+        results.tell_unlisted();
         let about = About {
             resume: self.journal.map(|path| journals::resume_command(path, self.connection)),
             in_detail: talkative,

@@ -367,9 +367,7 @@ fn write_end(
         more: NoMore {},
     };
     results.end(&head, || devices.ids().map(line));
-    if let Some(unlisted) = results.unlisted() {
-        console::note(unlisted);
-    }
+    results.tell_unlisted();
     ending::tell_reasons(ledger);
     let sentence = sums.sentence();
     let exit = match end {
