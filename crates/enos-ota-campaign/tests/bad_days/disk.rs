@@ -60,3 +60,65 @@ async fn when_the_disk_is_full_nothing_more_is_sent_and_with_space_the_campaign_
         stage.complete().await;
     }
 }
+
+/// How many bytes this process has written that will never reach the disk, because they were taken back before.
+#[cfg(target_os = "linux")]
+fn taken_back() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap();
+    let line = io.lines().find_map(|line| line.strip_prefix("cancelled_write_bytes: "));
+    line.unwrap().parse().unwrap()
+}
+
+/// The system tells of a page that is taken back whether it had been on the disk. A process of its own, as it counts for
+/// all of one.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "a part of another test"]
+async fn take_back_a_record() {
+    use enos_ota_campaign::journal::{BeginDetails, Record};
+
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let folder = std::path::PathBuf::from(folder);
+    let file = std::fs::File::create(folder.join("unsynced")).unwrap();
+    std::io::Write::write_all(&mut &file, &[b'x'; 100_000]).unwrap();
+    let before = taken_back();
+    file.set_len(0).unwrap();
+    // Some file systems have no disk.
+    let counts = taken_back() > before;
+
+    let path = folder.join("journal.jsonl");
+    let plan = plan(Chosen::Failed, 5000, 5000);
+    let journal = Journal::create(&path, &plan, BeginDetails::default()).unwrap();
+    let planned = length(&path);
+    let record = Record::Sent {
+        call: 1,
+        at: 0,
+        not_failed: false,
+        devices: plan.devices.ids().map(|id| plan.devices.key(id).into()).collect(),
+    };
+    journal.append(&record).await.unwrap();
+    assert!(length(&path) > planned + 50_000);
+    let before = taken_back();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(planned).unwrap();
+    println!("told: {counts} {}", taken_back() - before);
+}
+
+#[cfg(target_os = "linux")]
+const FOLDER: &str = "BAD_DAY_FOLDER";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_record_that_is_told_to_be_written_is_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "disk::take_back_a_record", "--ignored", "--nocapture"])
+        .env(FOLDER, folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, told) = text.split_once("told: ").unwrap_or_else(|| panic!("{text}"));
+    let (counts, lost) = told.lines().next().unwrap().split_once(' ').unwrap();
+    if counts == "true" {
+        assert_eq!(lost, "0", "bytes were told to be on the disk, and were not");
+    }
+}
