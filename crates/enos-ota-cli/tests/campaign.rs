@@ -155,6 +155,36 @@ fn all_failed_tasks_that_meet_the_criteria_are_retried_once() {
 }
 
 #[test]
+fn a_job_that_is_not_there_has_no_failed_tasks_and_is_told_all_the_same() {
+    let gateway = fleet_of(4);
+    let retry = |job: &str| {
+        gateway.run([
+            "retry",
+            "--failed",
+            "--yes",
+            "--output",
+            "json",
+            "--request-attempts",
+            "1",
+            "--job-id",
+            job,
+        ])
+    };
+    let end = retry("no-such-job");
+    assert_eq!(end.code, Some(4), "{end:?}");
+    assert!(end.stderr.contains("24404 Job not found"), "{}", end.stderr);
+    assert_eq!(end.json()["summary"]["requested"], 0);
+
+    gateway
+        .emulator
+        .faults()
+        .push(Fault::http(503).on(Scope::Action(Action::SearchTask)).forever());
+    let end = retry(JOB);
+    assert_eq!((end.code, &end.json()["devices"]), (Some(5), &json!([])), "{end:?}");
+    assert_eq!(gateway.emulator.counters().retry_calls, 0);
+}
+
+#[test]
 fn a_dry_run_shows_what_there_is_and_sends_nothing() {
     let gateway = fleet_of(40);
     let args = ["retry", "--job-id", JOB, "--failed", "--dry-run", "--canary", "10%"];

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::{Gateway, finished, program, run};
-use enos_ota_emulator::{DEMO_JOB_ID, Fault, Scope};
+use enos_ota_emulator::{Action, DEMO_JOB_ID, Fault, Scope};
 use tempfile::TempDir;
 
 fn interrupt(child: &Child) {
@@ -114,10 +114,12 @@ fn an_interrupt_finishes_the_call_under_way_and_skips_the_rest() {
     gateway
         .emulator
         .faults()
-        .push(Fault::delay_answer(Duration::from_millis(300)).on(Scope::Jobs));
+        .push(Fault::delay_answer(Duration::from_millis(300)).on(Scope::Action(Action::RetryTask)));
     let child = spawn(&mut gateway.command([
         "retry",
         "--chunk-size",
+        "1",
+        "--concurrency",
         "1",
         "--output",
         "json",
@@ -143,7 +145,7 @@ fn a_second_interrupt_abandons_the_call_and_says_that_its_outcome_is_unknown() {
     gateway
         .emulator
         .faults()
-        .push(Fault::delay_answer(Duration::from_secs(20)).on(Scope::Jobs));
+        .push(Fault::delay_answer(Duration::from_secs(20)).on(Scope::Action(Action::RetryTask)));
     let mut child = spawn(&mut gateway.command(["retry", "--output", "json", "--job-id", DEMO_JOB_ID, "pump-01"]));
     wait_for_a_call(&gateway);
     interrupt(&child);

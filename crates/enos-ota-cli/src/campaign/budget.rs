@@ -18,15 +18,20 @@ pub(crate) struct HeldBack {
     permanent: usize,
 }
 
-/// Whether the options need to know why named devices failed.
+/// Whether the options need to know of which product named devices are, and why they failed.
 pub(crate) fn needs_facts(how: &HowToRetry) -> bool {
+    // A canary has devices of every product and reason.
+    limits(how) || how.canary.is_some() || !how.waves.is_empty()
+}
+
+fn limits(how: &HowToRetry) -> bool {
     how.max_attempts.is_some() || !how.permanent_reason.is_empty()
 }
 
 impl HeldBack {
     pub(crate) fn of(how: &HowToRetry, plan: &Plan) -> Result<Self, Failure> {
         let mut held_back = Self::default();
-        if !needs_facts(how) {
+        if !limits(how) {
             return Ok(held_back);
         }
         let budget = Budget {

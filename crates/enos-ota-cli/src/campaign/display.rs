@@ -196,7 +196,8 @@ impl Display {
                     ));
                 }
             }
-            Event::Trouble { message } => {
+            // The end tells of a few devices.
+            Event::Trouble { message } if self.talkative => {
                 if let Some(untold) = self.trouble.again() {
                     let more = more(untold);
                     // One line; a file may have all of it.

@@ -17,6 +17,8 @@ const REASONS: usize = 8;
 
 /// What the words depend on besides the end itself.
 pub(crate) struct About {
+    /// The command that tells of every device, if there is a journal.
+    pub(crate) report: Option<String>,
     /// The command that goes on with the campaign, if there is a journal.
     pub(crate) resume: Option<String>,
     /// Whether calls, time and reasons are worth telling.
@@ -169,6 +171,9 @@ fn details(finished: &Finished, about: &About) {
             ));
         }
         console::note(format_args!("{}     {}", styled(HEADING, "calls"), parts.join(", ")));
+        if let Some(command) = &about.report {
+            console::note(format_args!("{}    {command}", styled(HEADING, "report")));
+        }
     }
 }
 

@@ -134,14 +134,7 @@ fn without_password(arg: &str) -> String {
 
 /// The command that goes on with a journal, with the connection as it was given.
 pub(crate) fn resume_command(path: &Path, connection: &Connection) -> String {
-    let mut words = vec!["enos-ota".to_owned(), "resume".to_owned()];
-    // A file that begins with a dash would be taken for an option.
-    let path = path.to_string_lossy();
-    words.push(if path.starts_with('-') {
-        format!("./{path}")
-    } else {
-        path.into_owned()
-    });
+    let mut words = vec!["enos-ota".to_owned(), "resume".to_owned(), argument(path)];
     let text = |option: &Option<String>| option.clone();
     let file = |option: &Option<PathBuf>| option.as_ref().map(|path| path.to_string_lossy().into_owned());
     for (name, value) in [
@@ -161,6 +154,20 @@ pub(crate) fn resume_command(path: &Path, connection: &Connection) -> String {
         words.push("--allow-http".to_owned());
     }
     words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// The command that tells what became of every device of a journal.
+pub(crate) fn report_command(path: &Path) -> String {
+    format!("enos-ota report {}", shell_word(&argument(path)))
+}
+
+/// A file as an argument: one that begins with a dash would be taken for an option.
+fn argument(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    if path.starts_with('-') {
+        return format!("./{path}");
+    }
+    path.into_owned()
 }
 
 #[cfg(test)]

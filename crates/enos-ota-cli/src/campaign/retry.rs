@@ -299,6 +299,7 @@ impl Run<'_> {
         self.write_end(&mut results, &finished);
         results.tell_unlisted();
         let about = About {
+            report: self.journal.map(journals::report_command),
             resume: self.journal.map(|path| journals::resume_command(path, self.connection)),
             in_detail: talkative,
             watched: self.settings.watch.is_some() || self.settings.waves.is_some(),

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use enos_ota::{Clock as _, JobId, SystemClock};
+use enos_ota::{Clock as _, ErrorKind, JobId, SystemClock};
 use enos_ota_campaign::{
     Criteria, Devices, Exclusion, Named, Plan, Reader, SelectError, Selection, TaskFacts, TaskState, read_named,
 };
@@ -89,6 +89,9 @@ pub(crate) async fn read(
         .read(&selection, job_id, |progress| display.reading(&progress))
         .await
         .map_err(|error| unread(&error))?;
+    if selected.read == 0 && matches!(selection, Selection::Failed(_)) {
+        check_job(session, job_id).await?;
+    }
     let plan = Plan::of_selected(
         job_id.clone(),
         session.client.org_id().clone(),
@@ -109,6 +112,15 @@ pub(crate) async fn read(
         chosen.plan.devices = found.devices;
     }
     Ok(chosen)
+}
+
+/// Looks whether there is a job at all: a search for the tasks of one that is not there finds none.
+async fn check_job(session: &Session, job_id: &JobId) -> Result<(), Failure> {
+    match session.client.get_job(job_id).await {
+        Err(error) if error.kind() == ErrorKind::Precondition => Err(error.into()),
+        // Whatever else is wrong, the search has been answered.
+        _ => Ok(()),
+    }
 }
 
 /// A plan without devices, where none could be read.
