@@ -1,8 +1,8 @@
-"""Calls the emulator by way of the Python clients that two generators make from the files of single actions.
+"""Calls the emulator by way of the Python clients that two generators make from the files of single operations.
 
     python clients.py
 
-The clients are on the PYTHONPATH: `ota_ACTION` is by openapi-generator, `opc_ACTION` by openapi-python-client.
+The clients are on the PYTHONPATH: `ota_OPERATION` is by openapi-generator, `opc_OPERATION` by openapi-python-client.
 """
 
 from importlib import import_module
@@ -19,8 +19,8 @@ class OpenapiGenerator:
     def __init__(self, token):
         self.token = token
 
-    def api(self, action, tag):
-        package = import_module(f"ota_{action}")
+    def api(self, operation, tag):
+        package = import_module(f"ota_{operation}")
         client = package.ApiClient(package.Configuration(host=signing.BASE_URL))
         pool = client.rest_client.pool_manager
         request = pool.request
@@ -40,19 +40,19 @@ class OpenapiGenerator:
         return api.retry_task("retryTask", signing.ORG_ID, RUNNING, body)
 
     def search_task(self, expression):
-        package, api = self.api("search_task", "Tasks")
+        package, api = self.api("search_tasks", "Tasks")
         page = package.PageRequest(page_no=1, page_size=50)
         body = package.SearchRequest(expression=expression, pagination=page)
         return api.search_tasks("searchTask", signing.ORG_ID, body)
 
     def get(self, job):
-        return self.api("get", "Jobs")[1].get_job("get", signing.ORG_ID, job)
+        return self.api("get_job", "Jobs")[1].get_job("get", signing.ORG_ID, job)
 
     def start(self, job):
-        return self.api("start", "Jobs")[1].start_job("start", signing.ORG_ID, job)
+        return self.api("start_job", "Jobs")[1].start_job("start", signing.ORG_ID, job)
 
     def stop(self, job):
-        return self.api("stop", "Jobs")[1].stop_job("stop", signing.ORG_ID, job)
+        return self.api("stop_job", "Jobs")[1].stop_job("stop", signing.ORG_ID, job)
 
 
 class OpenapiPythonClient:
@@ -61,33 +61,34 @@ class OpenapiPythonClient:
     def __init__(self, token):
         self.token = token
 
-    def call(self, action, function, **arguments):
+    def call(self, operation, tag, **arguments):
         def sign(request):
             request.headers.update(signing.headers(self.token, str(request.url), request.content))
 
-        package = import_module(f"opc_{action}")
+        package = import_module(f"opc_{operation}")
         hooks = {"event_hooks": {"request": [sign]}}
         client = package.Client(base_url=signing.BASE_URL, httpx_args=hooks, raise_on_unexpected_status=True)
-        return import_module(f"opc_{action}.api.{function}").sync(client=client, org_id=signing.ORG_ID, **arguments)
+        function = import_module(f"opc_{operation}.api.{tag}.{operation}")
+        return function.sync(client=client, org_id=signing.ORG_ID, **arguments)
 
     def retry_task(self, device):
         body = import_module("opc_retry_task.models").RetryTaskRequest(device_keys=[device])
-        return self.call("retry_task", "tasks.retry_task", job_id=RUNNING, body=body)
+        return self.call("retry_task", "tasks", job_id=RUNNING, body=body)
 
     def search_task(self, expression):
-        models = import_module("opc_search_task.models")
+        models = import_module("opc_search_tasks.models")
         page = models.PageRequest(page_no=1, page_size=50)
         body = models.SearchRequest(expression=expression, pagination=page)
-        return self.call("search_task", "tasks.search_tasks", body=body)
+        return self.call("search_tasks", "tasks", body=body)
 
     def get(self, job):
-        return self.call("get", "jobs.get_job", job_id=job)
+        return self.call("get_job", "jobs", job_id=job)
 
     def start(self, job):
-        return self.call("start", "jobs.start_job", job_id=job)
+        return self.call("start_job", "jobs", job_id=job)
 
     def stop(self, job):
-        return self.call("stop", "jobs.stop_job", job_id=job)
+        return self.call("stop_job", "jobs", job_id=job)
 
 
 def job_state(job):
@@ -132,7 +133,7 @@ def check(client, devices):
     assert client.stop(STOPPED).code == 24616
 
     missing = client.get("5ed758ca49f032b4663063aa")
-    assert missing.code == 24404 and not missing.data, missing
+    assert missing.code == 24404 and missing.data is None, missing
 
 
 if __name__ == "__main__":

@@ -582,6 +582,39 @@ const CASES: &[Case] = &[
         &[("410:18", "`x-lenient` is the text \"sometimes\"")],
     ),
     case(
+        "a null that is none",
+        "          description: Always null.\n",
+        "          description: Always null.\n          x-nullable: true\n",
+        &[("363:11", "`data` may be null without `x-nullable`")],
+    ),
+    case(
+        "a null that is not there",
+        "          description: How far it had come before.\n",
+        "          description: How far it had come before.\n          x-nullable: false\n",
+        &[("386:11", "`x-nullable: false` says nothing")],
+    ),
+    case(
+        "null for a member with a type that may be null",
+        "            - $ref: \"#/components/schemas/TaskStatus\"\n        earlier:\n",
+        "            - $ref: \"#/components/schemas/TaskStatus\"\n          x-nullable: true\n        earlier:\n",
+        &[("383:11", "`status` may be null without `x-nullable`")],
+    ),
+    case(
+        "null for an item",
+        "          items:\n            $ref: \"#/components/schemas/TaskStatus\"\n",
+        "          items:\n            type: string\n            x-nullable: true\n",
+        &[(
+            "388:13",
+            "`x-nullable` at what is no member of an object has no meaning",
+        )],
+    ),
+    case(
+        "null beside what is composed",
+        "        attempts:\n          type: integer\n          format: int64\n          minimum: 1\n          maximum: 5\n",
+        "        attempts:\n          x-nullable: true\n          oneOf: [{type: integer}, {type: string}]\n",
+        &[("391:11", "nothing can be made of `x-nullable` at `attempts`")],
+    ),
+    case(
         "the name of something else",
         "    Integer:\n",
         "    Effect:\n",

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use xtask::check::check;
 use xtask::docs::{self, DocsError, Files, Inputs, Outside, spec};
 use xtask::spec::Document;
@@ -226,7 +226,8 @@ fn a_file_of_one_operation_stands_alone() {
             .iter()
             .find(|parameter| parameter["name"] == "action")
             .unwrap();
-        assert_eq!(action["schema"]["enum"], serde_json::json!([operation.action()]));
+        assert_eq!(action["schema"]["enum"], json!([operation.action()]));
+        assert_eq!(action["schema"]["default"], operation.action());
 
         let whole = json.to_string();
         let mut used = BTreeSet::new();
@@ -242,6 +243,79 @@ fn a_file_of_one_operation_stands_alone() {
             }
         }
     }
+}
+
+/// What a strict reader of OpenAPI 3.0 makes of a schema: `nullable` adds null to the type beside it, and to nothing else.
+fn strictly(schema: &Json) -> Json {
+    match schema {
+        Json::Object(members) => {
+            let mut strict: serde_json::Map<_, _> = members
+                .iter()
+                .map(|(key, value)| (key.clone(), strictly(value)))
+                .collect();
+            if members.get("nullable") == Some(&json!(true)) {
+                strict["type"] = json!([members["type"], "null"]);
+            }
+            Json::Object(strict)
+        }
+        Json::Array(items) => items.iter().map(strictly).collect(),
+        _ => schema.clone(),
+    }
+}
+
+/// The mistakes of an answer by the file of one operation, or by another document.
+fn mistakes(document: &Json, schema: &str, answer: &Json) -> usize {
+    let schema = json!({
+        "$ref": format!("#/components/schemas/{schema}"),
+        "components": strictly(&document["components"]),
+    });
+    jsonschema::draft4::new(&schema).unwrap().iter_errors(answer).count()
+}
+
+#[test]
+fn the_file_of_one_operation_admits_the_nulls_that_the_document_speaks_of() {
+    let files = site();
+    let json = |name: &str| -> Json { serde_json::from_str(text(&files, &format!("downloads/{name}.json"))).unwrap() };
+    let refused = json!({ "code": 24404, "msg": "Job not found", "requestId": "1", "data": null });
+    let sparse = json!({ "code": 0, "data": {
+        "orgId": null, "name": null, "firmwareName": null, "upgradeScope": null, "upgradeTimeout": null,
+        "retryPolicy": null, "schedulePolicy": null, "status": null,
+    } });
+    let full =
+        json!({ "code": 0, "data": { "name": { "defaultValue": "n" }, "upgradeTimeout": 300, "status": "new" } });
+    for answer in [&refused, &sparse, &full] {
+        assert_eq!(mistakes(&json("getJob"), "GetJobResponse", answer), 0, "{answer}");
+    }
+    assert_eq!(mistakes(&json("createJob"), "CreateJobResponse", &refused), 0);
+    let list = json!({ "code": 0, "data": [{ "taskId": null, "status": null, "progress": -2 }], "pagination": null });
+    assert_eq!(mistakes(&json("searchTasks"), "SearchTasksResponse", &list), 0);
+
+    // Nothing else has become looser, and the document itself is as strict as it was.
+    for wrong in [
+        json!({ "name": "n" }),
+        json!({ "upgradeTimeout": "300" }),
+        json!({ "orgId": 1 }),
+        json!("job"),
+    ] {
+        let answer = json!({ "code": 0, "data": wrong });
+        assert_ne!(mistakes(&json("getJob"), "GetJobResponse", &answer), 0, "{answer}");
+    }
+    assert_ne!(mistakes(&json("getJob"), "GetJobResponse", &json!({ "code": null })), 0);
+    let no_job = json!({ "code": 0, "data": [null] });
+    assert_ne!(mistakes(&json("searchJobs"), "SearchJobsResponse", &no_job), 0);
+    assert_ne!(mistakes(&json("ota-jobs"), "GetJobResponse", &refused), 0);
+}
+
+#[test]
+fn no_file_of_one_operation_holds_the_mark_of_a_null() {
+    let files = site();
+    let mut nulls = 0;
+    for operation in spec::operations(&inputs().document) {
+        let json = text(&files, &format!("downloads/{}.json", operation.id));
+        assert!(!json.contains("x-nullable"), "{}", operation.id);
+        nulls += json.matches("\"anyOf\"").count();
+    }
+    assert!(nulls > 20, "{nulls}");
 }
 
 #[test]

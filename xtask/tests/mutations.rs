@@ -326,6 +326,36 @@ const MUTATIONS: &[Mutation] = &[
         Found(0),
     ),
     mutation(&[SCHEMAS, "    Integer:"], "      x-lenient: true\n", "", Code),
+    mutation(
+        &[SCHEMAS, "    GetJobResponse:"],
+        "          x-nullable: true\n",
+        "",
+        Found(4),
+    ),
+    mutation(
+        &[SCHEMAS, "    TaskInfo:"],
+        "          x-nullable: true\n",
+        "",
+        Found(4),
+    ),
+    mutation(
+        &[SCHEMAS, "    JobInfo:"],
+        "x-nullable: true",
+        "x-nullable: false",
+        Found(0),
+    ),
+    mutation(
+        &[SCHEMAS, "    JobInfo:"],
+        "x-nullable: true",
+        "x-nulable: true",
+        Found(0),
+    ),
+    mutation(
+        &[SCHEMAS, "    JobInfo:"],
+        "      type: object\n",
+        "      type: object\n      x-nullable: true\n",
+        Found(1),
+    ),
     mutation(&[SCHEMAS, "    Integer:"], "type: integer", "type: string", Elsewhere),
     mutation(
         &[SCHEMAS, "    CreateJobRequest:", "upgradeTimeout:"],

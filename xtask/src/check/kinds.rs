@@ -446,6 +446,7 @@ static SCHEMA: Object = component(
         may("deprecated", Shape::Bool),
         may("x-known-values", Shape::List(&Shape::Object(Kind::KnownValue))),
         may("x-lenient", Shape::Bool),
+        may("x-nullable", Shape::Bool),
     ],
 );
 

@@ -7,6 +7,7 @@ mod answers;
 mod codes;
 mod extensions;
 pub(crate) mod kinds;
+pub(crate) mod nulls;
 pub(crate) mod operations;
 mod parameters;
 mod references;
@@ -36,6 +37,7 @@ pub fn check_by_rule(document: &Document) -> Vec<(&'static str, Diagnostic)> {
     references::check(document, &visits, &mut errors);
     settle("references", &mut errors);
     schemas::check(document, &visits, &mut errors);
+    nulls::check(document, &visits, &mut errors);
     settle("schemas", &mut errors);
     parameters::check(&visits, &mut errors);
     settle("parameters", &mut errors);

@@ -125,6 +125,7 @@ pub(super) fn schema(comparison: &mut Comparison<'_>, spot: &Spot<'_>, pair: Pai
     comparison.texts(spot.subject, pair, &TEXTS[..5], &spot.name);
     deprecated(comparison, spot, pair);
     nullable(comparison, spot, pair);
+    tolerated_null(comparison, spot, pair);
     let unwrap = |schema| only_part(schema).unwrap_or(schema);
     let inner = Pair {
         base: unwrap(pair.base),
@@ -185,7 +186,7 @@ fn references(
 }
 
 /// The keys that are compared one by one, texts aside.
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 23] = [
     "type",
     "format",
     "nullable",
@@ -193,6 +194,7 @@ const KNOWN: [&str; 22] = [
     "enum",
     "x-known-values",
     "x-lenient",
+    "x-nullable",
     "minimum",
     "maximum",
     "exclusiveMinimum",
@@ -315,6 +317,15 @@ fn nullable(comparison: &mut Comparison<'_>, spot: &Spot<'_>, pair: Pair<'_>) {
     let text = format!("{} can {} be null", spot.name, if is { "now" } else { "no longer" });
     let motion = Motion::of_demand(is, was);
     comparison.key(spot.subject, pair, "nullable", text, rust, motion.wire(spot.uses));
+}
+
+/// The document itself stays as it is; only the files of single operations say something else.
+fn tolerated_null(comparison: &mut Comparison<'_>, spot: &Spot<'_>, pair: Pair<'_>) {
+    if pair.differ("x-nullable") {
+        let text = was_and_is(spot, pair, "x-nullable");
+        let wire = minor("the files of single operations allow another null");
+        comparison.key(spot.subject, pair, "x-nullable", text, patch(ONLY_TEXT), wire);
+    }
 }
 
 /// Whether a component is anywhere but in a member that may be absent.

@@ -141,8 +141,8 @@ fn shape_within(document: &Document, schema: &Node, above: &mut Vec<String>) -> 
     let mut members = Map::new();
     for Entry { key, value, .. } in entries {
         let shape = match key.as_str() {
-            // Known values are not the only ones.
-            "x-known-values" => continue,
+            // Known values are not the only ones, and the other one changes nothing here.
+            "x-known-values" | "x-nullable" => continue,
             key if TEXTS.contains(&key) => continue,
             "properties" => {
                 let properties = value.entries().iter();
@@ -175,8 +175,9 @@ pub(super) fn is_true(node: &Node, key: &str) -> bool {
 
 /// The schema that this one only gives a text or null to: OpenAPI 3.0 allows nothing beside `$ref`.
 pub(super) fn only_part(schema: &Node) -> Option<&Node> {
-    let others =
-        |entry: &Entry| !["allOf", "nullable"].contains(&entry.key.as_str()) && !TEXTS.contains(&entry.key.as_str());
+    let others = |entry: &Entry| {
+        !["allOf", "nullable", "x-nullable"].contains(&entry.key.as_str()) && !TEXTS.contains(&entry.key.as_str())
+    };
     match schema.get("allOf")?.items() {
         [only] if !schema.entries().iter().any(others) => Some(only),
         _ => None,

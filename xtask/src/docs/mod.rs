@@ -41,6 +41,9 @@ pub struct Arguments {
     /// The port to serve on.
     #[arg(long, default_value_t = 8000, requires = "serve")]
     port: u16,
+    /// Write only the documents that the site has to download, into this folder. Fetches and compiles nothing.
+    #[arg(long, value_name = "DIR", conflicts_with = "serve")]
+    downloads: Option<PathBuf>,
 }
 
 /// The files of the site by their path in it.
@@ -114,6 +117,10 @@ impl std::error::Error for DocsError {
 ///
 /// A source is wrong, a tool fails, or the site cannot be written.
 pub fn command(arguments: &Arguments) -> Result<ExitCode, DocsError> {
+    if let Some(folder) = &arguments.downloads {
+        put(folder, &spec::downloads(&document()?))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let outside = tools::gather()?;
     let folder = workspace::root().join("target/site");
     if arguments.serve {
@@ -135,24 +142,30 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode, DocsError> {
 /// A file cannot be read, or the OpenAPI document is wrong.
 pub fn inputs(outside: &Outside) -> Result<Inputs, DocsError> {
     let root = workspace::root();
-    let document = Document::load(&root.join(workspace::SPEC)).map_err(DocsError::Spec)?;
-    let wrong = check::check(&document);
-    if !wrong.is_empty() {
-        let report = Report::new(document.source, wrong);
-        return Err(DocsError::Spec(LoadError::Wrong(report)));
-    }
     let mut site = BTreeMap::new();
     let folder = root.join("xtask/site");
     for name in SITE {
         site.insert((*name).to_owned(), read(&folder.join(name))?);
     }
     Ok(Inputs {
-        document,
+        document: document()?,
         readme: read(&root.join("README.md"))?,
         contributing: read(&root.join("CONTRIBUTING.md"))?,
         site,
         outside: outside.clone(),
     })
+}
+
+/// The OpenAPI document, if nothing is wrong with it.
+fn document() -> Result<Document, DocsError> {
+    let document = Document::load(&workspace::root().join(workspace::SPEC)).map_err(DocsError::Spec)?;
+    let wrong = check::check(&document);
+    if wrong.is_empty() {
+        Ok(document)
+    } else {
+        let report = Report::new(document.source, wrong);
+        Err(DocsError::Spec(LoadError::Wrong(report)))
+    }
 }
 
 /// What `xtask/site` must hold.
@@ -182,7 +195,9 @@ pub fn build(inputs: &Inputs) -> Result<Files, DocsError> {
     for name in ["style.css", "theme.js", "search.js"] {
         files.insert(name.to_owned(), asset(inputs, name)?.into());
     }
-    spec::downloads(&inputs.document, &mut files);
+    for (name, bytes) in spec::downloads(&inputs.document) {
+        files.insert(format!("downloads/{name}"), bytes);
+    }
     front(inputs, &mut files, &mut index)?;
     reference::pages(inputs, &mut files, &mut index)?;
     codes::pages(inputs, &mut files, &mut index);
@@ -291,6 +306,11 @@ fn guides(inputs: &Inputs, files: &mut Files, index: &mut Vec<Entry>) -> Result<
 
 /// Writes the site, and removes from its folder what is no longer part of it.
 fn write(folder: &Path, files: &Files) -> Result<(), DocsError> {
+    put(folder, files)?;
+    sweep(folder, folder, files)
+}
+
+fn put(folder: &Path, files: &Files) -> Result<(), DocsError> {
     for (name, bytes) in files {
         let path = folder.join(name);
         let failed = |error| DocsError::Io(path.clone(), error);
@@ -301,7 +321,7 @@ fn write(folder: &Path, files: &Files) -> Result<(), DocsError> {
             fs::write(&path, bytes).map_err(failed)?;
         }
     }
-    sweep(folder, folder, files)
+    Ok(())
 }
 
 fn sweep(root: &Path, folder: &Path, files: &Files) -> Result<(), DocsError> {

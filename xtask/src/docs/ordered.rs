@@ -8,9 +8,13 @@ use crate::diagnostic::Mark;
 use crate::spec::tree::{Content, Entry, Node};
 
 pub(super) fn text(text: impl Into<String>) -> Node {
+    scalar(Json::String(text.into()))
+}
+
+pub(super) fn scalar(value: Json) -> Node {
     Node {
         at: Mark::START,
-        content: Content::Scalar(Json::String(text.into())),
+        content: Content::Scalar(value),
     }
 }
 

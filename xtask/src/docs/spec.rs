@@ -1,9 +1,12 @@
-//! The document in the shapes that readers and other programs want: lowered, and one file an action.
+//! The document in the shapes that readers and other programs want: lowered, and one file an operation.
 
 use std::collections::BTreeSet;
 
+use serde_json::Value as Json;
+
 use super::Files;
-use super::ordered::{self, entry, list, map, set, text};
+use super::ordered::{self, entry, list, map, scalar, set, text};
+use crate::check::nulls::only_reference;
 use crate::spec::Document;
 use crate::spec::lower::{METHODS, lowered_key};
 use crate::spec::tree::{Content, Entry, Node};
@@ -83,12 +86,14 @@ pub fn lowered(document: &Document) -> Node {
 }
 
 /// The document with one operation and what that refers to. Alone, it needs neither fragment nor query in its path: the
-/// parameter `action` stays, and any tool can read it.
+/// parameter `action` stays, with its value for a default, which some generators then fill in. Members with
+/// `x-nullable` may be null in it, so that it says of answers what they are, and any tool can read it.
 #[must_use]
 pub fn single(document: &Document, operation: &Operation<'_>) -> Node {
     let mut node = operation.node.clone();
     let parameters = document.parameters(operation.item, operation.node);
-    set(&mut node, "parameters", list(parameters.into_iter().cloned().collect()));
+    let parameters = parameters.into_iter().map(|parameter| filled_in(document, parameter));
+    set(&mut node, "parameters", list(parameters.collect()));
     let mut root = document.root.clone();
     let item = map(vec![entry(operation.method, node)]);
     set(&mut root, "paths", map(vec![entry(operation.path, item)]));
@@ -107,7 +112,59 @@ pub fn single(document: &Document, operation: &Operation<'_>) -> Node {
         set(&mut root, "tags", list(tags));
     }
     prune(&mut root, document);
+    admit_null(&mut root, document);
     root
+}
+
+/// The parameter with the one value that it can have as its default.
+fn filled_in(document: &Document, parameter: &Node) -> Node {
+    let mut parameter = parameter.clone();
+    if let Some((_, value)) = document.fixed_value(&parameter)
+        && let Some(mut schema) = parameter.get("schema").cloned()
+        && schema.get("enum").is_some()
+    {
+        let value = text(value);
+        set(&mut schema, "default", value);
+        set(&mut parameter, "schema", schema);
+    }
+    parameter
+}
+
+/// Lets members with `x-nullable` be null. The document itself does not: `nullable` means nothing beside `allOf`, and at
+/// the component it would make a type in Rust that nobody wants.
+fn admit_null(node: &mut Node, document: &Document) {
+    if node.get("x-nullable").is_some() {
+        let alternatives = null_beside(node, document);
+        if let Content::Map(entries) = &mut node.content {
+            entries.retain(|entry| entry.key != "x-nullable" && (alternatives.is_none() || entry.key != "allOf"));
+            entries.push(match alternatives {
+                Some(alternatives) => entry("anyOf", alternatives),
+                None => entry("nullable", scalar(Json::Bool(true))),
+            });
+        }
+    }
+    match &mut node.content {
+        Content::Map(entries) => {
+            for entry in entries {
+                admit_null(&mut entry.value, document);
+            }
+        }
+        Content::List(items) => items.iter_mut().for_each(|item| admit_null(item, document)),
+        Content::Scalar(_) => {}
+    }
+}
+
+/// What a reference refers to, or null. OpenAPI 3.0 has no type for null alone: it is one of the values of another type,
+/// and all others are excluded.
+fn null_beside(schema: &Node, document: &Document) -> Option<Node> {
+    let reference = only_reference(schema)?;
+    let kind = document.target(reference)?.text("type")?;
+    let null = map(vec![
+        entry("type", text(kind)),
+        entry("nullable", scalar(Json::Bool(true))),
+        entry("enum", list(vec![scalar(Json::Null)])),
+    ]);
+    Some(list(vec![map(vec![entry("$ref", text(reference))]), null]))
 }
 
 /// Removes the components that nothing refers to.
@@ -157,9 +214,11 @@ fn collect(node: &Node, document: &Document, used: &mut BTreeSet<String>) {
     }
 }
 
-/// Adds the files to download.
-pub(super) fn downloads(document: &Document, files: &mut Files) {
-    let mut add = |name: String, text: String| files.insert(format!("downloads/{name}"), text.into_bytes());
+/// The files to download, by name.
+#[must_use]
+pub fn downloads(document: &Document) -> Files {
+    let mut files = Files::new();
+    let mut add = |name: String, text: String| files.insert(name, text.into_bytes());
     add("ota-jobs.yaml".into(), document.source.text.clone());
     add("ota-jobs.json".into(), ordered::json(&document.root));
     add("ota-jobs.lowered.json".into(), ordered::json(&lowered(document)));
@@ -168,4 +227,5 @@ pub(super) fn downloads(document: &Document, files: &mut Files) {
         add(format!("{}.yaml", operation.id), ordered::yaml(&single));
         add(format!("{}.json", operation.id), ordered::json(&single));
     }
+    files
 }

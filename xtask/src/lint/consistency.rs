@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::Findings;
 use crate::check::kinds::Kind;
+use crate::check::nulls::admits_null;
 use crate::check::operations::operations;
 use crate::check::shape::{Visit, one_of};
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -19,6 +20,7 @@ pub(super) fn lint(document: &Document, visits: &[Visit<'_>], findings: &mut Fin
     tags(document, findings);
     unused_components(document, findings);
     formats(visits, findings);
+    nulls(document, visits, findings);
     urls(visits, findings);
     versions(document, findings);
 }
@@ -187,6 +189,34 @@ fn formats(visits: &[Visit<'_>], findings: &mut Findings) {
     }
 }
 
+/// A member may be null if the text says so, of it or of all members.
+fn nulls(document: &Document, visits: &[Visit<'_>], findings: &mut Findings) {
+    for visit in visits.iter().filter(|visit| visit.kind == Kind::Schema) {
+        let says = |node: &Node| speaks_of_null(node.text("description").unwrap_or_default());
+        let all = says(visit.node);
+        for property in visit.node.get("properties").map(Node::entries).unwrap_or_default() {
+            if (all || says(&property.value)) && !admits_null(document, &property.value, &["nullable", "x-nullable"]) {
+                let message = format!("`{}` may be null by the text, but not by the schema", property.key);
+                findings.error(
+                    "null",
+                    Diagnostic::new(property.at, message).expected("`nullable: true`, or `x-nullable: true`"),
+                );
+            }
+        }
+    }
+}
+
+fn speaks_of_null(text: &str) -> bool {
+    let mut before = "";
+    text.split(|character: char| !character.is_alphanumeric()).any(|word| {
+        let found = word.eq_ignore_ascii_case("null") && !["never", "not"].contains(&before);
+        if !word.is_empty() {
+            before = word;
+        }
+        found
+    })
+}
+
 /// Links that a reader follows lead somewhere that can be trusted, and can be clicked.
 fn urls(visits: &[Visit<'_>], findings: &mut Findings) {
     for visit in visits {
@@ -244,6 +274,16 @@ fn version_list(node: &Node, separators: &[&str; 2], findings: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_text_speaks_of_null_if_it_does_not_deny_it() {
+        for text in ["Null in the samples.", "May be absent or null: see there", "is `null`"] {
+            assert!(super::speaks_of_null(text), "{text}");
+        }
+        for text in ["", "never null", "It is not null.", "nullable", "an annulled job"] {
+            assert!(!super::speaks_of_null(text), "{text}");
+        }
+    }
+
     #[test]
     fn the_pattern_is_one() {
         assert!(regex::Regex::new(r"\b(?:24|99)\d{3}\b").is_ok());
