@@ -99,7 +99,12 @@ async fn take_back_a_record() {
     journal.append(&record).await.unwrap();
     assert!(length(&path) > planned + 50_000);
     let before = taken_back();
-    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(planned).unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(planned)
+        .unwrap();
     println!("told: {counts} {}", taken_back() - before);
 }
 
