@@ -599,6 +599,22 @@ impl Problem {
 type Each<'r, 'e> = &'e mut dyn FnMut(&'r Recovered, DeviceId);
 
 impl Breakdown {
+    /// What was said of failures, where anything was.
+    fn said(&self) -> Groups<Message> {
+        let told = |message: &Message| message.code.is_some() || message.text.is_some();
+        Groups {
+            rows: self
+                .messages
+                .rows
+                .iter()
+                .filter(|(message, _)| told(message))
+                .cloned()
+                .collect(),
+            others: self.messages.others,
+            of_others: self.messages.of_others,
+        }
+    }
+
     const fn nothing() -> Self {
         Self {
             tally: Tally::nothing(),

@@ -274,12 +274,13 @@ impl<W: io::Write> Table<W> {
                 name,
             )?;
         }
-        if !all.messages.rows.is_empty() {
+        let messages = all.said();
+        if !messages.rows.is_empty() {
             self.heading("what was said of those that were not accepted")?;
-            let (first, others, rest) = all.messages.first(GROUPS_SHOWN);
+            let (first, others, rest) = messages.first(GROUPS_SHOWN);
             for (message, tally) in first {
                 let code = message.code.map(|code| format!("{code} ")).unwrap_or_default();
-                let text = message.text.as_deref().unwrap_or("(nothing was said)");
+                let text = message.text.as_deref().unwrap_or_default();
                 let before = format!("{:>9}  {:<9} {code}", number(tally.devices()), message.became.label());
                 self.cut(before, text)?;
             }

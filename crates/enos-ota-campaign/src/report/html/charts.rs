@@ -155,7 +155,8 @@ fn bars_of(size: Size, total: &Tally, parts: &[&Part], rows: &[Row<'_>]) -> Draw
         .with_x_axis_min(0.0)
         .with_x_axis_max(float(end))
         .with_x_tick_step(float(end / steps))
-        .with_x_tick_format(of_devices());
+        .with_x_tick_format(of_devices())
+        .with_tick_length(0.0);
     let mut grid = String::new();
     for step in 1..=steps {
         let x = LEFT + (size.width - LEFT - right) * float(step) / float(steps);
@@ -271,7 +272,6 @@ fn layout(size: Size, height: f64, plots: &[Plot]) -> Layout {
         .with_height(height)
         .with_theme(theme)
         .with_tick_size(size.font)
-        .with_tick_length(4.0)
         .with_font_family("system-ui, sans-serif")
 }
 

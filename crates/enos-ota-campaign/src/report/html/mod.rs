@@ -488,14 +488,15 @@ impl Page {
 
     /// What was said of devices that were not accepted, and why others failed again.
     fn said(&mut self, all: &Breakdown) {
-        if !all.messages.rows.is_empty() {
+        let messages = all.said();
+        if !messages.rows.is_empty() {
             self.heading("messages", "Refusals", "Why devices were not accepted");
             self.begin_table(
                 "Why devices were not accepted",
                 &["outcome", "devices", "code", "message"],
                 1..3,
             );
-            let (first, others, of_others) = all.messages.first(ROWS);
+            let (first, others, of_others) = messages.first(ROWS);
             for (Message { became, code, text }, tally) in first {
                 self.add(format_args!(
                     "<tr><th scope=\"row\" class=\"key\">{}</th><td class=\"number\">{}</td><td class=\"number\">{}</td>\
