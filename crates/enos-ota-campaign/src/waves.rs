@@ -64,7 +64,7 @@ mod tests {
         Waves {
             steps: steps.to_vec(),
             success_percent: 50.0,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
         }
     }
 
