@@ -80,7 +80,7 @@ async fn take_back_a_record() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let folder = std::path::PathBuf::from(folder);
     let file = std::fs::File::create(folder.join("unsynced")).unwrap();
-    std::io::Write::write_all(&mut &file, &[b'x'; 100_000]).unwrap();
+    std::io::Write::write_all(&mut &file, &vec![b'x'; 100_000]).unwrap();
     let before = taken_back();
     file.set_len(0).unwrap();
     // Some file systems have no disk.
