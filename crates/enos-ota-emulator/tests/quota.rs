@@ -126,12 +126,14 @@ async fn a_quota_can_be_set_and_lifted_while_the_emulator_runs() {
 #[tokio::test]
 async fn by_the_systems_clock_a_quota_holds_in_real_time() {
     let before = Instant::now();
-    let emulator = Emulator::builder().quota(Quota::per_second(100)).start().await.unwrap();
+    let quota = Quota::per_second(1).burst(1);
+    let emulator = Emulator::builder().quota(quota).start().await.unwrap();
     let token = token_at(&emulator, emulator.now_ms()).await;
     let mut calls = JoinSet::new();
     let mut admitted = 0_u32;
-    while before.elapsed() < Duration::from_millis(300) {
-        while calls.len() < 4 {
+    // However slow the machine is, it makes more than one call a second at some time.
+    while emulator.counters().throttled == 0 {
+        while calls.len() < 8 {
             let request = Job::action(&emulator, &token, "get")
                 .with("jobId", DEMO_JOB_ID)
                 .request(&emulator);
@@ -142,9 +144,8 @@ async fn by_the_systems_clock_a_quota_holds_in_real_time() {
     for status in calls.join_all().await {
         admitted += u32::from(status == 200);
     }
-    let most = 10.0 + 100.0 * before.elapsed().as_secs_f64();
-    assert!(admitted > 10 && f64::from(admitted) <= most, "{admitted} of {most}");
-    assert!(emulator.counters().throttled > 0);
+    let most = 1.0 + before.elapsed().as_secs_f64();
+    assert!(admitted > 0 && f64::from(admitted) <= most, "{admitted} of {most}");
 }
 
 #[tokio::test]
