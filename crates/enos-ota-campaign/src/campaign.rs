@@ -46,6 +46,8 @@ pub struct Campaign {
     pub(crate) suspects: BTreeMap<i64, Vec<DeviceId>>,
     /// When the first run began, by the wall clock, if this is a later one.
     pub(crate) begun_ms: Option<i64>,
+    /// What was settled before there was a journal to write it to.
+    unwritten: Vec<(Vec<DeviceId>, Outcome, Arc<Note>)>,
 }
 
 impl Campaign {
@@ -67,6 +69,7 @@ impl Campaign {
             doubts: BTreeMap::new(),
             suspects: BTreeMap::new(),
             begun_ms: None,
+            unwritten: Vec::new(),
         }
     }
 
@@ -139,6 +142,10 @@ impl Campaign {
     /// Writes down what is done, so that another process can go on with it.
     #[must_use]
     pub fn journal(mut self, journal: Journal) -> Self {
+        for (devices, outcome, note) in std::mem::take(&mut self.unwritten) {
+            let record = settled_record(&self.ledger, self.time.now_ms(), &devices, outcome, &note);
+            journal.append_soon(&record);
+        }
         self.journal = Some(journal);
         self
     }
@@ -157,9 +164,12 @@ impl Campaign {
             ..Note::default()
         });
         let settled = self.ledger.settle(devices, outcome, &note);
-        if let Some(journal) = &self.journal {
-            let record = settled_record(&self.ledger, self.time.now_ms(), &settled, outcome, &note);
-            journal.append_soon(&record);
+        match &self.journal {
+            Some(journal) => {
+                let record = settled_record(&self.ledger, self.time.now_ms(), &settled, outcome, &note);
+                journal.append_soon(&record);
+            }
+            None => self.unwritten.push((settled, outcome, note)),
         }
     }
 

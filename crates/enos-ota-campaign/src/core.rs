@@ -574,11 +574,11 @@ impl Core {
             ..past
         };
         // A device whose last answer was lost was failed afterwards. If it no longer is, that call may have been late.
-        let may_be_late = past.lost > 0 && past.refused < HALVE_FROM;
+        let may_be_late = past.lost > 0;
         if past.not_failed || (devices.len() == 1 && !may_be_late) {
             return vec![settle(devices, Outcome::Rejected, note)];
         }
-        if devices.len() == 1 && self.cannot_look {
+        if devices.len() == 1 && (self.cannot_look || past.refused >= HALVE_FROM) {
             return vec![settle(devices, Outcome::Unknown, &Arc::new(could_not_look_up()))];
         }
         if past.refused >= HALVE_FROM || self.cannot_look {

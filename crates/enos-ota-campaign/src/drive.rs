@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::calls::{AfterPage, Fatal, Search, SendEnd, fatal_of_search, judge_send, with_causes};
 use crate::campaign::{Campaign, Ending, Finished, Order};
-use crate::core::{Call, Core, Limits, LookEnd, Next, Note, Question, Step, Ticket};
+use crate::core::{Call, Core, Limits, LookEnd, Next, Note, Question, Step, Ticket, is_searchable};
 use crate::devices::DeviceId;
 use crate::event::{Calls, Event, Phase, Progress};
 use crate::journal::{CallEnd, Journal, JournalError, Keys, Record};
@@ -108,6 +108,7 @@ impl Drive {
             doubts,
             suspects,
             begun_ms,
+            ..
         } = campaign;
         let page_size = PageSize::new(settings.page_size.clamp(1, PageSize::MAX)).unwrap_or_default();
         let limits = Limits {
@@ -304,7 +305,8 @@ impl Drive {
             .ids()
             .filter(|id| {
                 let standing = self.ledger.standing(*id);
-                standing.outcome == Some(Outcome::Accepted) && !standing.fate.is_final()
+                let can_be_seen = is_searchable(self.ledger.devices().key(*id));
+                standing.outcome == Some(Outcome::Accepted) && !standing.fate.is_final() && can_be_seen
             })
             .collect();
         if accepted.is_empty() {
@@ -321,16 +323,12 @@ impl Drive {
         self.watch = None;
     }
 
-    fn watch_of(&self, devices: Vec<DeviceId>, until: Until) -> Watch {
+    fn watch_of(&self, mut devices: Vec<DeviceId>, until: Until) -> Watch {
         let first = self.last_accepted_at + self.limits.lag;
-        Watch::new(
-            Arc::clone(self.ledger.devices()),
-            self.limits,
-            until,
-            devices,
-            first,
-            self.begun_ms,
-        )
+        let table = self.ledger.devices();
+        // A search that cannot name a device does not show it, and nothing follows from that.
+        devices.retain(|device| is_searchable(table.key(*device)));
+        Watch::new(Arc::clone(table), self.limits, until, devices, first, self.begun_ms)
     }
 
     async fn drive(&mut self) {

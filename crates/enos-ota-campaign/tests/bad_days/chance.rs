@@ -6,6 +6,7 @@ use std::time::Duration;
 use enos_ota_campaign::journal::{CallEnd, Recovered, State};
 use enos_ota_campaign::{Ending, Outcome};
 use enos_ota_emulator::{Action, AnswerRecord, Fault, FaultBody, MixedList, Pace, RetryAfter, Scope};
+use futures_util::stream::{self, StreamExt as _};
 
 use crate::kills::{Kill, Left};
 use crate::process::{InTime, Stop};
@@ -95,33 +96,36 @@ fn check_devices(stage: &Stage, recovered: &Recovered) {
     }
 }
 
+async fn survive(seed: u64) {
+    const DEVICES: usize = 2000;
+    let number = usize::try_from(seed).unwrap();
+    let mixed = [MixedList::Refuse, MixedList::Partial][number % 2];
+    let chosen = [Chosen::Named, Chosen::Failed][number / 2 % 2];
+    let stage = stage(DEVICES, mixed, 0.3, seed).await;
+    stage.begin(&plan(chosen, DEVICES, 50), &settings()).await;
+    for kill in 0..2 {
+        let records = (number * 13 + kill * 31) % 60;
+        let kill = Kill {
+            stop: match number % 3 {
+                0 => Stop::Writing(records, 0),
+                1 => Stop::Writing(records, 99),
+                _ => Stop::Synced(records + 1),
+            },
+            when_quiet: false,
+            left: Left::All,
+        };
+        stage.go_on_and_kill(kill, InTime::Virtual).await;
+    }
+    let recovered = to_the_end(&stage).await;
+    check_devices(&stage, &recovered);
+    let summary = recovered.summary;
+    assert_eq!(summary.unknown, 0, "{summary:?}");
+    assert!(summary.skipped <= 100, "{summary:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_third_of_all_calls_fails_in_every_way_and_processes_are_killed_in_between() {
-    const DEVICES: usize = 2000;
-    for seed in 0..20 {
-        let mixed = [MixedList::Refuse, MixedList::Partial][usize::try_from(seed % 2).unwrap()];
-        let chosen = [Chosen::Named, Chosen::Failed][usize::try_from(seed / 2 % 2).unwrap()];
-        let stage = stage(DEVICES, mixed, 0.3, seed).await;
-        stage.begin(&plan(chosen, DEVICES, 50), &settings()).await;
-        for kill in 0..2 {
-            let records = usize::try_from(seed * 13 + kill * 31).unwrap() % 60;
-            let kill = Kill {
-                stop: match seed % 3 {
-                    0 => Stop::Writing(records, 0),
-                    1 => Stop::Writing(records, 99),
-                    _ => Stop::Synced(records + 1),
-                },
-                when_quiet: false,
-                left: Left::All,
-            };
-            stage.go_on_and_kill(kill, InTime::Virtual).await;
-        }
-        let recovered = to_the_end(&stage).await;
-        check_devices(&stage, &recovered);
-        let summary = recovered.summary;
-        assert_eq!(summary.unknown, 0, "{summary:?}");
-        assert!(summary.skipped <= 100, "{summary:?}");
-    }
+    stream::iter(0..20).for_each_concurrent(4, survive).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

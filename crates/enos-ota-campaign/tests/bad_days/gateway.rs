@@ -1,11 +1,13 @@
 //! A gateway, or a token service, that has a bad day.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use enos_ota_campaign::{Ending, Event};
-use enos_ota_emulator::{Action, Fault, MixedList, Pace, RetryAfter, Scope};
+use enos_ota_campaign::journal::Journal;
+use enos_ota_campaign::{AbortAbove, Campaign, Ending, Event, Outcome};
+use enos_ota_emulator::{Action, Fault, Fleet, Job, MixedList, Pace, RetryAfter, Scope, Task};
 
-use crate::stage::{Chosen, Stage, failed_of, finish, finish_with, fleet, plan, settings};
+use crate::stage::{Chosen, JOB, ORG, Stage, failed_of, finish, finish_with, fleet, operator, plan, settings};
 
 const DEVICES: usize = 400;
 const CHUNK: usize = 10;
@@ -212,4 +214,142 @@ async fn a_search_that_always_fails_is_given_up_and_not_asked_without_end() {
         stage.emulator.faults().clear();
         stage.complete().await;
     }
+}
+
+#[tokio::test]
+async fn a_gateway_that_asks_for_an_hour_is_not_waited_for() {
+    let stage = stage(MixedList::Refuse).await;
+    let campaign = stage.campaign(plan(Chosen::Named, DEVICES, CHUNK), settings());
+    let mut answers = 0;
+    let finished = finish_with(campaign, |event, _| {
+        if let Event::Answered { .. } = event {
+            answers += 1;
+            if answers == 7 {
+                let throttled = Fault::throttled(Some(RetryAfter::Seconds(3600)));
+                stage.emulator.faults().push(throttled.on(Scope::Jobs));
+            }
+        }
+    })
+    .await;
+    assert!(matches!(finished.ending, Ending::GaveUp(_)), "{:?}", finished.ending);
+    assert!(finished.took < Duration::from_mins(10), "{:?}", finished.took);
+    stage.check(&finished.ledger);
+    stage.complete().await;
+}
+
+#[tokio::test]
+async fn where_searches_are_not_allowed_what_was_lost_is_unknown_and_nothing_is_sent_twice() {
+    for chosen in [Chosen::Named, Chosen::Failed] {
+        let stage = stage(MixedList::Refuse).await;
+        let faults = stage.emulator.faults();
+        faults.push(Fault::code(99403, "").on(Scope::Action(Action::SearchTask)).forever());
+        let retry = Scope::Action(Action::RetryTask);
+        faults.push(Fault::cut_after_applying().on(retry).probability(0.1).forever());
+        faults.push(Fault::cut_before_applying().on(retry).probability(0.1).forever());
+        let finished = finish(stage.campaign(plan(chosen, DEVICES, CHUNK), settings())).await;
+        assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
+        assert!(!finished.could_search);
+        stage.check(&finished.ledger);
+        stage.check_journal(&stage.path(), &finished.ledger);
+        let summary = finished.ledger.summary();
+        assert!(
+            summary.unknown > 0 && summary.accepted > 0 && summary.rejected > 0,
+            "{summary:?}"
+        );
+        assert!(stage.retried() <= summary.accepted + summary.unknown);
+    }
+}
+
+#[tokio::test]
+async fn searches_that_are_far_behind_mislead_into_no_falsehood() {
+    for chosen in [Chosen::Named, Chosen::Failed] {
+        for chunk in [1, CHUNK] {
+            // Four times as far as is documented.
+            let stage = Stage::set(MixedList::Refuse, |builder| {
+                let lost = Fault::cut_after_applying().on(Scope::Action(Action::RetryTask));
+                builder
+                    .fleet(fleet(60))
+                    .pace(Pace::frozen())
+                    .stale_reads(Duration::from_secs(8))
+                    .fault(lost.probability(0.5).forever())
+            })
+            .await;
+            let finished = finish(stage.campaign(plan(chosen, 60, chunk), settings())).await;
+            assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
+            stage.check(&finished.ledger);
+            stage.check_journal(&stage.path(), &finished.ledger);
+            assert_eq!(stage.retried(), failed_of(60));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_campaign_that_is_given_up_for_its_refusals_has_told_no_falsehood() {
+    let stage = stage(MixedList::Refuse).await;
+    let lost = Fault::cut_after_applying().on(Scope::Action(Action::RetryTask));
+    stage.emulator.faults().push(lost.probability(0.3).forever());
+    let mut settings = settings();
+    settings.abort = Some(AbortAbove {
+        percent: 5.0,
+        min_sample: 100,
+    });
+    let finished = finish(stage.campaign(plan(Chosen::Named, DEVICES, CHUNK), settings)).await;
+    let aborted = |ending: &Ending| matches!(ending, Ending::TooManyRefused { .. });
+    assert!(aborted(&finished.ending), "{:?}", finished.ending);
+    assert!(finished.open > 0);
+    stage.check(&finished.ledger);
+    let finished = finish(stage.resumed(&stage.path())).await;
+    assert!(aborted(&finished.ending), "{:?}", finished.ending);
+    stage.check(&finished.ledger);
+}
+
+#[tokio::test]
+async fn calls_to_a_port_that_is_closed_leave_nothing_in_doubt() {
+    let before = stage(MixedList::Refuse).await;
+    let campaign = before.campaign(plan(Chosen::Named, DEVICES, CHUNK), settings());
+    let mut answers = 0;
+    finish_with(campaign, |event, running| {
+        if let Event::Answered { .. } = event {
+            answers += 1;
+            if answers == 9 {
+                running.controller().drain();
+            }
+        }
+    })
+    .await;
+    let address = before.emulator.addr();
+    let now_ms = before.emulator.now_ms();
+    let tasks = before.emulator.tasks(JOB);
+    let path = before.path();
+    let applied: HashMap<_, _> = tasks
+        .iter()
+        .map(|task| (task.device_key.clone(), before.applied(&task.device_key)))
+        .collect();
+    let retried = before.retried();
+    let _folder = before.close().await;
+
+    // The same machine, and nobody at the door.
+    let fleet = Fleet::new(ORG).job(Job::started(JOB).with_tasks(tasks.into_iter().map(Task::from)));
+    let closed = Stage::set_at(now_ms, MixedList::Refuse, |builder| builder).await;
+    let nobody = closed.client_for(&format!("http://{address}"));
+    let (journal, recovered) = Journal::open(&path).unwrap();
+    let open = recovered.open();
+    let campaign = Campaign::resume(&nobody, journal, recovered, operator()).unwrap();
+    let finished = finish(campaign.time(closed.time.clone())).await;
+    assert!(matches!(finished.ending, Ending::GaveUp(_)), "{:?}", finished.ending);
+    assert_eq!(finished.open, open);
+    assert_eq!(finished.ledger.summary().unknown, 0);
+
+    let after = Stage::set_at(now_ms, MixedList::Refuse, |builder| {
+        builder.fleet(fleet).pace(Pace::frozen()).listen(address)
+    })
+    .await;
+    let finished = finish(after.resumed(&path)).await;
+    assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
+    for id in finished.ledger.devices().ids() {
+        let key = finished.ledger.devices().key(id);
+        let accepted = finished.ledger.standing(id).outcome == Some(Outcome::Accepted);
+        assert_eq!(applied[key] + after.applied(key), u32::from(accepted), "{key}");
+    }
+    assert_eq!(retried + after.retried(), failed_of(DEVICES));
 }

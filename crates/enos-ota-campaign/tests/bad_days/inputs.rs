@@ -1,11 +1,14 @@
 //! Plans that are unusual.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
-use enos_ota_campaign::{Campaign, Devices, Ending, Outcome, Plan, PlanProblem, Selection, TaskFacts};
-use enos_ota_emulator::{Fault, MixedList, Pace, Scope};
+use enos_ota_campaign::{Campaign, Devices, Ending, Fate, Outcome, Plan, PlanProblem, Selection, TaskFacts};
+use enos_ota_emulator::{Action, Fault, Fleet, Job, MixedList, Pace, Scope, Task};
 
-use crate::stage::{BEGAN_MS, Chosen, ORG, Stage, failed_of, finish, fleet, is_failed, job_id, key, plan, settings};
+use crate::stage::{
+    BEGAN_MS, Chosen, JOB, ORG, Stage, failed_of, finish, fleet, is_failed, job_id, key, plan, settings, task,
+};
 
 #[tokio::test]
 async fn a_device_that_is_named_twice_is_sent_once() {
@@ -142,11 +145,17 @@ async fn a_plan_that_is_settled_beforehand_is_not_sent_also_after_a_resume() {
         builder.fleet(fleet(20)).pace(Pace::frozen())
     })
     .await;
-    let mut campaign = stage.campaign(plan(Chosen::Failed, 20, 5), settings());
-    let used_up: Vec<_> = campaign.ledger().devices().ids().take(8).collect();
-    campaign.settle(&used_up, Outcome::Skipped, "it has been retried three times");
+    let mut campaign = Campaign::new(&stage.client, plan(Chosen::Failed, 20, 5), settings()).time(stage.time.clone());
+    let ids: Vec<_> = campaign.ledger().devices().ids().collect();
+    let (early, late) = (&ids[..4], &ids[4..8]);
+    // Before there is a journal, and with it.
+    campaign.settle(early, Outcome::Skipped, "it has been retried three times");
+    let journal = stage.create(&stage.path(), &plan(Chosen::Failed, 20, 5), &settings());
+    let mut campaign = campaign.journal(journal);
+    campaign.settle(late, Outcome::Skipped, "it has been retried three times");
     let finished = finish(campaign).await;
     stage.check(&finished.ledger);
+    stage.check_journal(&stage.path(), &finished.ledger);
     assert_eq!(finished.ledger.summary().skipped, 8);
     assert_eq!(stage.retried(), failed_of(20) - 7);
     let calls = stage.emulator.counters().retry_calls;
@@ -167,4 +176,60 @@ async fn without_a_journal_the_ledger_is_as_true() {
     let finished = finish(campaign).await;
     stage.check(&finished.ledger);
     assert_eq!(finished.ledger.summary().accepted, failed_of(200));
+}
+
+#[tokio::test]
+async fn of_a_device_that_no_search_can_name_nothing_is_told_but_what_is_known() {
+    // How the platform escapes a quote is not documented.
+    let failed = ["it's one", "it's another"];
+    let others = ["it's done"];
+    for (watch, lost) in [(false, false), (true, false), (false, true)] {
+        let tasks = (0..20)
+            .map(task)
+            .chain(failed.map(Task::failed))
+            .chain(others.map(Task::succeeded));
+        let fleet = Fleet::new(ORG).job(Job::started(JOB).with_tasks(tasks));
+        let stage = Stage::set(MixedList::Refuse, |builder| {
+            let builder = builder.fleet(fleet);
+            if lost {
+                builder.fault(
+                    Fault::cut_after_applying()
+                        .on(Scope::Action(Action::RetryTask))
+                        .forever(),
+                )
+            } else {
+                builder
+            }
+        })
+        .await;
+        let mut devices = Devices::new();
+        let keys = (0..20).map(key);
+        let quoted = failed
+            .into_iter()
+            .chain(others)
+            .chain(["it's not there"])
+            .map(str::to_owned);
+        for key in keys.chain(quoted) {
+            devices.push(&key, &TaskFacts::default()).unwrap();
+        }
+        let selection = Selection::named(["x"]).unwrap();
+        let chunk = NonZeroUsize::new(5).unwrap();
+        let plan = Plan::new(job_id(), ORG.parse().unwrap(), selection, chunk, BEGAN_MS, devices);
+        let mut settings = settings();
+        settings.watch = watch.then_some(Duration::from_mins(10));
+        let finished = finish(stage.campaign(plan, settings)).await;
+        assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
+        stage.check(&finished.ledger);
+        stage.check_journal(&stage.path(), &finished.ledger);
+        for id in finished.ledger.devices().ids().skip(20) {
+            let (key, standing) = (finished.ledger.devices().key(id), finished.ledger.standing(id));
+            assert_eq!(standing.fate, Fate::NotSeen, "{key}");
+            let expected = match (failed.contains(&key), lost) {
+                (_, true) => Outcome::Unknown,
+                (true, false) => Outcome::Accepted,
+                (false, false) => Outcome::Rejected,
+            };
+            assert_eq!(standing.outcome, Some(expected), "{key}: {standing:?}");
+        }
+    }
 }

@@ -149,6 +149,18 @@ impl Stage {
         }
     }
 
+    /// A client in the time of this stage for another address.
+    pub(crate) fn client_for(&self, base_url: &str) -> Client {
+        let secrets = (self.emulator.app_key(), self.emulator.app_secret());
+        client_of(base_url, secrets, Arc::clone(&self.clock) as Arc<dyn Clock>)
+    }
+
+    /// Stops the emulator. The journal stays as long as what is given back.
+    pub(crate) async fn close(self) -> TempDir {
+        Arc::into_inner(self.emulator).unwrap().shutdown().await;
+        self.folder
+    }
+
     /// Makes something happen to the emulator when so much virtual time has passed.
     pub(crate) fn after(&self, time: Duration, what: impl FnOnce(&Emulator) + Send + 'static) {
         let emulator = Arc::clone(&self.emulator);
