@@ -25,7 +25,8 @@ impl DeviceId {
     }
 }
 
-/// What was known of a device's task when it was selected. All of it is absent for a device that a person named.
+/// What was known of a device's task when it was selected. All of it is absent for a device that a person named, unless
+/// it was [looked up](crate::Reader::look_up).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskFacts<'a> {
     /// The product of the device.
@@ -38,7 +39,8 @@ pub struct TaskFacts<'a> {
     pub reason: Option<&'a str>,
     /// Progress of the task; negative if it has failed.
     pub progress: Option<i32>,
-    /// When the task last changed, in milliseconds since 1970-01-01 UTC, by the platform's clock.
+    /// When the task last changed, in milliseconds since 1970-01-01 UTC, by the platform's clock. Only of a task that is
+    /// failed: a campaign takes a later time for a later failure.
     pub updated_ms: Option<i64>,
 }
 

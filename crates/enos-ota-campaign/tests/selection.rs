@@ -548,6 +548,31 @@ async fn a_gateway_that_asks_for_fewer_calls_is_asked_again() {
 }
 
 #[tokio::test]
+async fn one_page_that_is_not_answered_does_not_lose_the_others() {
+    let (emulator, client) = start(failing()).await;
+    let client = client.with_retry_policy(enos_ota::RetryPolicy::never());
+    let down = || Fault::http(503).on(Scope::Action(Action::SearchTask));
+    let all = Selection::default();
+    let reader = reader(&client);
+    // Nobody knows yet whether there is anyone to answer.
+    emulator.faults().push(down());
+    let error = reader.read(&all, &job("j1"), |_| ()).await.unwrap_err();
+    assert!(matches!(error, SelectError::Search { page_no: 1, .. }), "{error}");
+    reader.read(&all, &job("j1"), |_| ()).await.unwrap();
+    emulator.faults().push(down().times(3));
+    let selected = reader.read(&all, &job("j1"), |_| ()).await.unwrap();
+    assert_eq!(selected.devices.len(), 8);
+    emulator.faults().push(down().forever());
+    reader.read(&all, &job("j1"), |_| ()).await.unwrap_err();
+    // A refusal is an answer.
+    emulator.faults().clear();
+    emulator
+        .faults()
+        .push(Fault::http(403).on(Scope::Action(Action::SearchTask)));
+    reader.read(&all, &job("j1"), |_| ()).await.unwrap_err();
+}
+
+#[tokio::test]
 async fn named_devices_are_looked_up_in_bulk() {
     let fleet = Fleet::new("o1")
         .job(
@@ -592,6 +617,10 @@ async fn named_devices_are_looked_up_in_bulk() {
         (Some("no space"), Some(7), Some("1.1.0"))
     );
     assert_eq!(found.devices.facts(found.devices.find("gone").unwrap()), known);
+    // Nothing of a failure is known of a task that is not failed.
+    let facts = found.devices.facts(found.devices.find("done").unwrap());
+    assert_eq!((facts.reason, facts.progress, facts.updated_ms), (None, None, None));
+    assert!(facts.to_version.is_some());
     let longest = emulator
         .requests()
         .iter()

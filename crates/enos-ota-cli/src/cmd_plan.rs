@@ -7,7 +7,8 @@ use enos_ota_campaign::drift;
 use enos_ota_campaign::{PlanError, Reader};
 
 use crate::args::{Apply, ObjectOutput, Output, Plan};
-use crate::campaign::{self, Display, Request, select};
+use crate::campaign::select::{self, LookUp};
+use crate::campaign::{self, Display, Request};
 use crate::cmd_retry::job_id_of;
 use crate::consent;
 use crate::console;
@@ -21,7 +22,15 @@ pub(crate) async fn plan(args: &Plan) -> Result<Exit, Failure> {
     let selection = select::selection(&args.keys, &args.criteria)?;
     let session = Session::open(&args.target).await?;
     let mut display = Display::new(true);
-    let chosen = select::read(&session, &job_id, selection, args.chunk_size, true, &mut display).await;
+    let chosen = select::read(
+        &session,
+        &job_id,
+        selection,
+        args.chunk_size,
+        LookUp::Needed,
+        &mut display,
+    )
+    .await;
     display.close();
     let chosen = chosen?;
     match &args.out {

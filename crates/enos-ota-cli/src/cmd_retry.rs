@@ -6,7 +6,8 @@ use enos_ota::JobId;
 use enos_ota_emulator::DEMO_FLEET_JOB_ID;
 
 use crate::args::{Connection, Retry};
-use crate::campaign::{self, Display, Request, select};
+use crate::campaign::select::{self, LookUp};
+use crate::campaign::{self, Display, Request};
 use crate::consent;
 use crate::console;
 use crate::demo;
@@ -29,8 +30,12 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
     }
     let selection = select::selection(&args.keys, &args.criteria)?;
     let session = Session::open(&args.target).await?;
-    let look_up = args.dry_run || campaign::needs_facts(&args.how);
-    let mut display = Display::new(failed);
+    let look_up = if args.dry_run || campaign::needs_facts(&args.how) {
+        LookUp::Needed
+    } else {
+        LookUp::IfMany
+    };
+    let mut display = Display::new(select::takes_time(&selection, args.chunk_size));
     let chosen = select::read(&session, &job_id, selection, args.chunk_size, look_up, &mut display).await;
     display.close();
     let chosen = match chosen {

@@ -404,3 +404,54 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_named_device_that_was_looked_up_and_fails_again_after_a_lost_answer_is_not_sent_again() {
+    const FAILED_MS: i64 = BEGAN_MS - 3_600_000;
+    let mut devices = Devices::new();
+    for number in 0..3 {
+        let facts = TaskFacts {
+            // The last one is not failed.
+            updated_ms: (number < 2).then_some(FAILED_MS),
+            ..TaskFacts::default()
+        };
+        devices.push(&format!("device-{number}"), &facts).unwrap();
+    }
+    let ids: Vec<_> = devices.ids().collect();
+    let limits = Limits {
+        chunk: 2,
+        look: 1000,
+        page: 200,
+        lag: Duration::ZERO,
+        lost: 10,
+    };
+    let mut core = Core::new(Arc::new(devices), ids.clone(), limits, false);
+    core.allow(3);
+    let Next::Call(ticket, Call::Send { devices, .. }) = core.next(Duration::ZERO) else {
+        panic!("those that are known to be failed are sent at once");
+    };
+    assert_eq!(devices, ids[..2]);
+    core.sent(ticket, CallEnd::Lost, &Arc::default(), false, BEGAN_MS, Duration::ZERO);
+    let Next::Call(ticket, Call::Look(Question::Everything, looked)) = core.next(Duration::ZERO) else {
+        panic!("what became of them is looked up");
+    };
+    assert_eq!(looked, ids[..2]);
+    let row = |device, updated_ms| Row {
+        device,
+        status: Status::Failed,
+        updated_ms: Some(updated_ms),
+        reason: None,
+    };
+    let rows = vec![row(ids[0], BEGAN_MS + 2000), row(ids[1], FAILED_MS)];
+    let steps = core.looked(ticket, LookEnd::Rows(rows), Duration::ZERO);
+    assert!(
+        matches!(&steps[0], Step::Settle { devices, outcome: Outcome::Accepted, .. } if devices == &ids[..1]),
+        "{steps:?}"
+    );
+    assert_eq!(steps[1..], [Step::Requeue(vec![ids[1]])]);
+    // Of the last one nothing is known.
+    assert!(matches!(
+        core.next(Duration::ZERO),
+        Next::Call(_, Call::Look(Question::NotFailed, last)) if last == ids[2..]
+    ));
+}

@@ -20,8 +20,11 @@ const LEAST_RATE: f64 = 0.1;
 const MOST_RATE: f64 = 1e6;
 /// The lowest limit of a user that can be kept to: a call in some twenty minutes.
 const LEAST_CEILING: f64 = 1e-3;
-/// How long the rate takes to double at first. The later throttling is noticed, the slower it goes.
+/// How long the rate takes to double at first. The later throttling is noticed, the slower it goes; and where it is
+/// noticed within a few milliseconds, it goes as many times as fast.
 const FIRST_DOUBLING: Duration = Duration::from_millis(100);
+const SHORTEST_DOUBLING: Duration = Duration::from_millis(20);
+const LATENCIES_A_DOUBLING: u32 = 10;
 const LONGEST_DOUBLING: Duration = Duration::from_secs(5);
 /// The shortest pause after a throttled call for which the gateway named no time, and the longest.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -325,7 +328,12 @@ impl Quota {
     fn grow(&mut self, step: Duration, latency: Duration) {
         let rate = match &mut self.phase {
             Phase::Search(search) => {
-                let doubling = search.doubling.max(latency.saturating_mul(3)).min(LONGEST_DOUBLING);
+                let soon = latency.saturating_mul(LATENCIES_A_DOUBLING).max(SHORTEST_DOUBLING);
+                let doubling = match search.after {
+                    After::Nothing => search.doubling.min(soon),
+                    After::FirstThrottled | After::FirstOneByOne | After::Held => search.doubling,
+                };
+                let doubling = doubling.max(latency.saturating_mul(3)).min(LONGEST_DOUBLING);
                 self.rate * (step.as_secs_f64() / doubling.as_secs_f64()).exp2()
             }
             Phase::Hold(hold) => {

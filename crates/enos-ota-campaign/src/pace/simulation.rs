@@ -493,6 +493,30 @@ fn a_limit_above_the_quota_does_not_flood_the_gateway() {
     }
 }
 
+#[test]
+fn a_quota_nearby_is_found_too() {
+    for quota in [50.0, 1000.0] {
+        for form in FORMS {
+            let gateway = Gateway {
+                latency: vec![(Duration::ZERO, ms(1))],
+                throttled_latency: ms(1),
+                ..Gateway::with_quota(quota, form)
+            };
+            let run = find_pace(gateway, s(30));
+            assert!(
+                run.throttled_share() <= 0.03,
+                "{quota}, {form:?}: {}",
+                run.throttled_share()
+            );
+            assert!(
+                f64::from(run.total()) >= 0.85 * 30.0 * quota,
+                "{quota}, {form:?}: {}",
+                run.total()
+            );
+        }
+    }
+}
+
 /// Prints what comes of every quota, for those who change the numbers above: with `--ignored --nocapture`.
 #[test]
 #[ignore = "prints a table"]

@@ -46,8 +46,9 @@ impl TaskState {
 /// What a look-up of devices has brought.
 #[derive(Clone, Debug)]
 pub struct LookedUp {
-    /// The devices that were given, in the same order and with the same numbers, with what is known now of their tasks.
-    /// If a task is gone or could not be looked up, it is what was known before.
+    /// The devices that were given, in the same order and with the same numbers, with what is known now of their tasks:
+    /// product and versions, and of those that are failed also reason, progress and time. If a task is gone or could not
+    /// be looked up, it is what was known before.
     pub devices: Devices,
     /// How many searches were made.
     pub calls: u64,
@@ -175,7 +176,7 @@ impl LookedUp {
         for id in &batch.ids {
             let key = devices.key(*id);
             let (state, facts) = match found.get(key) {
-                Some(task) => (TaskState::of(task), TaskFacts::from(*task)),
+                Some(task) => (TaskState::of(task), facts_of(task)),
                 None if is_searchable(key) => (TaskState::Gone, devices.facts(*id)),
                 None => (TaskState::NotSearchable, devices.facts(*id)),
             };
@@ -183,6 +184,20 @@ impl LookedUp {
             self.states.push(state);
         }
         Ok(())
+    }
+}
+
+/// What a task says of its failure counts only if it is failed.
+fn facts_of(task: &TaskInfo) -> TaskFacts<'_> {
+    let facts = TaskFacts::from(task);
+    if TaskState::of(task) == TaskState::Failed {
+        return facts;
+    }
+    TaskFacts {
+        reason: None,
+        progress: None,
+        updated_ms: None,
+        ..facts
     }
 }
 

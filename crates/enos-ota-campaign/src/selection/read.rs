@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use enos_ota::search::{Expression, Tasks, ValueError};
@@ -116,8 +117,12 @@ pub struct Reader<'c> {
     rereads: u32,
     reread_wait: Duration,
     patience: Duration,
+    /// Whether the gateway has answered a search.
+    answered: Arc<AtomicBool>,
 }
 
+/// How many times a page is asked for again that is not answered, once others were: a page of hundreds may be unlucky.
+const UNANSWERED: u32 = 3;
 /// How long to wait if the gateway asks for fewer calls and does not say when.
 const THROTTLED_WAIT: Duration = Duration::from_secs(1);
 
@@ -136,6 +141,7 @@ impl<'c> Reader<'c> {
             rereads: 5,
             reread_wait: Duration::from_secs(2),
             patience: Duration::from_mins(5),
+            answered: Arc::default(),
         }
     }
 
@@ -170,7 +176,8 @@ impl<'c> Reader<'c> {
     }
 
     /// Sets how long a page is asked for again while the gateway asks for fewer calls: 5 minutes by default. That is in
-    /// addition to what the client itself does; thousands of pages should not be lost for the sake of one.
+    /// addition to what the client itself does; thousands of pages should not be lost for the sake of one. For the same
+    /// reason a page that is not answered is asked for three more times, once the gateway has answered any.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -366,6 +373,7 @@ pub(super) struct Search {
     page_size: PageSize,
     concurrency: NonZeroUsize,
     patience: Duration,
+    answered: Arc<AtomicBool>,
 }
 
 impl Search {
@@ -377,22 +385,33 @@ impl Search {
             page_size: reader.page_size,
             concurrency: reader.concurrency,
             patience: reader.patience,
+            answered: Arc::clone(&reader.answered),
         }
     }
 
     /// One page. The future borrows nothing, so that many can be under way.
     fn page(&self, page_no: u32) -> impl Future<Output = Result<TaskPage, SelectError>> + Send + use<> {
         let (client, expression, job_id) = (self.client.clone(), Arc::clone(&self.expression), self.job_id.clone());
-        let (page_size, patience) = (self.page_size, self.patience);
+        let (page_size, patience, answered) = (self.page_size, self.patience, Arc::clone(&self.answered));
         async move {
             let give_up = Instant::now() + patience;
+            let mut unanswered = 0;
             loop {
                 let source = match client.search_tasks(&expression, page_no, page_size).await {
-                    Ok(page) => return Ok(page.into()),
+                    Ok(page) => {
+                        answered.store(true, Ordering::Relaxed);
+                        return Ok(page.into());
+                    }
                     Err(error) => error,
                 };
                 let wait = source.retry_after().unwrap_or(THROTTLED_WAIT);
-                if !source.is_throttled() || Instant::now() + wait > give_up {
+                let again = if source.is_throttled() {
+                    true
+                } else {
+                    unanswered += 1;
+                    source.is_retryable() && unanswered <= UNANSWERED && answered.load(Ordering::Relaxed)
+                };
+                if !again || Instant::now() + wait > give_up {
                     return Err(SelectError::Search {
                         job_id,
                         page_no,

@@ -70,15 +70,28 @@ impl From<Plan> for Chosen {
     }
 }
 
+/// Whether devices that a person has named are looked up before anything is done with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LookUp {
+    /// What is known of their tasks is asked for.
+    Needed,
+    /// If they are more than go into a call. Should an answer be lost, then the time at which a task had failed tells
+    /// whether it has failed again since. For a single call that is not worth another one.
+    IfMany,
+}
+
+/// Whether so many devices are looked up that one wants to see how far it has come.
+pub(crate) fn takes_time(selection: &Selection, chunk_size: NonZeroUsize) -> bool {
+    !matches!(selection, Selection::Named(named) if named.given() <= chunk_size.get())
+}
+
 /// Reads the devices from the platform, whole, before anything is done with them.
-///
-/// Of devices that a person has named nothing is known, unless `look_up` says that it has to be.
 pub(crate) async fn read(
     session: &Session,
     job_id: &JobId,
     selection: Selection,
     chunk_size: NonZeroUsize,
-    look_up: bool,
+    look_up: LookUp,
     display: &mut Display,
 ) -> Result<Chosen, Failure> {
     if matches!(selection, Selection::Failed(_)) {
@@ -101,15 +114,23 @@ pub(crate) async fn read(
         selected,
     );
     let mut chosen = Chosen::from(plan);
-    if look_up && matches!(chosen.plan.selection, Selection::Named(_)) {
+    let named = matches!(chosen.plan.selection, Selection::Named(_));
+    let many = chosen.plan.devices.len() > chunk_size.get();
+    if named && (look_up == LookUp::Needed || many) {
         let found = read_named(&session.client, job_id, &chosen.plan.devices, |progress| {
             display.reading(&progress);
         })
-        .await
-        .map_err(|error| unread(&error))?;
-        chosen.not_failed = found.count(TaskState::UnderWay) + found.count(TaskState::Succeeded);
-        chosen.gone = found.count(TaskState::Gone);
-        chosen.plan.devices = found.devices;
+        .await;
+        match found {
+            Ok(found) => {
+                chosen.not_failed = found.count(TaskState::UnderWay) + found.count(TaskState::Succeeded);
+                chosen.gone = found.count(TaskState::Gone);
+                chosen.plan.devices = found.devices;
+            }
+            Err(error) if look_up == LookUp::Needed => return Err(unread(&error)),
+            // The retries will tell what is wrong, unless it concerns searches alone.
+            Err(error) => tracing::debug!("the devices could not be looked up: {}", with_causes(&error)),
+        }
     }
     Ok(chosen)
 }
