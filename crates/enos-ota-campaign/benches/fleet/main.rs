@@ -1,7 +1,7 @@
 //! What a campaign costs, over a bare loop that sends the same lists, and how well it finds a gateway's pace.
 //!
 //! `cargo bench -p enos-ota-campaign` prints tables in markdown; `-- 100000` takes so many devices instead of a million,
-//! and `-- memory`, `-- calls`, `-- pace` or `-- speed` measure only that. All are ratios within one run: the emulator
+//! and `-- memory`, `-- calls`, `-- pace`, `-- workers` or `-- speed` measure only that. All are ratios within one run: the emulator
 //! runs on the same machine, and a machine does other work too.
 
 // What fails leaves nothing to measure.
@@ -55,6 +55,9 @@ fn main() {
     }
     if wanted("pace") {
         runtime.block_on(pace());
+    }
+    if wanted("workers") {
+        runtime.block_on(workers());
     }
 }
 
@@ -218,15 +221,28 @@ async fn pace() {
             reached.map_or("never".to_owned(), |seconds| format!("{seconds} s")),
         );
     }
-    let own = measure_pace(|builder| builder, settings(), Duration::from_secs(8)).await;
-    let mut sixteen = settings();
-    sixteen.concurrency = NonZeroUsize::new(16);
-    sixteen.rate = Some(1e9);
-    let fixed = measure_pace(|builder| builder, sixteen, Duration::from_secs(8)).await;
+}
+
+/// How many more calls are made, without a quota, than by the bare loop with as many workers as people usually take.
+async fn workers() {
+    const TIME: Duration = Duration::from_secs(8);
     println!(
-        "\nWithout a quota, in 8 s: {:.1} times as many calls as 16 fixed workers ({:.0} calls/s at the end).",
-        own.answered() / fixed.answered(),
+        "\n## Without a quota, {} ms latency, {} s\n",
+        LATENCY.as_millis(),
+        TIME.as_secs()
+    );
+    let own = measure_pace(|builder| builder, settings(), TIME).await;
+    let devices = 120_000;
+    let stage = Stage::set(devices, Guilty::None, |builder| builder.latency(LATENCY)).await;
+    let plan = plan(devices, 1);
+    let ended = tokio::time::timeout(TIME, bare::retry(&stage, &plan, CONCURRENCY)).await;
+    assert!(ended.is_err(), "the loop has sent everything");
+    let fixed = stage.emulator.counters().retry_calls_applied as f64;
+    println!(
+        "{:.1} times as many calls as a bare loop with {CONCURRENCY} calls at a time ({:.0} calls/s at the end, {:.0} by the loop).",
+        own.answered() / fixed,
         own.last_second(),
+        fixed / TIME.as_secs_f64(),
     );
 }
 
