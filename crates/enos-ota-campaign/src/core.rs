@@ -227,8 +227,6 @@ pub(crate) struct Core {
     /// How many of `order` were taken, and how many may be.
     taken: usize,
     allowed: usize,
-    /// Devices that were taken, and are to be looked up before they are sent.
-    not_looked_up: Vec<DeviceId>,
     /// How many devices a list had at first.
     first_chunk: usize,
     /// Devices to be sent, by what they have been through.
@@ -288,7 +286,6 @@ impl Core {
             order,
             taken: 0,
             allowed: 0,
-            not_looked_up: Vec::new(),
             first_chunk: limits.chunk,
             pools: BTreeMap::new(),
             halves: VecDeque::new(),
@@ -357,8 +354,8 @@ impl Core {
 
     /// Whether there is anything to do, or under way.
     pub(crate) fn has_work(&self) -> bool {
-        let fresh = self.taken < self.allowed || !self.not_looked_up.is_empty();
-        let to_send = !self.stopping && (fresh || !self.pools.is_empty() || !self.halves.is_empty());
+        let to_send =
+            !self.stopping && (self.taken < self.allowed || !self.pools.is_empty() || !self.halves.is_empty());
         to_send || !self.looks.is_empty() || !self.open.is_empty()
     }
 
@@ -460,39 +457,25 @@ impl Core {
 
     fn next_fresh(&mut self) -> Option<Next> {
         let left = self.allowed - self.taken.min(self.allowed);
+        if left == 0 {
+            return None;
+        }
+        let window = &self.order[self.taken..self.taken + left.min(self.limits.look)];
+        let unknown = window.iter().any(|device| !self.known_failed[device.index()]);
         let worth_it = left > self.limits.chunk && self.guilt.look_first(&self.limits);
-        if worth_it && !self.cannot_look {
-            let end = self.taken + left.min(self.limits.look);
-            let devices = self.order[self.taken..end].to_vec();
-            self.taken = end;
-            return Some(self.look_first(devices));
-        }
-        let look_first = self.looks_first() && !self.cannot_look;
-        let mut list = Vec::with_capacity(left.min(self.limits.chunk));
-        if !look_first {
-            let count = self.limits.chunk.min(self.not_looked_up.len());
-            list.extend(self.not_looked_up.drain(..count));
-        }
-        while self.taken < self.allowed && list.len() < self.limits.chunk && self.not_looked_up.len() < self.limits.look
-        {
-            let device = self.order[self.taken];
-            self.taken += 1;
-            if look_first && !self.known_failed[device.index()] {
-                self.not_looked_up.push(device);
-            } else {
-                list.push(device);
-            }
-        }
-        let enough = self.not_looked_up.len() >= self.limits.look;
-        if look_first && (enough || (list.is_empty() && !self.not_looked_up.is_empty())) {
-            if !list.is_empty() {
-                self.pool(Past::default()).extend(list);
-            }
-            let count = self.limits.look.min(self.not_looked_up.len());
-            let devices = self.not_looked_up.drain(..count).collect();
-            return Some(self.look_first(devices));
-        }
-        (!list.is_empty()).then(|| self.send(list, Past::default(), true))
+        let look_first = !self.cannot_look && ((unknown && self.looks_first()) || worth_it);
+        let count = if look_first {
+            window.len()
+        } else {
+            left.min(self.limits.chunk)
+        };
+        let devices = self.order[self.taken..self.taken + count].to_vec();
+        self.taken += count;
+        Some(if look_first {
+            self.look_first(devices)
+        } else {
+            self.send(devices, Past::default(), true)
+        })
     }
 
     fn look_first(&mut self, devices: Vec<DeviceId>) -> Next {
