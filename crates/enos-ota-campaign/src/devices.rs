@@ -1,12 +1,13 @@
 //! The devices of a campaign: a million of them in little memory.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::BuildHasher as _;
 
 use enos_ota::{DeviceKey, DeviceKeys, FailureCause};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::texts::{TextId, Texts};
+use crate::state::{Interner, Symbol};
 
 /// The number of a device in its campaign, from 0 in the order of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,10 +57,10 @@ impl TaskFacts<'_> {
 /// A row of the table: texts by number, because a fleet has few products, versions and reasons.
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    product: TextId,
-    from: TextId,
-    to: TextId,
-    reason: TextId,
+    product: Symbol,
+    from: Symbol,
+    to: Symbol,
+    reason: Symbol,
     progress: Option<i32>,
     updated_ms: Option<i64>,
 }
@@ -73,7 +74,7 @@ pub struct Devices {
     /// Where each key ends in `keys`.
     ends: Vec<u32>,
     rows: Vec<Row>,
-    texts: Texts,
+    texts: Interner,
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -222,6 +223,11 @@ impl Devices {
             let _ = kept.push(self.key(id), &self.facts(id));
         }
         kept
+    }
+
+    /// The keys of some devices, as records have them.
+    pub(crate) fn keys_of(&self, ids: &[DeviceId]) -> Vec<Cow<'_, str>> {
+        ids.iter().map(|id| Cow::Borrowed(self.key(*id))).collect()
     }
 
     /// The keys of some devices as the body of a call takes them. `None` if there are none.

@@ -71,7 +71,7 @@ impl Drift {
         }
         let kept = plan.devices.ids().filter(|id| !dropped[id.index()]);
         Plan {
-            devices: plan.devices.retain_ids(kept),
+            devices: Arc::new(plan.devices.retain_ids(kept)),
             ..plan.without_devices()
         }
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use enos_ota::{JobId, OrgId};
 use jiff::Timestamp;
@@ -57,7 +58,7 @@ pub struct Plan {
     /// When the devices were selected, in milliseconds since 1970-01-01 UTC.
     pub created_ms: i64,
     /// The devices, in the order in which they are sent.
-    pub devices: Devices,
+    pub devices: Arc<Devices>,
 }
 
 /// The first line of a plan file.
@@ -217,7 +218,7 @@ impl Plan {
             moved: false,
             chunk_size,
             created_ms,
-            devices,
+            devices: Arc::new(devices),
         }
     }
 
@@ -248,7 +249,7 @@ impl Plan {
             moved: self.moved,
             chunk_size: self.chunk_size,
             created_ms: self.created_ms,
-            devices: Devices::new(),
+            devices: Arc::default(),
         }
     }
 
@@ -287,7 +288,7 @@ impl Plan {
             moved: header.moved,
             chunk_size: header.chunk_size,
             created_ms: created.as_millisecond(),
-            devices,
+            devices: Arc::new(devices),
         })
     }
 
