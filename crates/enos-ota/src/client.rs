@@ -15,6 +15,7 @@ use crate::answer::{self, OddAnswer, Verdict, read_start};
 use crate::authorize::Signer;
 use crate::builder::ClientBuilder;
 use crate::clock::Clock;
+use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
 use crate::retry::{Decision, Failure, RetryPolicy};
 use crate::secret::{AccessToken, AppSecret, redact};
@@ -144,7 +145,7 @@ impl Client {
         let call = Call {
             client: self,
             operation,
-            deadline: self.timeout.map(|timeout| Instant::now() + timeout),
+            deadline: Deadline::after(self.timeout),
         };
         async {
             let result = call.run().await;
@@ -187,7 +188,7 @@ impl generated::Authorize for Unsigned {
 struct Call<'c, O> {
     client: &'c Client,
     operation: &'c O,
-    deadline: Option<Instant>,
+    deadline: Deadline,
 }
 
 impl<O: Operation> Call<'_, O> {
@@ -213,11 +214,8 @@ impl<O: Operation> Call<'_, O> {
                 self.client.tokens.discard(&token);
                 continue;
             }
-            let time_left = self
-                .deadline
-                .map(|deadline| deadline.saturating_duration_since(Instant::now()));
             // Replacing a dead token is not one of the policy's repetitions.
-            let mut failure = Failure::of(&error, attempts - u32::from(token_replaced), time_left);
+            let mut failure = Failure::of(&error, attempts - u32::from(token_replaced), self.deadline.left());
             // What has an effect each time is sent again only if it surely had none.
             failure.retryable &= O::EFFECT != Effect::EachTime || reach != Reach::Unknown;
             match self.client.retry.decide(&failure, fastrand::f64()) {
@@ -241,26 +239,22 @@ impl<O: Operation> Call<'_, O> {
     }
 
     async fn token(&self, attempts: u32) -> Result<AccessToken, Error> {
-        let token = self.client.tokens.token();
-        match self.deadline {
-            None => token.await,
-            Some(deadline) => tokio::time::timeout_at(deadline, token).await.map_err(|_| {
-                Error::new(
-                    ErrorKind::Timeout,
-                    "the time of the call ran out while it waited for an access token",
-                )
-                .in_operation(O::OPERATION_ID, attempts, Reach::NeverSent)
-            })?,
-        }
+        let token = self.deadline.hold(self.client.tokens.token()).await;
+        token.unwrap_or_else(|| {
+            Err(Error::new(
+                ErrorKind::Timeout,
+                "the time of the call ran out while it waited for an access token",
+            )
+            .in_operation(O::OPERATION_ID, attempts, Reach::NeverSent))
+        })
     }
 
     async fn attempt(&self, token: &AccessToken, attempt: u32) -> Result<O::Response, Error> {
         let client = self.client;
         let started = Instant::now();
-        let limit = match self.deadline {
-            Some(deadline) => client.attempt_timeout.min(deadline.saturating_duration_since(started)),
-            None => client.attempt_timeout,
-        };
+        let limit = client
+            .attempt_timeout
+            .min(self.deadline.left().unwrap_or(Duration::MAX));
         let result = match tokio::time::timeout(limit, self.exchange(token)).await {
             Ok(result) => result,
             Err(_) => Err(attempt_timed_out(limit)),

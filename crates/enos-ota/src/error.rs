@@ -360,7 +360,8 @@ impl Error {
         self.0.operation
     }
 
-    /// How long the gateway asks to wait before the next call.
+    /// How long the gateway asks to wait before the next call, as it says: any number of seconds, perhaps more than a
+    /// clock can express. Add it with `checked_add` only.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

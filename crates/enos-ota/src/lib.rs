@@ -74,6 +74,7 @@ mod builder;
 mod cause;
 mod client;
 mod clock;
+mod deadline;
 mod error;
 mod jobs;
 mod pages;
