@@ -17,6 +17,7 @@ use crate::builder::ClientBuilder;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
+use crate::limits::{Announcements, RateLimits};
 use crate::retry::{Decision, Failure, RetryPolicy};
 use crate::secret::{AccessToken, AppSecret, redact};
 use crate::token::{TokenSettings, TokenSource};
@@ -42,6 +43,7 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     org_id: Arc<OrgId>,
     retry: Arc<RetryPolicy>,
+    limits: Arc<Announcements>,
     attempt_timeout: Duration,
     timeout: Option<Duration>,
 }
@@ -91,6 +93,7 @@ impl Client {
             clock: Arc::clone(&settings.clock),
             org_id: Arc::new(org_id),
             retry: Arc::new(settings.retry.clone()),
+            limits: Arc::default(),
             attempt_timeout: settings.attempt_timeout,
             timeout,
             tokens: TokenSource::new(settings),
@@ -128,6 +131,16 @@ impl Client {
     #[must_use]
     pub fn token_source(&self) -> &TokenSource {
         &self.tokens
+    }
+
+    /// The rate limits that the latest answer with such headers announced, to a call of this client, of a clone of it,
+    /// or of a client made from it; `None` if none has.
+    ///
+    /// Successes, refusals and failures may announce them alike; the token service's answers do not count. Nothing here
+    /// acts on it: see [`RateLimits`] for what is known of the headers.
+    #[must_use]
+    pub fn rate_limits(&self) -> Option<RateLimits> {
+        self.limits.latest()
     }
 
     /// Makes a call, with all that the type's documentation promises.
@@ -287,6 +300,7 @@ impl<O: Operation> Call<'_, O> {
         let signer = Signer::new(token.clone(), client.app_secret.clone(), Arc::clone(&client.clock));
         let exchange = Arc::new(Exchange {
             signer,
+            limits: Arc::clone(&client.limits),
             head: OnceLock::new(),
         });
         let api = client.api.with_authorizer(Arc::clone(&exchange).into());
@@ -307,6 +321,7 @@ impl<O: Operation> Call<'_, O> {
 /// with a body that is not the operation's: that of a rejection by the gateway, for one.
 struct Exchange {
     signer: Signer,
+    limits: Arc<Announcements>,
     head: OnceLock<(StatusCode, [Option<HeaderValue>; 2])>,
 }
 
@@ -333,6 +348,7 @@ impl generated::Authorize for Exchange {
     }
 
     fn answered(&self, status: StatusCode, headers: &HeaderMap) {
+        self.limits.note(headers);
         // There is one answer to one request.
         let _ = self
             .head
