@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind, Reach};
-use crate::secret::redact;
+use crate::text::shown;
 use crate::transport::{clock_note, retry_after, snippet, status_error, too_large, transport_error};
 
 /// The members of an answer that tell success from failure, whichever part of the platform wrote it.
@@ -116,8 +116,9 @@ impl Verdict {
 
 /// Makes a text of the platform fit to be shown: no secrets, one line, and not endless.
 pub(crate) fn tidy(text: &str, secrets: &[&str]) -> String {
-    let text = redact(text, secrets);
-    text.trim().chars().filter(|c| !c.is_control()).take(300).collect()
+    // A message may have megabytes, of which nobody will see more than the start.
+    let start: String = text.trim().chars().take(4096).collect();
+    shown(&start, secrets).chars().take(300).collect()
 }
 
 /// An answer with an HTTP status other than 200, or with a body that is not the operation's.
@@ -305,6 +306,8 @@ mod tests {
     fn texts_of_others_are_cleaned_and_redacted() {
         let error = odd(200, r#"{"code":99400,"msg":" bad\u001b[31m hidden\n"}"#);
         assert_eq!(error.platform_message(), Some("bad[31m ***"));
+        let error = odd(200, "{\"code\":99400,\"msg\":\"bad\\u001b[31m \u{202e}key\"}");
+        assert_eq!(error.platform_message(), Some(r"bad\u{1b}[31m \u{202e}key"));
         let error = odd(502, "<html>\n\n  hidden   token");
         assert_eq!(
             error.to_string(),

@@ -19,7 +19,9 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
 use crate::limits::{Announcements, RateLimits};
 use crate::retry::{Decision, Failure, RetryPolicy};
-use crate::secret::{AccessToken, AppSecret, redact};
+use crate::secret::{AccessToken, AppSecret};
+use crate::sign;
+use crate::text::shown;
 use crate::token::{TokenSettings, TokenSource};
 use crate::transport::{attempt_timed_out, transport_error};
 
@@ -278,7 +280,9 @@ impl<O: Operation> Call<'_, O> {
                 attempt,
                 status = 200,
                 code = 0,
-                request_id = response.request_id().map(|id| answer::tidy(id, &self.secrets(token))),
+                request_id = response
+                    .request_id()
+                    .map(|id| answer::tidy(id, &[token.expose(), client.app_secret.expose()])),
                 elapsed_ms,
                 "attempt succeeded"
             ),
@@ -301,19 +305,17 @@ impl<O: Operation> Call<'_, O> {
         let exchange = Arc::new(Exchange {
             signer,
             limits: Arc::clone(&client.limits),
+            signature: OnceLock::new(),
             head: OnceLock::new(),
         });
         let api = client.api.with_authorizer(Arc::clone(&exchange).into());
-        let secrets = self.secrets(token);
-        match self.operation.send(&api).await {
+        let result = self.operation.send(&api).await;
+        // What the server knows, or might, and must not be shown if it repeats it.
+        let secrets = [token.expose(), client.app_secret.expose(), exchange.signature()];
+        match result {
             Ok(response) => judge::<O>(response, &secrets),
             Err(error) => Err(failed::<O>(error, &exchange, &secrets).await),
         }
-    }
-
-    /// What the server knows, or might, and must not be shown if it repeats it.
-    fn secrets<'s>(&'s self, token: &'s AccessToken) -> [&'s str; 2] {
-        [token.expose(), self.client.app_secret.expose()]
     }
 }
 
@@ -322,6 +324,7 @@ impl<O: Operation> Call<'_, O> {
 struct Exchange {
     signer: Signer,
     limits: Arc<Announcements>,
+    signature: OnceLock<HeaderValue>,
     head: OnceLock<(StatusCode, [Option<HeaderValue>; 2])>,
 }
 
@@ -330,6 +333,11 @@ impl Exchange {
 
     fn status(&self) -> Option<StatusCode> {
         self.head.get().map(|(status, _)| *status)
+    }
+
+    fn signature(&self) -> &str {
+        let signature = self.signature.get().and_then(|value| value.to_str().ok());
+        signature.unwrap_or_default()
     }
 
     fn headers(&self) -> HeaderMap {
@@ -344,7 +352,12 @@ impl Exchange {
 
 impl generated::Authorize for Exchange {
     fn authorize(&self, request: &mut reqwest::Request) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.signer.authorize(request)
+        self.signer.authorize(request)?;
+        if let Some(signature) = request.headers().get(sign::SIGNATURE_HEADER) {
+            // A request is signed once.
+            let _ = self.signature.set(signature.clone());
+        }
+        Ok(())
     }
 
     fn answered(&self, status: StatusCode, headers: &HeaderMap) {
@@ -385,7 +398,7 @@ async fn failed<O: Operation>(error: generated::Error<()>, exchange: &Exchange, 
             // What the decoder found wrong helps only where nothing else is known.
             if error.kind() == ErrorKind::MalformedAnswer {
                 // It names the value that it did not expect, which may be a secret that the server repeats.
-                error.with_source(redact(&source.to_string(), secrets))
+                error.with_source(shown(&source.to_string(), secrets))
             } else {
                 error
             }

@@ -85,6 +85,7 @@ pub mod search;
 mod secret;
 pub mod sign;
 mod tasks;
+pub mod text;
 mod token;
 mod transport;
 

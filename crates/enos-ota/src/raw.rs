@@ -87,6 +87,7 @@ impl RawClient {
         let mut built = self.build(request)?;
         sign::sign_request(&mut built, token, self.clock.now_ms(), &self.app_secret)
             .map_err(|error| Error::new(ErrorKind::Config, "the request cannot be signed").with_source(error))?;
+        let signature = built.headers().get(sign::SIGNATURE_HEADER).cloned();
         let exchange = async {
             let response = self.http.execute(built).await.map_err(transport_error)?;
             let (status, headers) = (response.status(), response.headers().clone());
@@ -102,7 +103,8 @@ impl RawClient {
                 error.in_operation("api", 1, reach)
             })?;
 
-        let secrets = [token.expose(), self.app_secret.expose()];
+        let signature = signature.as_ref().and_then(|value| value.to_str().ok());
+        let secrets = [token.expose(), self.app_secret.expose(), signature.unwrap_or_default()];
         // Of the operations that the document describes, this is one that has the common codes and no others.
         let reported = Verdict::of_body(&body).map(|verdict| verdict.failure::<SearchTasksErrorCode>(&secrets));
         let failure = match reported {

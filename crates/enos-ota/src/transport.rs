@@ -12,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Reach};
-use crate::secret::redact;
+use crate::text::shown;
 
 /// The address of a gateway, checked: `http` or `https`, no query, no fragment, no trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -263,16 +263,10 @@ pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_bod
 pub(crate) fn snippet(body: &[u8], secrets: &[&str]) -> String {
     const CHARACTERS: usize = 120;
     let start = &body[..body.len().min(4 * CHARACTERS)];
-    // Before anything is cut or joined, which would hide a secret from the search but not from a reader.
-    let text = redact(&String::from_utf8_lossy(start), secrets);
-    let mut line: String = text
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(CHARACTERS)
-        .collect();
+    let text = String::from_utf8_lossy(start);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Before it is cut, which would hide a secret from the search but not from a reader.
+    let mut line: String = shown(&line, secrets).chars().take(CHARACTERS).collect();
     if body.len() > line.len() {
         line.push('…');
     }
