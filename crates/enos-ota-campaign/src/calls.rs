@@ -83,7 +83,7 @@ fn ends(error: &Error, devices: usize) -> (CallEnd, Fatal) {
         ErrorKind::Precondition => (CallEnd::Refused, Fatal::Yes),
         // What the platform finds wrong with a list may be its length. If it is a device, halving finds that too.
         ErrorKind::InvalidArgument if devices > 1 => (CallEnd::TooMany, Fatal::No),
-        ErrorKind::HttpStatus if is_too_large(error) && devices > 1 => (CallEnd::TooMany, Fatal::No),
+        ErrorKind::HttpStatus | ErrorKind::RequestTooLarge if is_too_large(error) && devices > 1 => (CallEnd::TooMany, Fatal::No),
         ErrorKind::InvalidArgument | ErrorKind::UnknownCode => (CallEnd::Refused, Fatal::No),
         // Surely not carried out, and it may be tomorrow.
         _ if retryable => (CallEnd::NotSent, Fatal::No),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use enos_ota_client as generated;
 use enos_ota_client::{Authorizer, Effect, Envelope as _, Operation, OrgId, ResponseValue};
@@ -14,7 +14,7 @@ use tracing::field::Empty;
 use crate::answer::{self, OddAnswer, Verdict, read_start};
 use crate::authorize::Signer;
 use crate::builder::ClientBuilder;
-use crate::clock::Clock;
+use crate::clock::{Clock, system_time};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
 use crate::limits::{Announcements, RateLimits};
@@ -313,7 +313,7 @@ impl<O: Operation> Call<'_, O> {
         // What the server knows, or might, and must not be shown if it repeats it.
         let secrets = [token.expose(), client.app_secret.expose(), exchange.signature()];
         match result {
-            Ok(response) => judge::<O>(response, &secrets),
+            Ok(response) => judge::<O>(response, &client.clock, &secrets),
             Err(error) => Err(failed::<O>(error, &exchange, &secrets).await),
         }
     }
@@ -330,6 +330,10 @@ struct Exchange {
 
 impl Exchange {
     const NOTED: [HeaderName; 2] = [header::DATE, header::RETRY_AFTER];
+
+    fn now(&self) -> SystemTime {
+        self.signer.now()
+    }
 
     fn status(&self) -> Option<StatusCode> {
         self.head.get().map(|(status, _)| *status)
@@ -369,10 +373,19 @@ impl generated::Authorize for Exchange {
     }
 }
 
-fn judge<O: Operation>(response: ResponseValue<O::Response>, secrets: &[&str]) -> Result<O::Response, Error> {
+fn judge<O: Operation>(
+    response: ResponseValue<O::Response>,
+    clock: &Arc<dyn Clock>,
+    secrets: &[&str],
+) -> Result<O::Response, Error> {
     match Verdict::of_envelope(&*response).failure::<O::ErrorCode>(secrets) {
         None => Ok(response.into_inner()),
-        Some(error) => Err(answer::finish(error, response.status(), response.headers())),
+        Some(error) => Err(answer::finish(
+            error,
+            response.status(),
+            response.headers(),
+            system_time(&**clock),
+        )),
     }
 }
 
@@ -392,6 +405,7 @@ async fn failed<O: Operation>(error: generated::Error<()>, exchange: &Exchange, 
                 status: StatusCode::OK,
                 headers: &exchange.headers(),
                 body: &body,
+                now: exchange.now(),
                 grants_tokens: false,
             };
             let error = answer.into_error::<O::ErrorCode>(secrets);
@@ -412,6 +426,7 @@ async fn failed<O: Operation>(error: generated::Error<()>, exchange: &Exchange, 
                 status,
                 headers: &headers,
                 body: &body,
+                now: exchange.now(),
                 grants_tokens: false,
             };
             answer.into_error::<O::ErrorCode>(secrets)

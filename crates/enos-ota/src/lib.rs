@@ -80,6 +80,7 @@ mod jobs;
 mod limits;
 mod pages;
 mod raw;
+mod refusal;
 mod retry;
 pub mod search;
 mod secret;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::answer::{OddAnswer, Verdict, read_start};
-use crate::clock::{Clock, advance};
+use crate::clock::{Clock, advance, system_time};
 use crate::error::{Error, ErrorKind, Reach};
 use crate::retry::{Decision, Failure, RetryPolicy};
 use crate::secret::{AccessToken, Credentials};
@@ -373,6 +373,7 @@ impl Shared {
             status,
             headers: &headers,
             body: &start.bytes,
+            now: system_time(&*settings.clock),
             grants_tokens: true,
         };
         Err(answer.into_error::<GatewayErrorCode>(&secrets))

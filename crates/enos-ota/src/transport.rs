@@ -219,8 +219,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// What an HTTP status means where the body holds no answer of the platform.
-pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_body: &str, secrets: &[&str]) -> Error {
+/// What an HTTP status means where the body reports no code. `said` is appended to the text of the error.
+pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, said: &str, secrets: &[&str]) -> Error {
     let mut message = format!("the gateway answered HTTP {}", status.as_u16());
     if let Some(reason) = status.canonical_reason() {
         message.push(' ');
@@ -238,20 +238,17 @@ pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_bod
         403 => (ErrorKind::PermissionDenied, Reach::Refused),
         404 => (ErrorKind::NoSuchApi, Reach::Refused),
         408 => (ErrorKind::Timeout, Reach::Unknown),
+        413 => (ErrorKind::RequestTooLarge, Reach::Refused),
         429 => (ErrorKind::Throttled, Reach::Refused),
         500..=599 => (ErrorKind::Service, Reach::Unknown),
         // Another status of success would be an answer, were there anything of the platform in it.
         200..=299 => (ErrorKind::MalformedAnswer, Reach::Unknown),
         _ => (ErrorKind::HttpStatus, Reach::Refused),
     };
-    if !start_of_body.is_empty() && kind != ErrorKind::Redirect {
-        message.push_str(", beginning with: ");
-        message.push_str(start_of_body);
+    if kind != ErrorKind::Redirect {
+        message.push_str(said);
     }
-    let mut error = Error::new(kind, message)
-        .with_status(status)
-        .with_reach(reach)
-        .with_retry_after(retry_after(headers, SystemTime::now()));
+    let mut error = Error::new(kind, message).with_status(status).with_reach(reach);
     if status == StatusCode::UNAUTHORIZED {
         // In which form the gateway reports a dead token is not documented; a new one is worth a try.
         error = error.with_dead_token();
