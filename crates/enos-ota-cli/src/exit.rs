@@ -61,6 +61,7 @@ impl Exit {
             | ErrorKind::Throttled
             | ErrorKind::Service
             | ErrorKind::NoSuchApi
+            | ErrorKind::RequestTooLarge
             | ErrorKind::HttpStatus
             | ErrorKind::EmptyAnswer
             | ErrorKind::HtmlAnswer

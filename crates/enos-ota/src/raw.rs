@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::Limited;
 
 use crate::answer::{OddAnswer, Verdict, finish};
-use crate::clock::Clock;
+use crate::clock::{Clock, system_time};
 use crate::error::{Error, ErrorKind};
 use crate::secret::{AccessToken, AppSecret};
 use crate::sign;
@@ -87,6 +87,7 @@ impl RawClient {
         let mut built = self.build(request)?;
         sign::sign_request(&mut built, token, self.clock.now_ms(), &self.app_secret)
             .map_err(|error| Error::new(ErrorKind::Config, "the request cannot be signed").with_source(error))?;
+        let signature = built.headers().get(sign::SIGNATURE_HEADER).cloned();
         let exchange = async {
             let response = self.http.execute(built).await.map_err(transport_error)?;
             let (status, headers) = (response.status(), response.headers().clone());
@@ -102,11 +103,13 @@ impl RawClient {
                 error.in_operation("api", 1, reach)
             })?;
 
-        let secrets = [token.expose(), self.app_secret.expose()];
+        let signature = signature.as_ref().and_then(|value| value.to_str().ok());
+        let secrets = [token.expose(), self.app_secret.expose(), signature.unwrap_or_default()];
+        let now = system_time(&*self.clock);
         // Of the operations that the document describes, this is one that has the common codes and no others.
         let reported = Verdict::of_body(&body).map(|verdict| verdict.failure::<SearchTasksErrorCode>(&secrets));
         let failure = match reported {
-            Some(failure) if status.is_success() => failure.map(|error| finish(error, status, &headers)),
+            Some(failure) if status.is_success() => failure.map(|error| finish(error, status, &headers, now)),
             // Not every API of the platform answers the envelope.
             None if status.is_success() => None,
             _ => {
@@ -114,6 +117,7 @@ impl RawClient {
                     status,
                     headers: &headers,
                     body: &body,
+                    now,
                     grants_tokens: false,
                 };
                 Some(answer.into_error::<SearchTasksErrorCode>(&secrets))

@@ -120,7 +120,7 @@ impl RetryPolicy {
         }
         let doublings = failure.attempts.saturating_sub(1).min(31);
         let bound = self.first_wait.saturating_mul(1 << doublings).min(self.longest_wait);
-        let drawn = bound.mul_f64(jitter.clamp(0.0, 1.0));
+        let drawn = part_of(bound, jitter);
         let wait = match failure.retry_after {
             // Added, so that clients which are told the same second do not come back in the same instant.
             Some(asked) => asked.saturating_add(drawn.min(self.first_wait)),
@@ -131,6 +131,11 @@ impl RetryPolicy {
         }
         Decision::Continue(wait)
     }
+}
+
+/// The part of a duration that a number from 0 to 1 names. Unlike `Duration::mul_f64` it takes any numbers.
+fn part_of(bound: Duration, part: f64) -> Duration {
+    Duration::try_from_secs_f64(bound.as_secs_f64() * part.clamp(0.0, 1.0)).map_or(bound, |drawn| drawn.min(bound))
 }
 
 #[cfg(test)]
@@ -194,6 +199,29 @@ mod tests {
         assert_eq!(decide(7, 1.0), Decision::Continue(ms(7_200)));
         assert_eq!(decide(60, 0.0), Decision::Continue(ms(60_000)));
         assert_eq!(decide(61, 0.0), Decision::Exhausted);
+    }
+
+    #[test]
+    fn no_number_is_too_large_to_decide_on() {
+        let policy = RetryPolicy {
+            max_attempts: NonZeroU32::MAX,
+            first_wait: Duration::MAX,
+            longest_wait: Duration::MAX,
+            longest_retry_after: Duration::MAX,
+        };
+        for retry_after in [None, Some(Duration::ZERO), Some(Duration::MAX)] {
+            for jitter in [0.0, 1.0, -1.0, 7.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                for attempts in [0, 1, u32::MAX - 1, u32::MAX] {
+                    let failure = Failure {
+                        retry_after,
+                        attempts,
+                        ..FAILURE
+                    };
+                    let decision = policy.decide(&failure, jitter);
+                    assert_ne!(decision, Decision::Permanent, "{failure:?} {jitter}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use enos_ota_client::{Category, GatewayErrorCode};
 use http::{HeaderValue, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::answer::{OddAnswer, Verdict, lenient_integer, read_start};
-use crate::clock::{Clock, advance};
+use crate::answer::{OddAnswer, Verdict, read_start};
+use crate::clock::{Clock, advance, system_time};
 use crate::error::{Error, ErrorKind, Reach};
 use crate::retry::{Decision, Failure, RetryPolicy};
 use crate::secret::{AccessToken, Credentials};
@@ -223,8 +223,9 @@ struct TokenAnswer {
 #[serde(rename_all = "camelCase")]
 struct TokenData {
     access_token: String,
-    #[serde(deserialize_with = "lenient_integer")]
-    expire: Option<i64>,
+    // Optional, so that an answer without it is read.
+    #[serde(default, deserialize_with = "lenient_seconds")]
+    expire: Option<u64>,
 }
 
 impl Shared {
@@ -372,6 +373,7 @@ impl Shared {
             status,
             headers: &headers,
             body: &start.bytes,
+            now: system_time(&*settings.clock),
             grants_tokens: true,
         };
         Err(answer.into_error::<GatewayErrorCode>(&secrets))
@@ -401,15 +403,25 @@ fn read_token(body: &[u8], asked_at: Instant) -> Result<Option<Held>, Error> {
         )
     })?;
     // A life that is not told is the documented one; one that is over is over.
-    let life = data
-        .expire
-        .map_or(DOCUMENTED_LIFE, |seconds| u64::try_from(seconds).unwrap_or_default());
-    Ok(Some(Held::new(
-        token,
-        asked_at,
-        Duration::from_secs(life),
-        fastrand::f64(),
-    )))
+    let life = Duration::from_secs(data.expire.unwrap_or(DOCUMENTED_LIFE));
+    Ok(Some(Held::new(token, asked_at, life, fastrand::f64())))
+}
+
+/// A number of seconds, also one in quotes or with a fraction. What is negative is over, and what is too large is cut.
+fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let seconds = match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Number(number) => number.as_f64(),
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the conversion saturates at both ends"
+    )]
+    Ok(seconds
+        .filter(|seconds: &f64| !seconds.is_nan())
+        .map(|seconds| seconds as u64))
 }
 
 impl Held {
@@ -443,6 +455,32 @@ mod tests {
         assert_eq!(held(7200, 1.0), (seconds(6750.0), seconds(7199.0)));
         assert_eq!(held(20, 0.0), (seconds(18.0), seconds(19.0)));
         assert_eq!(held(0, 1.0), (seconds(0.0), seconds(0.0)));
+    }
+
+    #[test]
+    fn a_life_that_is_not_told_is_the_documented_one() {
+        let now = Instant::now();
+        for (expire, life) in [
+            ("", 7200),
+            (r#","expire":null"#, 7200),
+            (r#","expire":"soon""#, 7200),
+            (r#","expire":"NaN""#, 7200),
+            (r#","expire":[1]"#, 7200),
+            (r#","expire":600"#, 600),
+            (r#","expire":"600""#, 600),
+            (r#","expire":600.9"#, 600),
+            (r#","expire":0"#, 0),
+            (r#","expire":-5"#, 0),
+            (r#","expire":-1e300"#, 0),
+            (r#","expire":9223372036854775807"#, 31_536_000),
+            (r#","expire":18446744073709551616"#, 31_536_000),
+            (r#","expire":1e300"#, 31_536_000),
+        ] {
+            let body = format!(r#"{{"status":0,"data":{{"accessToken":"t"{expire}}}}}"#);
+            let held = read_token(body.as_bytes(), now).unwrap().unwrap();
+            let life = Duration::from_secs(life).saturating_sub(MARGIN);
+            assert_eq!(held.usable_until - now, life, "{expire}");
+        }
     }
 
     #[test]

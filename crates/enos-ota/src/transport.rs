@@ -12,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Reach};
-use crate::secret::redact;
+use crate::text::shown;
 
 /// The address of a gateway, checked: `http` or `https`, no query, no fragment, no trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,15 +211,16 @@ fn is_tls(_: &reqwest::Error) -> bool {
 /// The wait that an answer asks for, if it does: seconds, or a date.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More seconds than a number holds are asked for all the same.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// What an HTTP status means where the body holds no answer of the platform.
-pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_body: &str, secrets: &[&str]) -> Error {
+/// What an HTTP status means where the body reports no code. `said` is appended to the text of the error.
+pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, said: &str, secrets: &[&str]) -> Error {
     let mut message = format!("the gateway answered HTTP {}", status.as_u16());
     if let Some(reason) = status.canonical_reason() {
         message.push(' ');
@@ -237,20 +238,17 @@ pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_bod
         403 => (ErrorKind::PermissionDenied, Reach::Refused),
         404 => (ErrorKind::NoSuchApi, Reach::Refused),
         408 => (ErrorKind::Timeout, Reach::Unknown),
+        413 => (ErrorKind::RequestTooLarge, Reach::Refused),
         429 => (ErrorKind::Throttled, Reach::Refused),
         500..=599 => (ErrorKind::Service, Reach::Unknown),
         // Another status of success would be an answer, were there anything of the platform in it.
         200..=299 => (ErrorKind::MalformedAnswer, Reach::Unknown),
         _ => (ErrorKind::HttpStatus, Reach::Refused),
     };
-    if !start_of_body.is_empty() && kind != ErrorKind::Redirect {
-        message.push_str(", beginning with: ");
-        message.push_str(start_of_body);
+    if kind != ErrorKind::Redirect {
+        message.push_str(said);
     }
-    let mut error = Error::new(kind, message)
-        .with_status(status)
-        .with_reach(reach)
-        .with_retry_after(retry_after(headers, SystemTime::now()));
+    let mut error = Error::new(kind, message).with_status(status).with_reach(reach);
     if status == StatusCode::UNAUTHORIZED {
         // In which form the gateway reports a dead token is not documented; a new one is worth a try.
         error = error.with_dead_token();
@@ -262,16 +260,10 @@ pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_bod
 pub(crate) fn snippet(body: &[u8], secrets: &[&str]) -> String {
     const CHARACTERS: usize = 120;
     let start = &body[..body.len().min(4 * CHARACTERS)];
-    // Before anything is cut or joined, which would hide a secret from the search but not from a reader.
-    let text = redact(&String::from_utf8_lossy(start), secrets);
-    let mut line: String = text
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(CHARACTERS)
-        .collect();
+    let text = String::from_utf8_lossy(start);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Before it is cut, which would hide a secret from the search but not from a reader.
+    let mut line: String = shown(&line, secrets).chars().take(CHARACTERS).collect();
     if body.len() > line.len() {
         line.push('…');
     }

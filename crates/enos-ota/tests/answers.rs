@@ -219,7 +219,8 @@ async fn an_http_status_without_an_answer_of_the_platform_is_told_as_such() {
         .assert(&plain(401).await);
     refused(ErrorKind::PermissionDenied, 403).assert(&plain(403).await);
     refused(ErrorKind::NoSuchApi, 404).assert(&plain(404).await);
-    refused(ErrorKind::HttpStatus, 413).assert(&plain(413).await);
+    refused(ErrorKind::RequestTooLarge, 413).assert(&plain(413).await);
+    refused(ErrorKind::HttpStatus, 400).assert(&plain(400).await);
     refused(ErrorKind::Throttled, 429)
         .retryable(5)
         .assert(&plain(429).await);
