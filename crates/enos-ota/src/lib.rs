@@ -79,6 +79,7 @@ mod jobs;
 mod pages;
 mod raw;
 mod retry;
+mod rows;
 pub mod search;
 mod secret;
 pub mod sign;
@@ -96,6 +97,7 @@ pub use jobs::Created;
 pub use pages::{Page, PageSize};
 pub use raw::{RawAnswer, RawClient, RawRequest};
 pub use retry::{Decision, Failure, RetryPolicy};
+pub use rows::UnreadableRow;
 pub use secret::{AccessToken, AppSecret, Credentials};
 pub use token::TokenSource;
 
