@@ -83,6 +83,7 @@ mod rows;
 pub mod search;
 mod secret;
 pub mod sign;
+mod task_search;
 mod tasks;
 mod token;
 mod transport;
@@ -99,6 +100,9 @@ pub use raw::{RawAnswer, RawClient, RawRequest};
 pub use retry::{Decision, Failure, RetryPolicy};
 pub use rows::UnreadableRow;
 pub use secret::{AccessToken, AppSecret, Credentials};
+pub use task_search::{
+    EvenPace, Pacer, PageError, SearchEvent, TaskPage, TaskReading, TaskSearch, WaitReason, Waiting,
+};
 pub use token::TokenSource;
 
 pub use enos_ota_client::types;

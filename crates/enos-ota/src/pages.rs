@@ -46,6 +46,17 @@ impl PageSize {
         self.0.get()
     }
 
+    /// The greatest that the platform takes.
+    pub(crate) const GREATEST: Self = Self(NonZeroU8::MIN.saturating_add(Self::MAX - 1));
+
+    /// At most so many results.
+    pub(crate) fn capped(self, most: usize) -> Self {
+        match u8::try_from(most).ok().and_then(NonZeroU8::new) {
+            Some(most) => Self(self.0.min(most)),
+            None => self,
+        }
+    }
+
     /// Pages that together hold the same rows as one of this size: how large they are, and how many. `None` for a page of
     /// one row.
     fn parts(self) -> Option<(Self, i64)> {

@@ -48,7 +48,11 @@ impl UnreadableRow {
     }
 
     fn of(raw: &str, index: usize, why: String) -> Self {
-        let loose: Loose<'_> = serde_json::from_str(raw).unwrap_or_default();
+        // An array would be read as the members in their order.
+        let object = Some(raw).filter(|raw| raw.starts_with('{'));
+        let loose: Loose<'_> = object
+            .and_then(|raw| serde_json::from_str(raw).ok())
+            .unwrap_or_default();
         let mut end = raw.len().min(Self::RAW_BYTES);
         while !raw.is_char_boundary(end) {
             end -= 1;
@@ -273,7 +277,6 @@ fn read_row<R: Row>(raw: &str, damaged: bool) -> Result<R, String> {
     if damaged {
         return Err("it has bytes that are not UTF-8".to_owned());
     }
-    // An array would be read as the members in their order.
     if !raw.starts_with('{') {
         return Err("it is not an object".to_owned());
     }
