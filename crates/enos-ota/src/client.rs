@@ -129,6 +129,12 @@ impl Client {
         }
     }
 
+    /// The retry policy of this client's calls.
+    #[must_use]
+    pub fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
     /// The source of the access tokens that sign this client's calls.
     #[must_use]
     pub fn token_source(&self) -> &TokenSource {

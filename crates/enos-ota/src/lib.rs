@@ -82,9 +82,11 @@ mod pages;
 mod raw;
 mod refusal;
 mod retry;
+mod rows;
 pub mod search;
 mod secret;
 pub mod sign;
+mod task_search;
 mod tasks;
 pub mod text;
 mod token;
@@ -101,7 +103,11 @@ pub use limits::{RateLimit, RateLimits, Window};
 pub use pages::{Page, PageSize};
 pub use raw::{RawAnswer, RawClient, RawRequest};
 pub use retry::{Decision, Failure, RetryPolicy};
+pub use rows::UnreadableRow;
 pub use secret::{AccessToken, AppSecret, Credentials};
+pub use task_search::{
+    EvenPace, Pacer, PageError, SearchEvent, TaskPage, TaskReading, TaskSearch, WaitReason, Waiting,
+};
 pub use token::TokenSource;
 
 pub use enos_ota_client::types;
