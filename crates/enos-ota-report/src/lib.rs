@@ -8,7 +8,7 @@
 //! use std::path::Path;
 //!
 //! use enos_ota_campaign::journal::Journal;
-//! use enos_ota_campaign::report::Report;
+//! use enos_ota_report::Report;
 //!
 //! let names = ["first.jsonl", "second.jsonl"];
 //! let journals = names
@@ -33,20 +33,18 @@
 //! written.
 
 mod csv;
-#[cfg(feature = "html")]
 mod html;
 mod json;
 mod table;
 mod tally;
 mod text;
-#[cfg(feature = "html")]
 mod timeline;
 
 use std::fmt;
 
-use crate::devices::{DeviceId, TaskFacts};
-use crate::journal::{CallEnd, Recovered, State};
-use crate::outcome::{Fate, Outcome};
+use enos_ota_campaign::journal::{CallEnd, Recovered, State};
+use enos_ota_campaign::{DeviceId, TaskFacts};
+use enos_ota_campaign::{Fate, Outcome};
 
 use tally::Groups;
 pub use tally::{Became, Tally};
@@ -445,7 +443,7 @@ impl Section {
             own.tally.devices(),
         )?;
         for outcome in Outcome::ALL {
-            let told = |summary: crate::outcome::Summary| match outcome {
+            let told = |summary: enos_ota_campaign::Summary| match outcome {
                 Outcome::Accepted => summary.accepted,
                 Outcome::Rejected => summary.rejected,
                 Outcome::Skipped => summary.skipped,

@@ -6,8 +6,8 @@ use std::hash::Hash;
 use hashbrown::HashMap;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use crate::journal::{Standing, State};
-use crate::outcome::{Fate, Outcome};
+use enos_ota_campaign::journal::{Standing, State};
+use enos_ota_campaign::{Fate, Outcome};
 
 /// What a device has come to. Every device has come to exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,7 +69,7 @@ impl Became {
         Self::Waiting,
     ];
 
-    pub(super) fn of(standing: Standing) -> Self {
+    pub(crate) fn of(standing: Standing) -> Self {
         match (standing.state, standing.fate) {
             (State::Waiting, _) => Self::Waiting,
             (State::InDoubt { .. }, _) => Self::InDoubt,
@@ -149,10 +149,10 @@ pub struct Tally {
     fates_of_unknown: [usize; Fate::ALL.len()],
 }
 
-pub(super) const OPEN: [Became; 3] = [Became::InDoubt, Became::Suspect, Became::Waiting];
+pub(crate) const OPEN: [Became; 3] = [Became::InDoubt, Became::Suspect, Became::Waiting];
 
 impl Tally {
-    pub(super) const fn nothing() -> Self {
+    pub(crate) const fn nothing() -> Self {
         Self {
             devices: 0,
             outcomes: [0; Outcome::ALL.len()],
@@ -163,7 +163,7 @@ impl Tally {
     }
 
     /// Counts a device, and says what it has come to.
-    pub(super) fn add(&mut self, standing: Standing) -> Became {
+    pub(crate) fn add(&mut self, standing: Standing) -> Became {
         let became = Became::of(standing);
         self.devices += 1;
         match standing.state {
@@ -240,7 +240,7 @@ impl Tally {
     }
 
     /// What does not add up, with its two numbers.
-    pub(super) fn problem(&self) -> Option<(String, usize, usize)> {
+    pub(crate) fn problem(&self) -> Option<(String, usize, usize)> {
         let told = |names: &mut dyn Iterator<Item = (&str, usize)>| {
             let told: Vec<_> = names.map(|(name, devices)| format!("{devices} {name}")).collect();
             told.join(", ")
@@ -291,7 +291,7 @@ impl Serialize for Tally {
 }
 
 impl Tally {
-    pub(super) fn serialize_into<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+    pub(crate) fn serialize_into<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("devices", &self.devices)?;
         map.serialize_entry(
             "outcomes",
@@ -318,18 +318,18 @@ impl<const N: usize> Serialize for Named<N> {
 
 /// Devices that have something in common, the most frequent first and among equals in the order of their names.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Groups<K> {
-    pub(super) rows: Vec<(K, Tally)>,
+pub(crate) struct Groups<K> {
+    pub(crate) rows: Vec<(K, Tally)>,
     /// How many groups there are besides: texts may have something of the device in them, and then each is another one.
-    pub(super) others: usize,
-    pub(super) of_others: Tally,
+    pub(crate) others: usize,
+    pub(crate) of_others: Tally,
 }
 
 /// So many groups are kept.
-pub(super) const GROUPS: usize = 1000;
+pub(crate) const GROUPS: usize = 1000;
 
 impl<K> Groups<K> {
-    pub(super) const fn nothing() -> Self {
+    pub(crate) const fn nothing() -> Self {
         Self {
             rows: Vec::new(),
             others: 0,
@@ -338,7 +338,7 @@ impl<K> Groups<K> {
     }
 
     /// Groups devices by a key. `each` goes through them, twice.
-    pub(super) fn of<B: Hash + Ord + Copy>(each: impl Fn(&mut dyn FnMut(B, Standing)), owned: impl Fn(B) -> K) -> Self {
+    pub(crate) fn of<B: Hash + Ord + Copy>(each: impl Fn(&mut dyn FnMut(B, Standing)), owned: impl Fn(B) -> K) -> Self {
         let mut counts: HashMap<B, usize> = HashMap::new();
         each(&mut |key, _| *counts.entry(key).or_default() += 1);
         let mut order: Vec<(B, usize)> = counts.into_iter().collect();
@@ -361,7 +361,7 @@ impl<K> Groups<K> {
     }
 
     /// The sum of all groups.
-    pub(super) fn total(&self) -> Tally {
+    pub(crate) fn total(&self) -> Tally {
         let mut total = self.of_others;
         for (_, tally) in &self.rows {
             total.take(tally);
@@ -370,7 +370,7 @@ impl<K> Groups<K> {
     }
 
     /// The first groups, and all others in one.
-    pub(super) fn first(&self, count: usize) -> (&[(K, Tally)], usize, Tally) {
+    pub(crate) fn first(&self, count: usize) -> (&[(K, Tally)], usize, Tally) {
         let (first, rest) = self.rows.split_at(count.min(self.rows.len()));
         let mut of_rest = self.of_others;
         for (_, tally) in rest {

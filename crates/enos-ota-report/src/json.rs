@@ -9,7 +9,7 @@ use super::csv::fate;
 use super::tally::{Groups, Tally};
 use super::text::rfc3339;
 use super::{Breakdown, CallSums, DeviceReport, ENDS, Message, REPORT_SCHEMA, Report, Section, Versions};
-use crate::journal::{Operator, WaveLog};
+use enos_ota_campaign::journal::{Operator, WaveLog};
 
 impl Report {
     /// Writes one JSON object of schema [`REPORT_SCHEMA`] and a line feed. Devices are written one by one, so no more

@@ -9,8 +9,8 @@ use super::tally::{Became, Groups, OPEN, Tally};
 use super::text::{command, counted, duration, ending, left_out, number, percent, selection, time, visible};
 use super::timeline::{FOLLOWED, Line, points, thinned};
 use super::{Breakdown, DeviceReport, ENDS, Message, Report, Section, Versions};
-use crate::outcome::{Fate, Outcome};
 use charts::{Part, Row, bars, lines};
+use enos_ota_campaign::{Fate, Outcome};
 
 /// What a browser may load for the page: nothing. Styles are in it.
 const POLICY: &str =

@@ -8,12 +8,12 @@ use super::text::{
     command, counted, duration, ending, left_out, number, percent, selection, shortened, time, visible, width,
 };
 use super::{Breakdown, ENDS, Report, Section};
-use crate::outcome::{Fate, Outcome};
+use enos_ota_campaign::{Fate, Outcome};
 
 /// So many groups of a breakdown are listed.
 const GROUPS_SHOWN: usize = 15;
 /// So many failures are listed.
-pub(super) const FAILURES_SHOWN: usize = 100;
+pub(crate) const FAILURES_SHOWN: usize = 100;
 const LEAST_WIDTH: usize = 60;
 
 impl Report {
