@@ -40,6 +40,8 @@ pub struct Standing {
     pub fate: Fate,
     /// Whether it is in a call that is neither answered nor given up by a resume.
     in_call: bool,
+    /// Where its last call is in the list of calls.
+    sent_in: u32,
     note: u32,
     failed_again: TextId,
 }
@@ -50,6 +52,7 @@ impl Default for Standing {
             state: State::Waiting,
             fate: Fate::NotSeen,
             in_call: false,
+            sent_in: NO_CALL,
             note: NO_NOTE,
             failed_again: TextId::NONE,
         }
@@ -58,6 +61,9 @@ impl Default for Standing {
 
 // A fleet has a million of them.
 const _: () = assert!(size_of::<Standing>() <= 32);
+
+/// The call of a device that was never sent.
+const NO_CALL: u32 = u32::MAX;
 
 /// The note of a device of which nothing was told.
 const NO_NOTE: u32 = 0;
@@ -100,6 +106,32 @@ pub struct SettledLog {
     pub devices: u32,
 }
 
+/// How the numbers of devices changed at some point of the journal. One device can be in several changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// When, in milliseconds since 1970-01-01 UTC, as the record says.
+    pub at_ms: i64,
+    /// What changed.
+    pub what: Changed,
+    /// For how many devices; at least one.
+    pub devices: u32,
+}
+
+/// What a [`Change`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// Devices got an outcome.
+    Settled(Outcome),
+    /// Accepted devices went from one fate to another.
+    Seen {
+        /// The fate before.
+        from: Fate,
+        /// The fate after.
+        to: Fate,
+    },
+}
+
 /// A [`Record::Wave`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -108,7 +140,7 @@ pub struct WaveLog {
     pub at_ms: i64,
     /// Number of the wave, from 1.
     pub wave: usize,
-    /// Devices of this wave and the earlier ones.
+    /// Accepted devices of this wave alone.
     pub devices: usize,
     /// How many of this wave succeeded.
     pub succeeded: usize,
@@ -116,6 +148,9 @@ pub struct WaveLog {
     pub failed: usize,
     /// Whether the campaign went on.
     pub passed: bool,
+    /// How many calls had been sent when it was judged, those of earlier waves included: the first of
+    /// [`Recovered::calls`].
+    pub calls: usize,
 }
 
 /// A [`Record::Ended`].
@@ -159,6 +194,9 @@ pub struct Recovered {
     pub last_call: u64,
     /// The latest time in the file, in milliseconds since 1970-01-01 UTC. The first one is `begin.at_ms`.
     pub last_at_ms: i64,
+    /// The latest time at which something happened, in milliseconds since 1970-01-01 UTC. A resume is nothing by
+    /// itself, and neither is the end after it if no other record is in between.
+    pub last_event_ms: i64,
     /// A line at the end that is not whole.
     pub torn: Option<TornTail>,
     /// How often the campaign was resumed.
@@ -171,6 +209,8 @@ pub struct Recovered {
     pub calls: Vec<CallLog>,
     /// The devices that were settled otherwise than by an accepted call, in order.
     pub settled: Vec<SettledLog>,
+    /// How the numbers of devices changed, in the order of the lines.
+    pub changes: Vec<Change>,
     /// Who began the campaign and who resumed it, each with the time in milliseconds since 1970-01-01 UTC.
     pub operators: Vec<(i64, Operator)>,
     notes: Vec<Note>,
@@ -206,6 +246,20 @@ impl Recovered {
         self.note(id).request_id.as_deref()
     }
 
+    /// When the last call that carried the device was sent, however it ended, in milliseconds since 1970-01-01 UTC.
+    /// `None` if the device was never sent.
+    #[must_use]
+    pub fn sent_at_ms(&self, id: DeviceId) -> Option<i64> {
+        self.last_call_of(id).map(|call| self.calls[call].sent_ms)
+    }
+
+    /// Where the last call that carried the device is in [`calls`](Self::calls). `None` if the device was never sent.
+    #[must_use]
+    pub fn last_call_of(&self, id: DeviceId) -> Option<usize> {
+        let call = self.standing(id).sent_in as usize;
+        (call < self.calls.len()).then_some(call)
+    }
+
     /// Why the device's upgrade failed again, if that is its fate.
     #[must_use]
     pub fn failed_again(&self, id: DeviceId) -> Option<&str> {
@@ -237,6 +291,8 @@ pub(super) struct Fold {
     index: HashMap<u64, usize>,
     /// The devices of the calls that are neither answered nor given up.
     in_flight: HashMap<u64, Vec<DeviceId>>,
+    /// Whether nothing has happened since the last resume.
+    idle: bool,
 }
 
 /// What a record says that cannot be.
@@ -254,12 +310,14 @@ impl Fold {
                 },
                 last_call: 0,
                 last_at_ms: begin.at_ms,
+                last_event_ms: begin.at_ms,
                 torn: None,
                 resumes: 0,
                 ended: None,
                 waves: Vec::new(),
                 calls: Vec::new(),
                 settled: Vec::new(),
+                changes: Vec::new(),
                 operators: vec![(begin.at_ms, begin.by.clone())],
                 notes: vec![Note {
                     code: None,
@@ -272,6 +330,7 @@ impl Fold {
             },
             index: HashMap::new(),
             in_flight: HashMap::new(),
+            idle: false,
         }
     }
 
@@ -280,6 +339,11 @@ impl Fold {
     }
 
     pub(super) fn record(&mut self, record: Record<'_>) -> Result<(), Problem> {
+        self.idle = match record {
+            Record::Resumed { .. } => true,
+            Record::Ended { .. } => self.idle,
+            _ => false,
+        };
         let at = match record {
             Record::Resumed { at, by } => {
                 self.resumed(at, by);
@@ -327,7 +391,7 @@ impl Fold {
                 reason,
                 devices,
             } => {
-                self.seen(fate, reason.as_deref(), &devices)?;
+                self.seen(at, fate, reason.as_deref(), &devices)?;
                 at
             }
             Record::Wave {
@@ -345,6 +409,7 @@ impl Fold {
                     succeeded,
                     failed,
                     passed,
+                    calls: self.so_far.calls.len(),
                 });
                 at
             }
@@ -360,6 +425,9 @@ impl Fold {
         };
         // The clock of the machine may have been put back in between.
         self.so_far.last_at_ms = self.so_far.last_at_ms.max(at);
+        if !self.idle {
+            self.so_far.last_event_ms = self.so_far.last_event_ms.max(at);
+        }
         Ok(())
     }
 
@@ -378,7 +446,9 @@ impl Fold {
         let Some(count) = u32::try_from(keys.len()).ok().filter(|count| *count > 0) else {
             return Err(format!("call {call} carries {} devices", keys.len()));
         };
-        if self.index.insert(call, self.so_far.calls.len()).is_some() {
+        let place = self.so_far.calls.len();
+        let sent_in = u32::try_from(place).unwrap_or(NO_CALL);
+        if self.index.insert(call, place).is_some() {
             return Err(format!("call {call} is sent twice"));
         }
         let mut ids = Vec::with_capacity(keys.len());
@@ -391,6 +461,7 @@ impl Fold {
                         not_failed,
                     };
                     standing.in_call = true;
+                    standing.sent_in = sent_in;
                     standing.note = NO_NOTE;
                     ids.push(id);
                     continue;
@@ -438,6 +509,7 @@ impl Fold {
             log.code = why.0;
         }
         let note = self.note(why)?;
+        let mut accepted = 0;
         for id in ids {
             let standing = &mut self.so_far.standings[id.index()];
             standing.in_call = false;
@@ -457,6 +529,7 @@ impl Fold {
             standing.note = note;
             standing.state = match end {
                 CallEnd::Accepted => {
+                    accepted += 1;
                     self.so_far.summary.add(Outcome::Accepted, 1);
                     State::Settled(Outcome::Accepted)
                 }
@@ -465,6 +538,7 @@ impl Fold {
                 CallEnd::Throttled | CallEnd::NotSent | CallEnd::TooMany | CallEnd::Refused => State::Waiting,
             };
         }
+        self.changed(at, Changed::Settled(Outcome::Accepted), accepted);
         Ok(())
     }
 
@@ -493,6 +567,7 @@ impl Fold {
             outcome,
             devices,
         });
+        self.changed(at, Changed::Settled(outcome), devices);
         Ok(())
     }
 
@@ -514,7 +589,8 @@ impl Fold {
         Ok(())
     }
 
-    fn seen(&mut self, fate: Fate, reason: Option<&str>, keys: &Keys<'_>) -> Result<(), Problem> {
+    fn seen(&mut self, at: i64, fate: Fate, reason: Option<&str>, keys: &Keys<'_>) -> Result<(), Problem> {
+        let mut before = Fate::ALL.map(|fate| (fate, 0));
         let reason = self.so_far.texts.id_of(reason);
         for key in keys {
             let (_, standing) = self.device(key)?;
@@ -524,10 +600,23 @@ impl Fold {
                     "device {key:?} was seen to be {fate} after its retry, although none was accepted"
                 ));
             }
+            if standing.state == State::Settled(Outcome::Accepted) {
+                let from = before.iter_mut().find(|(from, _)| *from == standing.fate);
+                from.into_iter().for_each(|(_, devices)| *devices += 1);
+            }
             standing.fate = fate;
             standing.failed_again = reason;
         }
+        for (from, devices) in before.into_iter().filter(|(from, _)| *from != fate) {
+            self.changed(at, Changed::Seen { from, to: fate }, devices);
+        }
         Ok(())
+    }
+
+    fn changed(&mut self, at_ms: i64, what: Changed, devices: u32) {
+        if devices > 0 {
+            self.so_far.changes.push(Change { at_ms, what, devices });
+        }
     }
 
     fn device(&mut self, key: &str) -> Result<(DeviceId, &mut Standing), Problem> {

@@ -38,7 +38,7 @@ use writer::Writer;
 
 pub use begin::{Begin, BeginDetails};
 pub use error::JournalError;
-pub use fold::{CallLog, Ended, Recovered, SettledLog, Standing, State, TornTail, WaveLog};
+pub use fold::{CallLog, Change, Changed, Ended, Recovered, SettledLog, Standing, State, TornTail, WaveLog};
 #[doc(hidden)]
 pub use halt::{Halt, Halted};
 pub use record::{CallEnd, JOURNAL_SCHEMA, Keys, Operator, Record};

@@ -143,7 +143,7 @@ pub enum Record<'a> {
         at: i64,
         /// Number of the wave, from 1.
         wave: usize,
-        /// Devices of this wave and the earlier ones.
+        /// Accepted devices of this wave alone.
         devices: usize,
         /// How many of this wave succeeded.
         succeeded: usize,
