@@ -3,11 +3,15 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::tally::{Became, Groups, OPEN, Tally};
+use super::Report;
+use super::breakdown::Breakdown;
+use super::calls::ENDS;
+use super::groups::Groups;
+use super::section::Section;
+use super::tally::{Became, OPEN, Tally};
 use super::text::{
     command, counted, duration, ending, left_out, number, percent, selection, shortened, time, visible, width,
 };
-use super::{Breakdown, ENDS, Report, Section};
 use enos_ota_campaign::{Fate, Outcome};
 
 /// So many groups of a breakdown are listed.
@@ -236,10 +240,10 @@ impl<W: io::Write> Table<W> {
             self.line(&row("", outcome.as_str(), tally.outcome(outcome)))?;
             for fate in Fate::ALL {
                 if outcome == Outcome::Accepted && tally.was_watched() && tally.fate(fate) > 0 {
-                    self.line(&row("  ", super::fate_label(fate), tally.fate(fate)))?;
+                    self.line(&row("  ", Became::of_fate(fate).label(), tally.fate(fate)))?;
                 }
                 if outcome == Outcome::Unknown && tally.fate_of_unknown(fate) > 0 {
-                    self.line(&row("  ", super::fate_label(fate), tally.fate_of_unknown(fate)))?;
+                    self.line(&row("  ", Became::of_fate(fate).label(), tally.fate_of_unknown(fate)))?;
                 }
             }
         }

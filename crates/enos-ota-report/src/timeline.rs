@@ -27,7 +27,7 @@ impl Line {
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Outcome(outcome) => outcome.as_str(),
-            Self::Fate(fate) => super::fate_label(fate),
+            Self::Fate(fate) => Became::of_fate(fate).label(),
         }
     }
 
