@@ -66,7 +66,6 @@
 //!
 //! # Cargo features
 //!
-//! - `html`: a [`report`] as a web page.
 //! - `rehearsal`: [`Campaign`]s on an emulator in the same process.
 
 mod campaign;
@@ -85,7 +84,6 @@ mod plan;
 mod rate;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;
-pub mod report;
 mod selection;
 mod settings;
 mod state;

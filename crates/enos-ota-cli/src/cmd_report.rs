@@ -6,7 +6,7 @@ use std::path::Path;
 
 use enos_ota::{Clock as _, SystemClock};
 use enos_ota_campaign::journal::Journal;
-use enos_ota_campaign::report::Report;
+use enos_ota_report::Report;
 
 use crate::args::{self, ReportFormat};
 use crate::campaign::{columns_of_output, journals};

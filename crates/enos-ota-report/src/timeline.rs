@@ -1,13 +1,13 @@
 //! How a campaign went over time.
 
-use crate::journal::Recovered;
-use crate::outcome::{Fate, Outcome};
+use enos_ota_campaign::journal::Recovered;
+use enos_ota_campaign::{Fate, Outcome};
 
 use super::tally::{Became, Tally};
 
 /// What is followed. Of what became of accepted devices, there are times only for the ends of waves: it is followed only
 /// if there are waves, and what was seen since the last one is told at the end.
-pub(super) const FOLLOWED: [Line; 6] = [
+pub(crate) const FOLLOWED: [Line; 6] = [
     Line::Outcome(Outcome::Accepted),
     Line::Outcome(Outcome::Rejected),
     Line::Outcome(Outcome::Unknown),
@@ -18,21 +18,21 @@ pub(super) const FOLLOWED: [Line; 6] = [
 
 /// How many devices have come so far, of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     Outcome(Outcome),
     Fate(Fate),
 }
 
 impl Line {
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Outcome(outcome) => outcome.as_str(),
-            Self::Fate(fate) => super::fate_label(fate),
+            Self::Fate(fate) => Became::of_fate(fate).label(),
         }
     }
 
     /// What stands for it where devices are told by what they have come to.
-    pub(super) fn became(self) -> Became {
+    pub(crate) fn became(self) -> Became {
         match self {
             Self::Outcome(Outcome::Accepted) => Became::NotSeen,
             Self::Outcome(Outcome::Rejected) => Became::Rejected,
@@ -44,12 +44,12 @@ impl Line {
     }
 
     /// Whether it is what searches showed afterwards.
-    pub(super) fn is_seen(self) -> bool {
+    pub(crate) fn is_seen(self) -> bool {
         matches!(self, Self::Fate(_))
     }
 
     /// Whether there is something to tell of it over time.
-    pub(super) fn is_followed(self, recovered: &Recovered, tally: &Tally) -> bool {
+    pub(crate) fn is_followed(self, recovered: &Recovered, tally: &Tally) -> bool {
         self.at_the_end(tally) > 0 && !(self.is_seen() && recovered.waves.is_empty())
     }
 
@@ -63,14 +63,14 @@ impl Line {
 
 /// How many devices had come to what, from some time on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Point {
-    pub(super) at_ms: i64,
+pub(crate) struct Point {
+    pub(crate) at_ms: i64,
     /// As [`FOLLOWED`].
-    pub(super) devices: [usize; FOLLOWED.len()],
+    pub(crate) devices: [usize; FOLLOWED.len()],
 }
 
 /// From the beginning of a journal to its last entry, in no more than so many points and two.
-pub(super) fn points(recovered: &Recovered, tally: &Tally, most: usize) -> Vec<Point> {
+pub(crate) fn points(recovered: &Recovered, tally: &Tally, most: usize) -> Vec<Point> {
     let (begin, end) = (recovered.begin.at_ms, recovered.last_at_ms);
     let mut events = events(recovered);
     events.sort_by_key(|(at, ..)| *at);
@@ -112,7 +112,7 @@ pub(super) fn points(recovered: &Recovered, tally: &Tally, most: usize) -> Vec<P
 }
 
 fn events(recovered: &Recovered) -> Vec<(i64, Line, usize)> {
-    use crate::journal::CallEnd;
+    use enos_ota_campaign::journal::CallEnd;
 
     let accepted = recovered.calls.iter().filter_map(|call| {
         let ended = call.ended_ms.filter(|_| call.end == Some(CallEnd::Accepted))?;
@@ -132,7 +132,7 @@ fn events(recovered: &Recovered) -> Vec<(i64, Line, usize)> {
 }
 
 /// The first point, the last one, and some between, so many in all.
-pub(super) fn thinned(points: &[Point], most: usize) -> Vec<Point> {
+pub(crate) fn thinned(points: &[Point], most: usize) -> Vec<Point> {
     if points.len() <= most.max(2) {
         return points.to_vec();
     }

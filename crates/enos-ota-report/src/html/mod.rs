@@ -5,12 +5,16 @@ mod charts;
 use std::fmt::{self, Write as _};
 use std::io;
 
-use super::tally::{Became, Groups, OPEN, Tally};
+use super::breakdown::{Breakdown, Message, Versions};
+use super::calls::ENDS;
+use super::groups::Groups;
+use super::section::Section;
+use super::tally::{Became, OPEN, Tally};
 use super::text::{command, counted, duration, ending, left_out, number, percent, selection, time, visible};
 use super::timeline::{FOLLOWED, Line, points, thinned};
-use super::{Breakdown, DeviceReport, ENDS, Message, Report, Section, Versions};
-use crate::outcome::{Fate, Outcome};
+use super::{DeviceReport, Report};
 use charts::{Part, Row, bars, lines};
+use enos_ota_campaign::{Fate, Outcome};
 
 /// What a browser may load for the page: nothing. Styles are in it.
 const POLICY: &str =
@@ -344,7 +348,7 @@ impl Page {
                 };
                 if devices > 0 {
                     let (class, meaning) = of_fate(fate);
-                    row(class, true, super::fate_label(fate), devices, meaning);
+                    row(class, true, Became::of_fate(fate).label(), devices, meaning);
                 }
             }
         }

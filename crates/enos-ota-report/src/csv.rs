@@ -6,7 +6,7 @@ use std::io;
 use super::tally::Became;
 use super::text::rfc3339;
 use super::{DeviceReport, Report};
-use crate::outcome::Fate;
+use enos_ota_campaign::Fate;
 
 const HEADER: [&str; 14] = [
     "deviceKey",
@@ -98,7 +98,7 @@ fn write<W: io::Write>(csv: &mut csv::Writer<W>, device: &DeviceReport<'_>) -> c
 }
 
 /// What a search has shown of a device for which that means something.
-pub(super) fn fate(device: &DeviceReport<'_>) -> Option<Fate> {
+pub(crate) fn fate(device: &DeviceReport<'_>) -> Option<Fate> {
     let accepted = device.became.outcome() == "accepted";
     let seen = device.became == Became::Unknown && device.fate != Fate::NotSeen;
     (accepted || seen).then_some(device.fate)

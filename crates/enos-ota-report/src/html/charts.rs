@@ -16,12 +16,12 @@ use kuva::render::plots::Plot;
 use kuva::render::theme::Theme;
 
 use super::escape;
-use crate::report::tally::{Became, OPEN, Tally};
-use crate::report::text::{self, number, shortened, visible};
-use crate::report::timeline::{Line, Point};
+use crate::tally::{Became, OPEN, Tally};
+use crate::text::{self, number, shortened, visible};
+use crate::timeline::{Line, Point};
 
 /// What a bar is made of, in its order.
-pub(super) const PARTS: [Part; 9] = [
+pub(crate) const PARTS: [Part; 9] = [
     Part("succeeded", "succeeded", &[Became::Succeeded]),
     Part("underWay", "under way", &[Became::UnderWay]),
     Part("notSeen", "accepted, not seen since", &[Became::NotSeen]),
@@ -38,10 +38,10 @@ pub(super) const PARTS: [Part; 9] = [
 ];
 
 /// A part of a bar: the name of its colour in the style, its name for people, and what it counts.
-pub(super) struct Part(pub(super) &'static str, &'static str, &'static [Became]);
+pub(crate) struct Part(pub(crate) &'static str, &'static str, &'static [Became]);
 
 impl Part {
-    pub(super) fn of(became: Became) -> Option<&'static Self> {
+    pub(crate) fn of(became: Became) -> Option<&'static Self> {
         PARTS.iter().find(|part| part.2.contains(&became))
     }
 
@@ -112,13 +112,13 @@ struct Drawn {
 }
 
 /// A row of a chart of bars. Without a label, the row is all there is.
-pub(super) struct Row<'a> {
-    pub(super) label: Option<String>,
-    pub(super) tally: &'a Tally,
+pub(crate) struct Row<'a> {
+    pub(crate) label: Option<String>,
+    pub(crate) tally: &'a Tally,
 }
 
 /// A legend and bars, each with its label above it.
-pub(super) fn bars(title: &str, description: &str, total: &Tally, rows: &[Row<'_>]) -> String {
+pub(crate) fn bars(title: &str, description: &str, total: &Tally, rows: &[Row<'_>]) -> String {
     let shown: Vec<&Part> = PARTS.iter().filter(|part| part.count(total) > 0).collect();
     let legend = shown.iter().map(|part| (part.0, part.label(total)));
     figure(legend, title, description, |size| bars_of(size, total, &shown, rows))
@@ -187,7 +187,7 @@ fn bars_of(size: Size, total: &Tally, parts: &[&Part], rows: &[Row<'_>]) -> Draw
 
 /// How many devices had come to what, over time: these lines, each with its place in a point. Empty if there are none or
 /// no time has passed.
-pub(super) fn lines(title: &str, description: &str, shown: &[(usize, Line)], points: &[Point]) -> String {
+pub(crate) fn lines(title: &str, description: &str, shown: &[(usize, Line)], points: &[Point]) -> String {
     let passed = match points {
         [first, .., last] => first.at_ms < last.at_ms,
         _ => false,

@@ -3,17 +3,21 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::tally::{Became, Groups, OPEN, Tally};
+use super::Report;
+use super::breakdown::Breakdown;
+use super::calls::ENDS;
+use super::groups::Groups;
+use super::section::Section;
+use super::tally::{Became, OPEN, Tally};
 use super::text::{
     command, counted, duration, ending, left_out, number, percent, selection, shortened, time, visible, width,
 };
-use super::{Breakdown, ENDS, Report, Section};
-use crate::outcome::{Fate, Outcome};
+use enos_ota_campaign::{Fate, Outcome};
 
 /// So many groups of a breakdown are listed.
 const GROUPS_SHOWN: usize = 15;
 /// So many failures are listed.
-pub(super) const FAILURES_SHOWN: usize = 100;
+pub(crate) const FAILURES_SHOWN: usize = 100;
 const LEAST_WIDTH: usize = 60;
 
 impl Report {
@@ -236,10 +240,10 @@ impl<W: io::Write> Table<W> {
             self.line(&row("", outcome.as_str(), tally.outcome(outcome)))?;
             for fate in Fate::ALL {
                 if outcome == Outcome::Accepted && tally.was_watched() && tally.fate(fate) > 0 {
-                    self.line(&row("  ", super::fate_label(fate), tally.fate(fate)))?;
+                    self.line(&row("  ", Became::of_fate(fate).label(), tally.fate(fate)))?;
                 }
                 if outcome == Outcome::Unknown && tally.fate_of_unknown(fate) > 0 {
-                    self.line(&row("  ", super::fate_label(fate), tally.fate_of_unknown(fate)))?;
+                    self.line(&row("  ", Became::of_fate(fate).label(), tally.fate_of_unknown(fate)))?;
                 }
             }
         }

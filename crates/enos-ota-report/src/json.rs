@@ -5,11 +5,15 @@ use std::io;
 
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 
+use super::breakdown::{Breakdown, Message, Versions};
+use super::calls::{CallSums, ENDS};
 use super::csv::fate;
-use super::tally::{Groups, Tally};
+use super::groups::Groups;
+use super::section::Section;
+use super::tally::Tally;
 use super::text::rfc3339;
-use super::{Breakdown, CallSums, DeviceReport, ENDS, Message, REPORT_SCHEMA, Report, Section, Versions};
-use crate::journal::{Operator, WaveLog};
+use super::{DeviceReport, Report};
+use enos_ota_campaign::journal::{Operator, WaveLog};
 
 impl Report {
     /// Writes one JSON object of schema [`REPORT_SCHEMA`] and a line feed. Devices are written one by one, so no more
@@ -78,6 +82,9 @@ impl Report {
         out.flush()
     }
 }
+
+/// The schema of a report in JSON; see [`Report::write_json`].
+pub const REPORT_SCHEMA: &str = "enos-ota/report/1";
 
 /// As [`Report::write_json`].
 impl Serialize for Report {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use enos_ota_campaign::journal::{BeginDetails, CallEnd, Journal, Keys, Operator, Record, Recovered};
-use enos_ota_campaign::report::{Became, REPORT_SCHEMA, Report, ReportError};
 use enos_ota_campaign::{Criteria, Devices, Fate, Outcome, Patterns, Plan, Selection, Summary, TaskFacts};
+use enos_ota_report::{Became, REPORT_SCHEMA, Report, ReportError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -468,7 +468,6 @@ fn texts_of_devices_are_harmless_in_a_spreadsheet_and_a_terminal() {
 }
 
 /// A page in HTML, and what it consists of.
-#[cfg(feature = "html")]
 mod html {
     use std::fmt::Write as _;
 
@@ -916,7 +915,6 @@ fn reports_are_left_to_look_at() {
         report.write_table(create("txt"), 80).unwrap();
         report.write_json(create("json")).unwrap();
         report.write_csv(create("csv")).unwrap();
-        #[cfg(feature = "html")]
         report.write_html(create("html")).unwrap();
     }
 }
@@ -956,7 +954,6 @@ fn a_million_devices_are_reported() {
     let since = Instant::now();
     report.write_csv(std::io::sink()).unwrap();
     told("csv", since);
-    #[cfg(feature = "html")]
     {
         let since = Instant::now();
         report.write_html(std::io::sink()).unwrap();

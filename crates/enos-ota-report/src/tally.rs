@@ -1,13 +1,9 @@
 //! Counting.
 
-use std::cmp::Reverse;
-use std::hash::Hash;
-
-use hashbrown::HashMap;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use crate::journal::{Standing, State};
-use crate::outcome::{Fate, Outcome};
+use enos_ota_campaign::journal::{Standing, State};
+use enos_ota_campaign::{Fate, Outcome};
 
 /// What a device has come to. Every device has come to exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,7 +65,7 @@ impl Became {
         Self::Waiting,
     ];
 
-    pub(super) fn of(standing: Standing) -> Self {
+    pub(crate) fn of(standing: Standing) -> Self {
         match (standing.state, standing.fate) {
             (State::Waiting, _) => Self::Waiting,
             (State::InDoubt { .. }, _) => Self::InDoubt,
@@ -77,14 +73,19 @@ impl Became {
             (State::Settled(Outcome::Rejected), _) => Self::Rejected,
             (State::Settled(Outcome::Skipped), _) => Self::Skipped,
             (State::Settled(Outcome::Unknown), _) => Self::Unknown,
-            (State::Settled(Outcome::Accepted), fate) => match fate {
-                Fate::Succeeded => Self::Succeeded,
-                Fate::UnderWay => Self::UnderWay,
-                Fate::NotSeen => Self::NotSeen,
-                Fate::FailedAgain => Self::FailedAgain,
-                Fate::StillFailed => Self::StillFailed,
-                Fate::Gone => Self::Gone,
-            },
+            (State::Settled(Outcome::Accepted), fate) => Self::of_fate(fate),
+        }
+    }
+
+    /// What an accepted device with this fate has come to.
+    pub(crate) fn of_fate(fate: Fate) -> Self {
+        match fate {
+            Fate::Succeeded => Self::Succeeded,
+            Fate::UnderWay => Self::UnderWay,
+            Fate::NotSeen => Self::NotSeen,
+            Fate::FailedAgain => Self::FailedAgain,
+            Fate::StillFailed => Self::StillFailed,
+            Fate::Gone => Self::Gone,
         }
     }
 
@@ -149,10 +150,10 @@ pub struct Tally {
     fates_of_unknown: [usize; Fate::ALL.len()],
 }
 
-pub(super) const OPEN: [Became; 3] = [Became::InDoubt, Became::Suspect, Became::Waiting];
+pub(crate) const OPEN: [Became; 3] = [Became::InDoubt, Became::Suspect, Became::Waiting];
 
 impl Tally {
-    pub(super) const fn nothing() -> Self {
+    pub(crate) const fn nothing() -> Self {
         Self {
             devices: 0,
             outcomes: [0; Outcome::ALL.len()],
@@ -163,7 +164,7 @@ impl Tally {
     }
 
     /// Counts a device, and says what it has come to.
-    pub(super) fn add(&mut self, standing: Standing) -> Became {
+    pub(crate) fn add(&mut self, standing: Standing) -> Became {
         let became = Became::of(standing);
         self.devices += 1;
         match standing.state {
@@ -240,7 +241,7 @@ impl Tally {
     }
 
     /// What does not add up, with its two numbers.
-    pub(super) fn problem(&self) -> Option<(String, usize, usize)> {
+    pub(crate) fn problem(&self) -> Option<(String, usize, usize)> {
         let told = |names: &mut dyn Iterator<Item = (&str, usize)>| {
             let told: Vec<_> = names.map(|(name, devices)| format!("{devices} {name}")).collect();
             told.join(", ")
@@ -264,7 +265,7 @@ impl Tally {
         None
     }
 
-    fn take(&mut self, other: &Self) {
+    pub(crate) fn take(&mut self, other: &Self) {
         fn add<const N: usize>(to: &mut [usize; N], more: &[usize; N]) {
             to.iter_mut().zip(more).for_each(|(to, more)| *to += more);
         }
@@ -291,7 +292,7 @@ impl Serialize for Tally {
 }
 
 impl Tally {
-    pub(super) fn serialize_into<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+    pub(crate) fn serialize_into<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("devices", &self.devices)?;
         map.serialize_entry(
             "outcomes",
@@ -308,75 +309,11 @@ impl Tally {
 }
 
 /// Numbers with their names, as an object.
-struct Named<const N: usize>([(&'static str, usize); N]);
+pub(crate) struct Named<const N: usize>([(&'static str, usize); N]);
 
 impl<const N: usize> Serialize for Named<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0)
-    }
-}
-
-/// Devices that have something in common, the most frequent first and among equals in the order of their names.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Groups<K> {
-    pub(super) rows: Vec<(K, Tally)>,
-    /// How many groups there are besides: texts may have something of the device in them, and then each is another one.
-    pub(super) others: usize,
-    pub(super) of_others: Tally,
-}
-
-/// So many groups are kept.
-pub(super) const GROUPS: usize = 1000;
-
-impl<K> Groups<K> {
-    pub(super) const fn nothing() -> Self {
-        Self {
-            rows: Vec::new(),
-            others: 0,
-            of_others: Tally::nothing(),
-        }
-    }
-
-    /// Groups devices by a key. `each` goes through them, twice.
-    pub(super) fn of<B: Hash + Ord + Copy>(each: impl Fn(&mut dyn FnMut(B, Standing)), owned: impl Fn(B) -> K) -> Self {
-        let mut counts: HashMap<B, usize> = HashMap::new();
-        each(&mut |key, _| *counts.entry(key).or_default() += 1);
-        let mut order: Vec<(B, usize)> = counts.into_iter().collect();
-        order.sort_unstable_by_key(|(key, devices)| (Reverse(*devices), *key));
-        let others = order.len().saturating_sub(GROUPS);
-        order.truncate(GROUPS);
-        let index: HashMap<B, usize> = order.iter().enumerate().map(|(at, (key, _))| (*key, at)).collect();
-
-        let mut tallies = vec![Tally::default(); order.len()];
-        let mut of_others = Tally::default();
-        each(&mut |key, standing| {
-            let tally = index.get(&key).and_then(|at| tallies.get_mut(*at));
-            tally.unwrap_or(&mut of_others).add(standing);
-        });
-        Self {
-            rows: order.into_iter().map(|(key, _)| owned(key)).zip(tallies).collect(),
-            others,
-            of_others,
-        }
-    }
-
-    /// The sum of all groups.
-    pub(super) fn total(&self) -> Tally {
-        let mut total = self.of_others;
-        for (_, tally) in &self.rows {
-            total.take(tally);
-        }
-        total
-    }
-
-    /// The first groups, and all others in one.
-    pub(super) fn first(&self, count: usize) -> (&[(K, Tally)], usize, Tally) {
-        let (first, rest) = self.rows.split_at(count.min(self.rows.len()));
-        let mut of_rest = self.of_others;
-        for (_, tally) in rest {
-            of_rest.take(tally);
-        }
-        (first, self.others + rest.len(), of_rest)
     }
 }
 
@@ -438,25 +375,5 @@ mod tests {
             "{what}"
         );
         assert_eq!((sum, expected), (5, 1));
-    }
-
-    #[test]
-    fn more_groups_than_are_kept_are_summed_up() {
-        let waiting = Standing::default();
-        let groups: Groups<String> = Groups::of(
-            |each| {
-                for number in 0..GROUPS + 20 {
-                    each(number, waiting);
-                }
-                each(7, waiting);
-            },
-            |number| number.to_string(),
-        );
-        assert_eq!((groups.rows.len(), groups.others), (GROUPS, 20));
-        assert_eq!((groups.rows[0].0.as_str(), groups.rows[0].1.devices()), ("7", 2));
-        assert_eq!(groups.of_others.devices(), 20);
-        assert_eq!(groups.total().devices(), GROUPS + 21);
-        let (first, others, rest) = groups.first(1);
-        assert_eq!((first.len(), others, rest.devices()), (1, GROUPS + 19, GROUPS + 19));
     }
 }

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthChar as _;
 
-use crate::selection::{Criteria, Exclusion, LeftOut, Pattern, Selection};
+use enos_ota_campaign::{Criteria, Exclusion, LeftOut, Pattern, Selection};
 
 /// A text that a device or the platform wrote, so that it can neither steer a terminal nor reorder what stands around
 /// it: what is not to be seen becomes `�`, and a line break or tab a space.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if text.chars().all(|character| seen(character) == character) {
         Cow::Borrowed(text)
     } else {
@@ -39,12 +39,12 @@ fn seen(character: char) -> char {
 }
 
 /// The columns that a text takes in a terminal.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().map(|character| character.width().unwrap_or(0)).sum()
 }
 
 /// The beginning of a text, in so many columns at the most, with `…` if something is left out.
-pub(super) fn shortened(text: &str, columns: usize) -> Cow<'_, str> {
+pub(crate) fn shortened(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
     }
@@ -62,7 +62,7 @@ pub(super) fn shortened(text: &str, columns: usize) -> Cow<'_, str> {
 }
 
 /// `1,234,567`
-pub(super) fn number(number: usize) -> String {
+pub(crate) fn number(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.char_indices() {
@@ -75,13 +75,13 @@ pub(super) fn number(number: usize) -> String {
 }
 
 /// `1 device`, `1,234 devices`. The word is given for one.
-pub(super) fn counted(count: usize, word: &str) -> String {
+pub(crate) fn counted(count: usize, word: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {word}{plural}", number(count))
 }
 
 /// A share, rounded down: not all is never 100 %, and something never 0 %.
-pub(super) fn percent(part: usize, whole: usize) -> String {
+pub(crate) fn percent(part: usize, whole: usize) -> String {
     if whole == 0 {
         return "–".to_owned();
     }
@@ -93,12 +93,12 @@ pub(super) fn percent(part: usize, whole: usize) -> String {
 }
 
 /// `2026-01-02 03:04:05 UTC`
-pub(super) fn time(ms: i64) -> String {
+pub(crate) fn time(ms: i64) -> String {
     timestamp(ms).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A time as in RFC 3339; the first or last one that can be written, if it is before or after all of them.
-pub(super) fn rfc3339(ms: i64) -> String {
+pub(crate) fn rfc3339(ms: i64) -> String {
     timestamp(ms).to_string()
 }
 
@@ -108,7 +108,7 @@ fn timestamp(ms: i64) -> Timestamp {
 }
 
 /// `2 h 5 min`, `10 min 3 s`, `3.2 s`, `85 ms`
-pub(super) fn duration(ms: i64) -> String {
+pub(crate) fn duration(ms: i64) -> String {
     let ms = ms.max(0);
     let (seconds, minutes, hours, days) = (ms / 1000, ms / 60_000, ms / 3_600_000, ms / 86_400_000);
     match ms {
@@ -121,7 +121,7 @@ pub(super) fn duration(ms: i64) -> String {
 }
 
 /// A command line as it could be given to a POSIX shell.
-pub(super) fn command(arguments: &[String]) -> String {
+pub(crate) fn command(arguments: &[String]) -> String {
     let quoted: Vec<_> = arguments
         .iter()
         .map(|argument| {
@@ -140,7 +140,7 @@ pub(super) fn command(arguments: &[String]) -> String {
 }
 
 /// How a campaign ended, by the word that its journal has for it. `None` if it has not.
-pub(super) fn ending(how: Option<&str>) -> Cow<'_, str> {
+pub(crate) fn ending(how: Option<&str>) -> Cow<'_, str> {
     Cow::Borrowed(match how {
         None => "has not ended: it is still running, or was cut off",
         Some("complete") => "complete: all that was planned was done",
@@ -156,7 +156,7 @@ pub(super) fn ending(how: Option<&str>) -> Cow<'_, str> {
 }
 
 /// How the devices were chosen, each criterion for itself.
-pub(super) fn selection(selection: &Selection) -> Vec<String> {
+pub(crate) fn selection(selection: &Selection) -> Vec<String> {
     let mut told = Vec::new();
     match selection {
         Selection::Failed(criteria) => {
@@ -169,6 +169,7 @@ pub(super) fn selection(selection: &Selection) -> Vec<String> {
                 told.push(format!("{} of them named again", number(named.repeated())));
             }
         }
+        _ => told.push("in a way that this program does not know".to_owned()),
     }
     told.extend(selection.exclude().map(excluded));
     told
@@ -220,7 +221,7 @@ fn excluded(exclusion: &Exclusion) -> String {
 }
 
 /// What was read and left out, if anything was.
-pub(super) fn left_out(left_out: &LeftOut) -> Option<String> {
+pub(crate) fn left_out(left_out: &LeftOut) -> Option<String> {
     let reasons: Vec<_> = [
         (left_out.no_key, "without a device key"),
         (left_out.other, "not asked for"),

@@ -1,0 +1,175 @@
+//! Devices by what they have in common.
+
+use enos_ota_campaign::journal::{Recovered, State};
+use enos_ota_campaign::{DeviceId, Outcome, TaskFacts};
+
+use crate::error::Problem;
+use crate::groups::Groups;
+use crate::tally::{Became, Tally};
+
+/// What became of devices, as a whole and by what they have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Breakdown {
+    pub(crate) tally: Tally,
+    pub(crate) reasons: Groups<Option<String>>,
+    pub(crate) products: Groups<Option<String>>,
+    pub(crate) versions: Groups<Versions>,
+    /// Failures by what was said of them.
+    pub(crate) messages: Groups<Message>,
+    /// Devices that failed again, by the new reason.
+    pub(crate) new_reasons: Groups<Option<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Versions {
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) became: Became,
+    pub(crate) code: Option<i64>,
+    pub(crate) text: Option<String>,
+}
+
+/// The breakdown of a report without journals, of which there is none.
+pub(crate) static NOTHING: Breakdown = Breakdown::nothing();
+
+type Each<'r, 'e> = &'e mut dyn FnMut(&'r Recovered, DeviceId);
+
+impl Breakdown {
+    /// What was said of failures, where anything was.
+    pub(crate) fn said(&self) -> Groups<Message> {
+        let told = |message: &Message| message.code.is_some() || message.text.is_some();
+        Groups {
+            rows: self
+                .messages
+                .rows
+                .iter()
+                .filter(|(message, _)| told(message))
+                .cloned()
+                .collect(),
+            others: self.messages.others,
+            of_others: self.messages.of_others,
+        }
+    }
+
+    pub(crate) const fn nothing() -> Self {
+        Self {
+            tally: Tally::nothing(),
+            reasons: Groups::nothing(),
+            products: Groups::nothing(),
+            versions: Groups::nothing(),
+            messages: Groups::nothing(),
+            new_reasons: Groups::nothing(),
+        }
+    }
+
+    /// `each` goes through the devices, as often as it is called.
+    pub(crate) fn of<'r>(each: &impl Fn(Each<'r, '_>)) -> Self {
+        fn owned(text: Option<&str>) -> Option<String> {
+            text.map(str::to_owned)
+        }
+        let by = |fact: fn(&TaskFacts<'r>) -> Option<&'r str>| {
+            Groups::of(
+                |take| {
+                    each(&mut |recovered, id| take(fact(&recovered.plan.devices.facts(id)), recovered.standing(id)));
+                },
+                owned,
+            )
+        };
+        let mut tally = Tally::default();
+        each(&mut |recovered, id| {
+            tally.add(recovered.standing(id));
+        });
+        Self {
+            tally,
+            reasons: by(|facts| facts.reason),
+            products: by(|facts| facts.product_key),
+            versions: Groups::of(
+                |take| {
+                    each(&mut |recovered, id| {
+                        let facts = recovered.plan.devices.facts(id);
+                        take((facts.from_version, facts.to_version), recovered.standing(id));
+                    });
+                },
+                |(from, to)| Versions {
+                    from: owned(from),
+                    to: owned(to),
+                },
+            ),
+            messages: Groups::of(
+                |take| {
+                    each(&mut |recovered, id| {
+                        let standing = recovered.standing(id);
+                        let became = Became::of(standing);
+                        // What the answer said of an accepted device is no failure.
+                        if became.is_failure() && standing.state != State::Settled(Outcome::Accepted) {
+                            take((became, recovered.code(id), recovered.message(id)), standing);
+                        }
+                    });
+                },
+                |(became, code, text)| Message {
+                    became,
+                    code,
+                    text: owned(text),
+                },
+            ),
+            new_reasons: Groups::of(
+                |take| {
+                    each(&mut |recovered, id| {
+                        let standing = recovered.standing(id);
+                        if Became::of(standing) == Became::FailedAgain {
+                            take(recovered.failed_again(id), standing);
+                        }
+                    });
+                },
+                owned,
+            ),
+        }
+    }
+
+    /// Whether there are so many devices, and everything adds up.
+    pub(crate) fn check(&self, devices: usize) -> Result<(), Problem> {
+        let equal = |what: &str, sum, expected| {
+            if sum == expected {
+                return Ok(());
+            }
+            Err(Problem(what.to_owned(), sum, expected))
+        };
+        equal("the devices that were counted", self.tally.devices(), devices)?;
+        if let Some((what, sum, expected)) = self.tally.problem() {
+            return Err(Problem(what, sum, expected));
+        }
+        for (by, total) in [
+            ("reason", self.reasons.total()),
+            ("product", self.products.total()),
+            ("version", self.versions.total()),
+        ] {
+            equal(&format!("the devices by {by}"), total.devices(), devices)?;
+            for became in Became::ALL {
+                equal(
+                    &format!("the devices by {by} that are {}", became.label()),
+                    total.became(became),
+                    self.tally.became(became),
+                )?;
+            }
+        }
+        let failed_again = self.tally.became(Became::FailedAgain);
+        equal(
+            "the devices by new reason",
+            self.new_reasons.total().devices(),
+            failed_again,
+        )?;
+        let accepted: usize = [Became::FailedAgain, Became::StillFailed, Became::Gone]
+            .into_iter()
+            .map(|became| self.tally.became(became))
+            .sum();
+        equal(
+            "the failures by what was said of them",
+            self.messages.total().devices(),
+            self.tally.failures() - accepted,
+        )
+    }
+}
