@@ -1,5 +1,7 @@
 //! What has changed between the making of a plan and now.
 
+use std::sync::Arc;
+
 use enos_ota::Client;
 
 use crate::devices::{DeviceId, Devices};

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use enos_ota::Window;
+
 use crate::devices::DeviceId;
 use crate::journal::CallEnd;
 use crate::outcome::{Fate, Outcome, Summary};
-use crate::rate::Window;
 
 /// Something that happened in a campaign.
 #[derive(Clone, Debug)]

@@ -103,7 +103,6 @@ pub use selection::{
     Cause, CauseError, Criteria, Exclusion, LeftOut, LookedUp, Named, Pattern, PatternError, Patterns, ReadProgress,
     Reader, SelectError, Selected, Selection, TaskState, Verdict, Why, read_named,
 };
-pub use rate::Window;
 pub use settings::{AbortAbove, Settings, WaveSize, Waves};
 pub use state::{DeviceState, DeviceTable, Standing};
 pub use time::{Time, VirtualClock};

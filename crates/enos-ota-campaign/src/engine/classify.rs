@@ -94,7 +94,7 @@ fn ends(error: &Error, devices: usize) -> (CallEnd, Severity) {
         _ if is_too_large(error) && devices > 1 => (CallEnd::TooMany, Severity::None),
         ErrorKind::InvalidArgument | ErrorKind::UnknownCode => (CallEnd::Refused, Severity::None),
         // A gateway of several nodes may not know a fresh token everywhere yet. The call was surely not carried out.
-        ErrorKind::Authentication => (CallEnd::NotSent, Severity::Lasting),
+        ErrorKind::Unauthenticated => (CallEnd::NotSent, Severity::Lasting),
         // Surely not carried out, and it may be tomorrow.
         _ if passing => (CallEnd::NotSent, Severity::None),
         _ => (CallEnd::Refused, Severity::Lasting),

@@ -7,6 +7,7 @@
 //! of the latter does, the platform retries the others.
 
 use super::knowledge::Before;
+use super::refusal::Held;
 use super::schedule::{Batch, Found, Reason, Scheduler, Searching, Seen, SendHistory};
 use super::{Call, CallId, Reply, Step};
 use crate::devices::DeviceId;
@@ -44,6 +45,8 @@ impl MixedList {
 #[derive(Clone, Debug)]
 pub(super) struct Experiment {
     sample: Vec<DeviceId>,
+    /// Sent beside them.
+    not_failed: Held,
     pub(super) controls: Vec<DeviceId>,
 }
 
@@ -53,7 +56,9 @@ impl Scheduler {
         if !self.could_experiment() {
             return None;
         }
-        let index = self.held.iter().position(|held| !held.is_failed())?;
+        // One that is under way may have failed again by the time the call arrives.
+        let succeeded = self.held.iter().position(Held::has_succeeded);
+        let index = succeeded.or_else(|| self.held.iter().position(|held| !held.is_failed()))?;
         let mut sample = self.waiting(2 * SAMPLE);
         if sample.len() < 2 * LEAST {
             return None;
@@ -62,14 +67,19 @@ impl Scheduler {
         // Both leave the queue, so that nothing else sends the controls.
         self.take_waiting(&sample);
         let controls = sample.split_off(sample.len() / 2);
-        let not_failed = self.held.swap_remove(index).device;
-        self.steps.push(Step::Requeue(vec![not_failed]));
-        let devices = sample.iter().copied().chain([not_failed]).collect();
+        let not_failed = self.held.swap_remove(index);
+        self.steps.push(Step::Requeue(vec![not_failed.device]));
+        let devices = sample.iter().copied().chain([not_failed.device]).collect();
         let history = SendHistory {
             before: Before::Failed,
             ..SendHistory::default()
         };
-        Some(self.send(devices, history, false, Some(Experiment { sample, controls })))
+        let experiment = Experiment {
+            sample,
+            not_failed,
+            controls,
+        };
+        Some(self.send(devices, history, false, Some(experiment)))
     }
 
     /// Whether something is held for which an experiment would help.
@@ -81,6 +91,14 @@ impl Scheduler {
             && !self.is_experimenting()
             // These may answer the question without one.
             && !self.is_looking(|reason| matches!(reason, Reason::Refused(_)))
+    }
+
+    /// An experiment that showed nothing: its devices are as they were, but for those that it has sent, which are given
+    /// back.
+    pub(super) fn call_off(&mut self, experiment: Experiment) -> Vec<DeviceId> {
+        self.put_back(&experiment.controls);
+        self.held.push(experiment.not_failed);
+        experiment.sample
     }
 
     pub(super) fn judge_experiment(&mut self, mut batch: Batch, experiment: &Experiment, found: &Found) {

@@ -260,7 +260,7 @@ impl Follow {
         }
         for device in asked.iter().filter(|device| !listed.contains(*device)) {
             match lookup.filter {
-                StatusFilter::Everything => {
+                StatusFilter::All => {
                     ended.insert(*device);
                     by_fate.entry((Fate::Gone, None)).or_default().push(*device);
                 }

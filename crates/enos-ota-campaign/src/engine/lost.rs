@@ -4,7 +4,7 @@
 //!
 //! | Before | After | What it means |
 //! |---|---|---|
-//! | failed | not failed | retried: accepted |
+//! | failed | not failed | retried: accepted; or by somebody else, if a task of the same list is untouched |
 //! | failed | failed, untouched | not retried: sent again |
 //! | failed | failed, some fields changed | `witness` decides: accepted, sent again, or not known |
 //! | failed | no task | not known |
@@ -46,14 +46,14 @@ pub(super) struct Pending {
 impl Scheduler {
     pub(super) fn judge_lost(&mut self, batch: Batch, found: &Found) {
         let history = batch.history;
-        let (mut accepted, mut unknown, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut left, mut unknown, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         let (mut again, mut unsearchable) = (Vec::new(), Vec::new());
         let mut untouched = false;
         let mut changed = Vec::new();
         for id in batch.devices {
             match (self.seen(id, found), self.known.before(id)) {
                 (Seen::Unclear, _) => unsearchable.push(id),
-                (Seen::NotFailed(_), Before::Failed) => accepted.push(id),
+                (Seen::NotFailed(_), Before::Failed) => left.push(id),
                 (Seen::NotFailed(_), Before::Unknown) => unknown.push(id),
                 (Seen::NoTask, Before::Failed) => gone.push(id),
                 (Seen::NotFailed(_), Before::NotFailed) => again.push(id),
@@ -72,10 +72,17 @@ impl Scheduler {
                 },
             }
         }
-        // A call is carried out as a whole: what has changed in the same list did so by itself.
+        // A call is carried out as a whole, so this one was not: what has changed in the same list did so without it.
+        // An earlier call may have come late, or have been refused in part.
         if untouched {
             for (_, shown, ..) in &changed {
                 self.witness.discredit(*shown);
+            }
+            if history.lost == 1 && history.refused == 0 {
+                for id in left.drain(..) {
+                    self.known.set_before(id, Before::NotFailed);
+                    again.push(id);
+                }
             }
         }
         let alike = changed.len();
@@ -91,7 +98,7 @@ impl Scheduler {
                 compared: false,
                 looks: 0,
             }));
-        self.settle_as(accepted, Outcome::Accepted, "the answer was lost; a search shows that the task was retried");
+        self.settle_as(left, Outcome::Accepted, "the answer was lost; a search shows that the task was retried");
         self.settle_as(
             unknown,
             Outcome::Unknown,

@@ -7,8 +7,9 @@
 //! | Before | After | All left alone | The others retried | Not known yet |
 //! |---|---|---|---|---|
 //! | failed | failed, untouched | sent again | sent again | sent again; all are left alone |
-//! | failed | failed, changed | sent again | accepted | held |
-//! | failed | not failed | rejected: retried elsewhere meanwhile | accepted | held |
+//! | failed just before | failed, changed, or not failed | sent again; rejected | accepted | held |
+//! | failed some time before | failed, changed | sent again | not known | held |
+//! | failed some time before | not failed | rejected: retried elsewhere meanwhile | not known | held |
 //! | not looked at | failed | sent again | sent again | sent again |
 //! | not looked at | not failed | rejected | not known | held |
 //! | not failed | not failed | rejected | rejected | rejected |
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use super::experiment::{Experiment, Reading};
 use super::knowledge::Before;
-use super::schedule::{Batch, Found, HALVE_FROM, Reason, Scheduler, Searching, Seen, SendHistory};
+use super::schedule::{Batch, Found, HALVE_FROM, Reason, Scheduler, Searching, Seen, SendHistory, SentList};
 use super::{Observation, Reply, Status, Step};
 use crate::devices::DeviceId;
 use crate::outcome::Outcome;
@@ -39,36 +40,46 @@ pub(super) struct Held {
     reply: Arc<Reply>,
     /// How its task is now, if it is failed.
     failed: Option<(Observation, Duration)>,
+    /// Whether its task is known to have succeeded: it cannot fail again.
+    has_succeeded: bool,
+    /// Whether its task was seen to be failed just before the call.
+    was_failed: bool,
 }
 
 impl Held {
     pub(super) fn is_failed(&self) -> bool {
         self.failed.is_some()
     }
+
+    pub(super) fn has_succeeded(&self) -> bool {
+        self.has_succeeded
+    }
 }
 
 impl Scheduler {
     pub(super) fn refused(
         &mut self,
-        devices: Vec<DeviceId>,
-        history: SendHistory,
+        sent: SentList,
         reply: &Arc<Reply>,
         experiment: Option<Experiment>,
         now: Duration,
     ) {
+        let SentList {
+            mut devices,
+            history,
+            sent_at,
+        } = sent;
         let history = SendHistory {
             refused: history.refused + 1,
             ..history
         };
         // Alone, a device is refused for its own task. If an answer was lost before, that call may have retried it.
         if devices.len() == 1 && history.lost == 0 && history.refused == 1 {
-            let elsewhere = history.before == Before::Failed;
-            let reply = if elsewhere { reply.saying(ELSEWHERE) } else { Arc::clone(reply) };
-            self.settle_refused(devices, Outcome::Rejected, &reply, elsewhere);
+            self.reject(devices, reply, None);
             return;
         }
         if history.before == Before::NotFailed && history.lost == 0 && self.mixed.is_refused() {
-            self.settle_refused(devices, Outcome::Rejected, &reply.saying(NOT_FAILED), false);
+            self.reject(devices, reply, Some(NOT_FAILED));
             return;
         }
         if self.searching == Searching::Never || history.refused >= HALVE_FROM {
@@ -79,14 +90,13 @@ impl Scheduler {
             Some(experiment) => Reason::Experiment(experiment),
             None => Reason::Refused(Arc::clone(reply)),
         };
-        let mut devices = devices;
         if let Reason::Experiment(experiment) = &reason {
             devices.extend(&experiment.controls);
         }
         // As long as the others may have been retried, only a read that is not behind shows it.
         let at_once = self.mixed.is_refused() && history.refused < HALVE_FROM - 1 && history.lost == 0;
         let ready = if at_once { now } else { now.saturating_add(self.limits.lag) };
-        self.look_up(devices, history, reason, ready);
+        self.look_up_sent(devices, history, reason, sent_at, ready);
     }
 
     /// The list is halved until each device stands alone.
@@ -109,7 +119,19 @@ impl Scheduler {
             history,
             reply: Arc::clone(reply),
             failed: None,
+            has_succeeded: false,
+            was_failed: false,
         }));
+    }
+
+    /// Devices whose tasks are not failed, and that no call of this campaign has retried.
+    fn reject(&mut self, devices: Vec<DeviceId>, reply: &Arc<Reply>, why: Option<&str>) {
+        let (elsewhere, others): (Vec<_>, Vec<_>) = devices
+            .into_iter()
+            .partition(|id| self.known.was_planned_failed(*id));
+        self.settle_refused(elsewhere, Outcome::Rejected, &reply.saying(ELSEWHERE), true);
+        let reply = why.map_or_else(|| Arc::clone(reply), |why| reply.saying(why));
+        self.settle_refused(others, Outcome::Rejected, &reply, false);
     }
 
     pub(super) fn settle_refused(
@@ -145,6 +167,8 @@ impl Scheduler {
                         history,
                         reply: Arc::clone(reply),
                         failed: Some((task.clone(), found.now)),
+                        has_succeeded: false,
+                        was_failed: self.known.was_failed_just_before(id, batch.sent_at),
                     }),
                     compared => {
                         if compared.is_some_and(|(shown, _)| shown.is_untouched()) {
@@ -159,15 +183,17 @@ impl Scheduler {
                 // It was failed before the call whose answer was lost.
                 Seen::NotFailed(_) if history.lost > 0 && before == Before::Failed => late.push(id),
                 Seen::NotFailed(_) if history.lost > 0 => unknown.push(id),
-                Seen::NotFailed(_) => self.held.push(Held {
+                Seen::NotFailed(task) => self.held.push(Held {
                     device: id,
                     history,
                     reply: Arc::clone(reply),
                     failed: None,
+                    has_succeeded: task.is_some_and(|task| task.status == Status::Succeeded),
+                    was_failed: self.known.was_failed_just_before(id, batch.sent_at),
                 }),
             }
         }
-        self.settle_refused(not_failed, Outcome::Rejected, &reply.saying(NOT_FAILED), false);
+        self.reject(not_failed, reply, Some(NOT_FAILED));
         self.settle_refused(no_task, Outcome::Rejected, &reply.saying(NO_TASK), false);
         self.settle_refused(unknown, Outcome::Unknown, &Reply::of(CANNOT_TELL), false);
         self.settle_refused(
@@ -208,17 +234,14 @@ impl Scheduler {
                 self.known.observe(held.device, &task, at);
                 self.requeue(vec![held.device], held.history);
             } else {
-                let elsewhere = held.history.before == Before::Failed;
-                let why = if elsewhere { ELSEWHERE } else { NOT_FAILED };
-                let reply = held.reply.saying(why);
-                self.settle_refused(vec![held.device], Outcome::Rejected, &reply, elsewhere);
+                self.reject(vec![held.device], &held.reply, Some(NOT_FAILED));
             }
         }
     }
 
     fn settle_held_as_retried(&mut self) {
         for held in std::mem::take(&mut self.held) {
-            if held.history.before == Before::Failed {
+            if held.was_failed {
                 let reply = held.reply.saying(RETRIED);
                 self.settle_refused(vec![held.device], Outcome::Accepted, &reply, false);
             } else {

@@ -480,10 +480,12 @@ impl Runner {
 
 /// Ends when more is on the disk.
 async fn written(written: Option<&mut watch::Receiver<u64>>) {
-    match written {
-        Some(written) if written.changed().await.is_ok() => {}
-        _ => std::future::pending().await,
+    if let Some(written) = written
+        && written.changed().await.is_ok()
+    {
+        return;
     }
+    std::future::pending().await
 }
 
 pub(super) fn settled_record<'a>(

@@ -75,8 +75,17 @@ pub(super) struct Batch {
     pub(super) devices: Vec<DeviceId>,
     pub(super) history: SendHistory,
     pub(super) reason: Reason,
+    /// When their call was sent.
+    pub(super) sent_at: Duration,
     /// Not before this time.
     pub(super) ready: Duration,
+}
+
+/// A list that was sent.
+pub(super) struct SentList {
+    pub(super) devices: Vec<DeviceId>,
+    pub(super) history: SendHistory,
+    pub(super) sent_at: Duration,
 }
 
 enum Open {
@@ -85,6 +94,7 @@ enum Open {
         history: SendHistory,
         /// Whether it is the first call with these devices.
         fresh: bool,
+        sent_at: Duration,
         experiment: Option<Experiment>,
     },
     Look(Lookup, Vec<Batch>),
@@ -127,7 +137,13 @@ pub(crate) struct Scheduler {
     pub(super) lookups: VecDeque<Batch>,
     open: HashMap<CallId, Open>,
     last_call: u64,
+    /// When the next call was last asked for.
+    now: Duration,
     refusals: RefusalRate,
+    /// Whether the platform has answered a retry.
+    answered: bool,
+    /// Whether it has refused a list.
+    refused_any: bool,
     stopping: bool,
     any_accepted: bool,
     /// Lists refused as not valid since a single device was.
@@ -196,7 +212,10 @@ impl Scheduler {
             lookups: VecDeque::new(),
             open: HashMap::new(),
             last_call: 0,
+            now: Duration::ZERO,
             refusals: RefusalRate::default(),
+            answered: false,
+            refused_any: false,
             stopping: false,
             any_accepted: false,
             invalid_lists: 0,
@@ -290,6 +309,7 @@ impl Scheduler {
 
     /// The next call, if there is one to make now. Take the [steps](Self::take_steps) afterwards.
     pub(crate) fn next(&mut self, now: Duration) -> Next<(CallId, Call)> {
+        self.now = now;
         if let Some(call) = self.next_lookup(now) {
             return Next::Do(call);
         }
@@ -450,14 +470,19 @@ impl Scheduler {
     /// Devices that were never sent, up to this place in the order.
     fn next_fresh(&mut self, end: usize) -> Option<(CallId, Call)> {
         let left = end.saturating_sub(self.taken);
-        if left == 0 {
+        // The first list goes alone. If it is refused, others are refused too, and are looked up before they are sent.
+        let sending = self.open.values().any(|open| matches!(open, Open::Send { .. }));
+        if left == 0 || (!self.answered && sending) {
             return None;
         }
         let before = self.known.before(self.order[self.taken]);
         let window = &self.order[self.taken..self.taken + left.min(self.limits.look)];
         // Devices of one list have the same past.
         let alike = window.iter().take_while(|id| self.known.before(**id) == before).count();
-        let worth_it = left > self.limits.chunk && before == Before::Failed && self.refusals.look_first(&self.limits);
+        // As long as it is not known what becomes of the others of a refused list, none is risked.
+        let risky = self.refused_any && !self.mixed.is_refused();
+        let cheaper = left > self.limits.chunk && self.refusals.look_first(&self.limits);
+        let worth_it = before == Before::Failed && (risky || cheaper);
         let look_first = match self.searching {
             Searching::ByKey => worth_it || (before == Before::Unknown && self.look_first),
             Searching::WholeJob => before == Before::Unknown && self.look_first,
@@ -517,6 +542,7 @@ impl Scheduler {
                 devices,
                 history,
                 fresh,
+                sent_at: self.now,
                 experiment,
             },
         );
@@ -580,6 +606,7 @@ impl Scheduler {
             devices,
             history,
             fresh,
+            sent_at,
             experiment,
         }) = self.open.remove(&id)
         else {
@@ -592,26 +619,38 @@ impl Scheduler {
                 CallEnd::Lost | CallEnd::Throttled | CallEnd::NotSent | CallEnd::TooMany | CallEnd::Refused => {}
             }
         }
+        self.answered |= !matches!(end.end, CallEnd::Lost | CallEnd::Throttled | CallEnd::NotSent);
+        const SEVERAL: usize = 4;
         match end.end {
             CallEnd::Accepted => {
                 self.any_accepted = true;
                 if let Some(experiment) = experiment {
                     self.put_back(&experiment.controls);
                 }
-                // What was refused before was left as it was: otherwise this list would have been refused too.
-                if history.refused > 0 && self.searching == Searching::Never {
+                // What was refused before was left as it was: otherwise this list would have been refused too. That all of
+                // several tasks were retried and have failed again since is not likely.
+                if history.refused > 0 && devices.len() >= SEVERAL && self.searching == Searching::Never {
                     self.mixed.reading = Reading::Refused;
                     self.settle_held();
                 }
                 self.steps.push(Step::settle(devices, Outcome::Accepted, &end.reply));
             }
-            CallEnd::NotFailed => self.refused(devices, history, &end.reply, experiment, now),
-            _ if experiment.is_some() => {
-                let controls = experiment.map(|experiment| experiment.controls);
-                self.put_back(&controls.unwrap_or_default());
+            CallEnd::NotFailed => {
+                self.refused_any |= history.before != Before::NotFailed;
+                let sent = SentList {
+                    devices,
+                    history,
+                    sent_at,
+                };
+                self.refused(sent, &end.reply, experiment, now);
+            }
+            _ => {
+                let devices = match experiment {
+                    Some(experiment) => self.call_off(experiment),
+                    None => devices,
+                };
                 self.sent_in_vain(devices, history, &end, now);
             }
-            _ => self.sent_in_vain(devices, history, &end, now),
         }
     }
 
@@ -679,11 +718,23 @@ impl Scheduler {
     }
 
     pub(super) fn look_up(&mut self, devices: Vec<DeviceId>, history: SendHistory, reason: Reason, ready: Duration) {
+        self.look_up_sent(devices, history, reason, Duration::ZERO, ready);
+    }
+
+    pub(super) fn look_up_sent(
+        &mut self,
+        devices: Vec<DeviceId>,
+        history: SendHistory,
+        reason: Reason,
+        sent_at: Duration,
+        ready: Duration,
+    ) {
         if !devices.is_empty() {
             self.lookups.push_back(Batch {
                 devices,
                 history,
                 reason,
+                sent_at,
                 ready,
             });
         }
@@ -775,11 +826,9 @@ impl Scheduler {
                     self.halve(batch.history, batch.devices);
                 }
                 Reason::Experiment(experiment) => {
-                    let sent = batch.devices.into_iter().filter(|id| !experiment.controls.contains(id));
-                    let sent: Vec<_> = sent.collect();
-                    self.put_back(&experiment.controls);
-                    self.steps.push(Step::Requeue(sent.clone()));
-                    self.halve(batch.history, sent);
+                    let sample = self.call_off(experiment);
+                    self.steps.push(Step::Requeue(sample.clone()));
+                    self.halve(batch.history, sample);
                 }
                 Reason::Lost => self.steps.push(Step::settle(
                     batch.devices,
@@ -816,7 +865,7 @@ impl Scheduler {
         for id in batch.devices {
             match self.seen(id, found) {
                 Seen::Failed(Some(task)) | Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
-                Seen::Failed(None) => self.known.set_before(id, Before::Failed),
+                Seen::Failed(None) => self.known.observe_failed(id, found.now),
                 Seen::NotFailed(None) | Seen::NoTask => self.known.set_before(id, Before::NotFailed),
                 Seen::Unclear => {}
             }

@@ -132,7 +132,7 @@ fn observation(task: TaskInfo) -> Option<Observation> {
     Some(Observation {
         status,
         updated_ms: task.update_time.map(Integer::get),
-        task: task.task_id.as_deref().map(crate::devices::task_hash),
+        task: None,
         progress: task
             .progress
             .and_then(|progress| i32::try_from(progress.get()).ok()),

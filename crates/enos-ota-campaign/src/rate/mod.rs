@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use enos_ota::Window;
+
 use crate::pace::{self, Pace, PaceSettings, Start};
 use crate::wait::Wait;
 
@@ -29,16 +31,6 @@ pub(crate) enum CallResult {
     },
     /// No answer, or one of something before a platform that is down.
     Failed,
-}
-
-/// What a quota is counted over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Window {
-    Second,
-    Minute,
-    Hour,
-    Day,
-    Month,
 }
 
 /// What an answer says about one quota.
