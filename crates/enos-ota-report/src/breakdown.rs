@@ -1,6 +1,7 @@
 //! Devices by what they have in common.
 
-use enos_ota_campaign::journal::{Recovered, State};
+use enos_ota_campaign::journal::Recovered;
+use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{DeviceId, Outcome, TaskFacts};
 
 use crate::error::Problem;
@@ -105,8 +106,8 @@ impl Breakdown {
                         let standing = recovered.standing(id);
                         let became = Became::of(standing);
                         // What the answer said of an accepted device is no failure.
-                        if became.is_failure() && standing.state != State::Settled(Outcome::Accepted) {
-                            take((became, recovered.code(id), recovered.message(id)), standing);
+                        if became.is_failure() && standing.state != DeviceState::Settled(Outcome::Accepted) {
+                            take((became, recovered.standing(id).code, recovered.standing(id).message), standing);
                         }
                     });
                 },
@@ -121,7 +122,7 @@ impl Breakdown {
                     each(&mut |recovered, id| {
                         let standing = recovered.standing(id);
                         if Became::of(standing) == Became::FailedAgain {
-                            take(recovered.failed_again(id), standing);
+                            take(recovered.standing(id).failed_again, standing);
                         }
                     });
                 },

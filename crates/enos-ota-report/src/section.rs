@@ -1,6 +1,7 @@
 //! One journal of a report.
 
-use enos_ota_campaign::journal::{Recovered, State};
+use enos_ota_campaign::journal::Recovered;
+use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{DeviceId, Fate, Outcome, TaskFacts};
 
 use crate::breakdown::Breakdown;
@@ -92,7 +93,7 @@ impl Section {
         // itself wrote down at its end.
         sums(
             "the devices of the journal",
-            recovered.summary.requested,
+            recovered.summary().requested,
             own.tally.devices(),
         )?;
         for outcome in Outcome::ALL {
@@ -106,7 +107,7 @@ impl Section {
             sums(
                 &format!("the {outcome} devices, one by one,"),
                 found,
-                told(recovered.summary),
+                told(recovered.summary()),
             )?;
             if let Some(ended) = &recovered.ended {
                 sums(
@@ -167,13 +168,13 @@ impl Section {
             facts: recovered.plan.devices.facts(id),
             became: Became::of(standing),
             fate: standing.fate,
-            code: recovered.code(id),
-            message: recovered.message(id),
-            request_id: recovered.request_id(id),
-            failed_again: recovered.failed_again(id),
+            code: recovered.standing(id).code,
+            message: recovered.standing(id).message,
+            request_id: recovered.standing(id).request_id,
+            failed_again: recovered.standing(id).failed_again,
             sent_at_ms: match standing.state {
-                State::InDoubt { sent_at_ms, .. } | State::Refused { sent_at_ms } => Some(sent_at_ms),
-                State::Waiting | State::Settled(_) => None,
+                DeviceState::InDoubt { sent_at_ms, .. } | DeviceState::Refused { sent_at_ms } => Some(sent_at_ms),
+                DeviceState::Waiting | DeviceState::Settled(_) => None,
             },
             journal: &self.name,
         }

@@ -2,7 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use enos_ota_campaign::journal::{Standing, State};
+
+use enos_ota_campaign::{Standing, DeviceState};
 use enos_ota_campaign::{Fate, Outcome};
 
 /// What a device has come to. Every device has come to exactly one of these.
@@ -67,13 +68,13 @@ impl Became {
 
     pub(crate) fn of(standing: Standing) -> Self {
         match (standing.state, standing.fate) {
-            (State::Waiting, _) => Self::Waiting,
-            (State::InDoubt { .. }, _) => Self::InDoubt,
-            (State::Refused { .. }, _) => Self::Suspect,
-            (State::Settled(Outcome::Rejected), _) => Self::Rejected,
-            (State::Settled(Outcome::Skipped), _) => Self::Skipped,
-            (State::Settled(Outcome::Unknown), _) => Self::Unknown,
-            (State::Settled(Outcome::Accepted), fate) => Self::of_fate(fate),
+            (DeviceState::Waiting, _) => Self::Waiting,
+            (DeviceState::InDoubt { .. }, _) => Self::InDoubt,
+            (DeviceState::Refused { .. }, _) => Self::Suspect,
+            (DeviceState::Settled(Outcome::Rejected), _) => Self::Rejected,
+            (DeviceState::Settled(Outcome::Skipped), _) => Self::Skipped,
+            (DeviceState::Settled(Outcome::Unknown), _) => Self::Unknown,
+            (DeviceState::Settled(Outcome::Accepted), fate) => Self::of_fate(fate),
         }
     }
 
@@ -168,12 +169,12 @@ impl Tally {
         let became = Became::of(standing);
         self.devices += 1;
         match standing.state {
-            State::Settled(outcome) => self.outcomes[place(&Outcome::ALL, outcome)] += 1,
+            DeviceState::Settled(outcome) => self.outcomes[place(&Outcome::ALL, outcome)] += 1,
             _ => self.open[place(&OPEN, became)] += 1,
         }
         match standing.state {
-            State::Settled(Outcome::Accepted) => self.fates[place(&Fate::ALL, standing.fate)] += 1,
-            State::Settled(Outcome::Unknown) if standing.fate != Fate::NotSeen => {
+            DeviceState::Settled(Outcome::Accepted) => self.fates[place(&Fate::ALL, standing.fate)] += 1,
+            DeviceState::Settled(Outcome::Unknown) if standing.fate != Fate::NotSeen => {
                 self.fates_of_unknown[place(&Fate::ALL, standing.fate)] += 1;
             }
             _ => {}
@@ -321,7 +322,7 @@ impl<const N: usize> Serialize for Named<N> {
 mod tests {
     use super::*;
 
-    fn standing(state: State, fate: Fate) -> Standing {
+    fn standing(state: DeviceState, fate: Fate) -> Standing {
         let mut standing = Standing::default();
         (standing.state, standing.fate) = (state, fate);
         standing
@@ -330,14 +331,14 @@ mod tests {
     #[test]
     fn every_standing_is_counted_once_and_found_again() {
         let mut states = vec![
-            State::Waiting,
-            State::InDoubt {
+            DeviceState::Waiting,
+            DeviceState::InDoubt {
                 sent_at_ms: 1,
                 not_failed: false,
             },
-            State::Refused { sent_at_ms: 1 },
+            DeviceState::Refused { sent_at_ms: 1 },
         ];
-        states.extend(Outcome::ALL.map(State::Settled));
+        states.extend(Outcome::ALL.map(DeviceState::Settled));
         let mut tally = Tally::default();
         for state in &states {
             for fate in Fate::ALL {
@@ -361,8 +362,8 @@ mod tests {
     #[test]
     fn sums_that_differ_are_told_with_their_numbers() {
         let mut tally = Tally::default();
-        tally.add(standing(State::Settled(Outcome::Accepted), Fate::Succeeded));
-        tally.add(standing(State::Waiting, Fate::NotSeen));
+        tally.add(standing(DeviceState::Settled(Outcome::Accepted), Fate::Succeeded));
+        tally.add(standing(DeviceState::Waiting, Fate::NotSeen));
         let mut wrong = tally;
         wrong.devices = 3;
         let outcomes = "the outcomes (1 accepted, 0 rejected, 0 skipped, 0 unknown, 0 inDoubt, 0 suspect, 1 waiting)";

@@ -770,11 +770,11 @@ fn numbers_that_contradict_each_other_are_never_told() {
     let end = "; no report is made of numbers that contradict each other: keep the journals and report this as a \
                defect of the program";
     assert_eq!(
-        tampered(|recovered| recovered.summary.accepted = 7),
+        tampered(|recovered| recovered.summary().accepted = 7),
         format!("first.jsonl: the accepted devices, one by one, add up to 8, and not to 7{end}")
     );
     assert_eq!(
-        tampered(|recovered| recovered.summary.requested = 9),
+        tampered(|recovered| recovered.summary().requested = 9),
         format!("first.jsonl: the devices of the journal add up to 9, and not to 8{end}")
     );
     assert_eq!(

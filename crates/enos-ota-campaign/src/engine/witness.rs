@@ -130,11 +130,6 @@ impl Witness {
         }
     }
 
-    /// Whether any field can still be a witness.
-    pub(super) fn has_any(&self) -> bool {
-        self.moves.contains(&false)
-    }
-
     /// What it means that `alike` failed tasks of one list have all changed, each in such fields, between two looks.
     pub(super) fn judge(&self, shown: Shown, from: SeenAt, to: Duration, alike: usize) -> Verdict {
         let counts = shown.changed.iter().zip(self.moves).any(|(changed, moves)| *changed && !moves);

@@ -182,6 +182,11 @@ impl DeviceTable {
         }
     }
 
+    /// What is known of every device, in the order of their numbers.
+    pub fn standings(&self) -> impl ExactSizeIterator<Item = Standing<'_>> {
+        self.devices.ids().map(|id| self.standing(id))
+    }
+
     /// Devices by outcome.
     #[must_use]
     pub fn summary(&self) -> Summary {

@@ -1,6 +1,7 @@
 //! What follows from records, and which cannot follow each other.
 
-use enos_ota_campaign::journal::{CallEnd, Change, Changed, Journal, JournalError, Record, State};
+use enos_ota_campaign::journal::{CallEnd, Change, Changed, Journal, JournalError, Record};
+use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Fate, Outcome, Summary};
 
 use crate::common::{answered, in_folder, keys, plan, resumed, sent, write};
@@ -12,6 +13,7 @@ fn settled(outcome: Outcome, number: usize) -> Record<'static> {
         code: None,
         message: None,
         request_id: None,
+        elsewhere: false,
         devices: keys([number]),
     }
 }
@@ -75,23 +77,23 @@ async fn a_campaign_that_was_killed_is_told_of_with_all_a_report_needs() {
     write(&path, &plan(6), &records).await;
     let told = Journal::read(&path).unwrap();
 
-    let states: Vec<_> = told.standings.iter().map(|standing| standing.state).collect();
-    let accepted = State::Settled(Outcome::Accepted);
+    let states: Vec<_> = told.table.standings().map(|standing| standing.state).collect();
+    let accepted = DeviceState::Settled(Outcome::Accepted);
     assert_eq!(
         states,
         [
             accepted,
             accepted,
             accepted,
-            State::Settled(Outcome::Unknown),
+            DeviceState::Settled(Outcome::Unknown),
             accepted,
-            State::Waiting
+            DeviceState::Waiting
         ]
     );
     let id = |number: usize| told.plan.devices.ids().nth(number).unwrap();
-    assert_eq!((told.code(id(0)), told.message(id(0))), (Some(0), Some("OK")));
-    assert_eq!((told.request_id(id(0)), told.request_id(id(3))), (Some("r1"), None));
-    assert_eq!(told.failed_again(id(0)), Some("no space"));
+    assert_eq!((told.standing(id(0)).code, told.standing(id(0)).message), (Some(0), Some("OK")));
+    assert_eq!((told.standing(id(0)).request_id, told.standing(id(3)).request_id), (Some("r1"), None));
+    assert_eq!(told.standing(id(0)).failed_again, Some("no space"));
     assert_eq!(told.standing(id(0)).fate, Fate::FailedAgain);
 
     let calls: Vec<_> = told
@@ -121,7 +123,7 @@ async fn a_campaign_that_was_killed_is_told_of_with_all_a_report_needs() {
     let ended = told.ended.as_ref().unwrap();
     assert_eq!(
         (ended.how.as_str(), ended.open, ended.summary),
-        ("too many failed again", 1, told.summary)
+        ("too many failed again", 1, told.summary())
     );
 
     // Who resumes it, has not ended it.
@@ -232,21 +234,24 @@ async fn a_device_that_is_in_doubt_says_since_when() {
     ];
     write(&path, &plan(4), &records).await;
     let told = Journal::read(&path).unwrap();
-    let states: Vec<_> = told.standings.iter().map(|standing| standing.state).collect();
+    let states: Vec<_> = told.table.standings().map(|standing| standing.state).collect();
     let sent_at_ms = 2_000;
     assert_eq!(
         states,
         [
-            State::InDoubt {
+            DeviceState::InDoubt {
                 sent_at_ms,
                 not_failed: false
             },
-            State::InDoubt {
+            DeviceState::InDoubt {
                 sent_at_ms,
                 not_failed: false
             },
-            State::Refused { sent_at_ms },
-            State::Waiting
+            DeviceState::Refused {
+                sent_at_ms,
+                not_failed: false
+            },
+            DeviceState::Waiting
         ]
     );
     assert_eq!(told.open(), 4);
@@ -346,5 +351,5 @@ async fn what_is_told_twice_in_the_same_way_is_no_contradiction() {
     ];
     write(&path, &plan(3), &records).await;
     let told = Journal::read(&path).unwrap();
-    assert_eq!((told.summary.accepted, told.summary.rejected, told.open()), (1, 1, 1));
+    assert_eq!((told.summary().accepted, told.summary().rejected, told.open()), (1, 1, 1));
 }

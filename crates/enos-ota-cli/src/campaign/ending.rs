@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use enos_ota::ErrorKind;
-use enos_ota_campaign::{Ending, Fate, Finished, Ledger, Outcome};
+use enos_ota_campaign::{Ending, Fate, Finished, DeviceTable, Outcome};
 
 use crate::args::duration_in_words;
 use crate::console::{self, BAD, DOUBTFUL, FAINT, GOOD, HEADING, styled};
@@ -29,7 +29,7 @@ pub(crate) struct About {
 
 /// Tells the end on standard error, and decides the exit code.
 pub(crate) fn conclude(finished: &Finished, about: &About) -> Exit {
-    let summary = finished.ledger.summary();
+    let summary = finished.table.summary();
     let sentence = sentence(summary);
     let exit = Exit::of_ending(&finished.ending, summary);
     details(finished, about);
@@ -109,20 +109,20 @@ pub(super) fn warn_of_searches() {
 }
 
 /// How many accepted devices have this fate.
-pub(super) fn count_of(ledger: &Ledger, wanted: Fate) -> usize {
+pub(super) fn count_of(ledger: &DeviceTable, wanted: Fate) -> usize {
     let mut fates = Fate::ALL.iter().zip(ledger.fates());
     fates.find(|(fate, _)| **fate == wanted).map_or(0, |(_, count)| count)
 }
 
 /// Says why devices failed again, if any did.
-pub(super) fn tell_reasons(ledger: &Ledger) {
+pub(super) fn tell_reasons(ledger: &DeviceTable) {
     for line in reasons(ledger) {
         console::note(format_args!("          {line}"));
     }
 }
 
 fn details(finished: &Finished, about: &About) {
-    let ledger = &finished.ledger;
+    let ledger = &finished.table;
     let count = |fate| count_of(ledger, fate);
     let seen = ledger.summary().accepted - count(Fate::NotSeen).min(ledger.summary().accepted);
     if about.watched && seen > 0 {
@@ -186,7 +186,7 @@ fn plural(count: u64, what: &str) -> String {
 }
 
 /// Why devices failed again.
-fn reasons(ledger: &Ledger) -> Vec<String> {
+fn reasons(ledger: &DeviceTable) -> Vec<String> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for id in ledger.devices().ids() {
         let standing = ledger.standing(id);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use enos_ota_campaign::{Event, Fate, Ledger, Outcome, Phase, Progress, ReadProgress, Settings};
+use enos_ota_campaign::{Event, Fate, DeviceTable, Outcome, Phase, Progress, ReadProgress, Settings};
 
 use super::ending::count_of;
 use crate::args::duration_in_words;
@@ -113,7 +113,7 @@ impl Counts {
 }
 
 impl Picture {
-    pub(crate) fn new(ledger: &Ledger, settings: &Settings) -> Self {
+    pub(crate) fn new(ledger: &DeviceTable, settings: &Settings) -> Self {
         let mut reasons: HashMap<Arc<str>, usize> = HashMap::new();
         let mut before: HashMap<&str, usize> = HashMap::new();
         for id in ledger.devices().ids() {

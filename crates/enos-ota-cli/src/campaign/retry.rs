@@ -8,7 +8,7 @@ use enos_ota_campaign::drift::Drift;
 use enos_ota_campaign::journal::{BeginDetails, Journal, Recovered};
 use enos_ota_campaign::rehearsal::Stage;
 use enos_ota_campaign::{
-    Calls, Campaign, DeviceId, Devices, Event, Fate, Finished, Ledger, Outcome, Plan, Settings, Summary,
+    Calls, Campaign, DeviceId, Devices, Event, Fate, Finished, DeviceTable, Outcome, Plan, Settings, Summary,
 };
 use serde::Serialize;
 
@@ -249,16 +249,16 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn run(self, campaign: Campaign) -> Result<Exit, Failure> {
-        let devices = campaign.ledger().devices().len();
+        let devices = campaign.table().devices().len();
         let talkative =
             self.talkative || devices > LISTED || self.settings.watch.is_some() || self.settings.waves.is_some();
         let mut results = Results::new(self.output, devices);
-        tell_settled(&mut results, campaign.ledger());
+        tell_settled(&mut results, campaign.table());
         let mut interrupts = Interrupts::listen()?;
         let mut display = Display::new(talkative);
         display.announce(format_args!(
             "retrying {}",
-            counted(devices - campaign.ledger().summary().settled(), "device")
+            counted(devices - campaign.table().summary().settled(), "device")
         ));
         let tell = |event: &Event, devices: &Devices| match event {
             Event::Settled {
@@ -309,7 +309,7 @@ impl Run<'_> {
     }
 
     fn write_end(&self, results: &mut Results, finished: &Finished) {
-        let ledger = &finished.ledger;
+        let ledger = &finished.table;
         let head = Head {
             schema: self.schema,
             job_id: self.job_id,
@@ -328,7 +328,7 @@ impl Run<'_> {
 }
 
 /// Tells of the devices that have their outcome before anything is sent.
-fn tell_settled(results: &mut Results, ledger: &Ledger) {
+fn tell_settled(results: &mut Results, ledger: &DeviceTable) {
     if ledger.summary().settled() == 0 {
         return;
     }
@@ -340,7 +340,7 @@ fn tell_settled(results: &mut Results, ledger: &Ledger) {
     results.flush();
 }
 
-fn line_of(ledger: &Ledger, id: DeviceId) -> DeviceLine<'_> {
+fn line_of(ledger: &DeviceTable, id: DeviceId) -> DeviceLine<'_> {
     let standing = ledger.standing(id);
     DeviceLine {
         device_key: ledger.devices().key(id),
@@ -382,7 +382,7 @@ struct Fates {
 
 impl Fates {
     /// `None` if nobody has looked.
-    fn of(ledger: &Ledger) -> Option<Self> {
+    fn of(ledger: &DeviceTable) -> Option<Self> {
         let count = |fate| ending::count_of(ledger, fate);
         let fates = Self {
             succeeded: count(Fate::Succeeded),
