@@ -112,7 +112,7 @@ impl ClientBuilder {
     }
 
     /// Sets how long a call may take with all its attempts and waits, the access token included. 120 s by default;
-    /// `None` for no limit.
+    /// `None` for no limit. It holds for a [`TokenSource`] and a [`RawClient`] too.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
@@ -171,9 +171,7 @@ impl ClientBuilder {
         let org_id: OrgId = org_id
             .parse()
             .map_err(|error| Error::new(ErrorKind::Config, "the organization id is empty").with_source(error))?;
-        let timeout = self.timeout;
-        let settings = self.settings()?;
-        Ok(Client::new(settings, org_id, timeout))
+        Ok(Client::new(self.settings()?, org_id))
     }
 
     /// Builds only the source of access tokens, for signing calls to other EnOS APIs.
@@ -209,6 +207,7 @@ impl ClientBuilder {
             clock: Arc::clone(&self.clock),
             retry: self.retry.clone(),
             attempt_timeout: self.attempt_timeout,
+            timeout: self.timeout,
             http: self.into_http(&base_url)?,
         })
     }

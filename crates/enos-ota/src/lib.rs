@@ -74,6 +74,7 @@ mod builder;
 mod cause;
 mod client;
 mod clock;
+mod dead_token;
 mod deadline;
 mod error;
 mod jobs;

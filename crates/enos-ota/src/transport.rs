@@ -12,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Reach};
-use crate::text::shown;
+use crate::text::{duration, shown};
 
 /// The address of a gateway, checked: `http` or `https`, no query, no fragment, no trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,12 +172,42 @@ pub(crate) fn too_large(limit: usize) -> Error {
     .with_reach(Reach::Unknown)
 }
 
-pub(crate) fn attempt_timed_out(limit: Duration) -> Error {
-    Error::new(
-        ErrorKind::Timeout,
-        format!("the gateway did not answer within {limit:?}"),
-    )
-    .with_reach(Reach::Unknown)
+/// How long an attempt may take, and why not longer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttemptLimit {
+    pub(crate) time: Duration,
+    /// Whether it is what is left of the call's time.
+    of_call: bool,
+}
+
+impl AttemptLimit {
+    pub(crate) fn new(of_attempt: Duration, left: Option<Duration>) -> Self {
+        match left {
+            Some(left) if left < of_attempt => Self {
+                time: left,
+                of_call: true,
+            },
+            _ => Self {
+                time: of_attempt,
+                of_call: false,
+            },
+        }
+    }
+
+    /// The error of an attempt that has reached it.
+    pub(crate) fn passed(self) -> Error {
+        let time = duration(self.time);
+        let whose = if self.of_call {
+            "all that was left of the call's time"
+        } else {
+            "the limit of an attempt"
+        };
+        Error::new(
+            ErrorKind::Timeout,
+            format!("the gateway did not answer within {time}, {whose}"),
+        )
+        .with_reach(Reach::Unknown)
+    }
 }
 
 /// Finds an error of a type in a chain of causes. An `io::Error` hides the one that it wraps from `source`.

@@ -174,7 +174,7 @@ async fn no_answer_to_a_call_makes_a_secret_visible() {
         for pick in 0..3 {
             let script = Script::default()
                 .gets(tokens())
-                .calls((0..4).map(|_| echoing(echo, pick)));
+                .calls((0..12).map(|_| echoing(echo, pick)));
             let server = Server::start(script).await;
             let error = retry(&hasty(&server)).await.unwrap_err();
             assert_hidden(&visible(&error), &server, &format!("answer {n}"));
@@ -203,8 +203,8 @@ async fn no_answer_to_a_refresh_makes_a_secret_visible() {
         for pick in 0..3 {
             // A token that has no life left is refreshed at once.
             let script = Script::default()
-                .gets((0..9).map(|n| Reply::granted(&format!("{TOKEN}{n}"), 0)))
-                .refreshes((0..9).map(|_| echoing(echo, pick)));
+                .gets((0..20).map(|n| Reply::granted(&format!("{TOKEN}{n}"), 0)))
+                .refreshes((0..20).map(|_| echoing(echo, pick)));
             let server = Server::start(script).await;
             let error = retry(&hasty(&server)).await.unwrap_err();
             assert_eq!(error.operation(), Some("token/refresh"), "{error:?}");
