@@ -68,7 +68,7 @@ pub(crate) fn duration(time: Duration) -> String {
     let tenths = (time.as_millis() + 50) / 100;
     match tenths {
         0..10 => format!("{} ms", time.as_millis()),
-        10..1200 if tenths % 10 == 0 => format!("{} s", tenths / 10),
+        10..1200 if tenths.is_multiple_of(10) => format!("{} s", tenths / 10),
         10..1200 => format!("{}.{} s", tenths / 10, tenths % 10),
         1200..36_000 => match (tenths / 600, tenths % 600 / 10) {
             (minutes, 0) => format!("{minutes} min"),
@@ -143,8 +143,8 @@ fn escape(text: &str) -> Option<(Option<char>, usize)> {
     if let Some(rest) = text.strip_prefix("\\u") {
         return Some((char::from_u32(hex(rest.get(..4)?)?), 6));
     }
-    if text.starts_with('\\') {
-        return text[1..].chars().next().map(|c| (None, 1 + c.len_utf8()));
+    if let Some(rest) = text.strip_prefix('\\') {
+        return rest.chars().next().map(|c| (None, 1 + c.len_utf8()));
     }
     let entity = text.strip_prefix('&')?;
     let end = entity.bytes().take(10).position(|byte| byte == b';')?;

@@ -76,7 +76,10 @@ const ECHOES: [Echo; 22] = [
     |echo| Reply::http(502, &[], &format!("bad {} {}", &echo[..5], &echo[5..])),
     |echo| Reply::http(400, &[], &format!(r#"{{"message":"bad {}"}}"#, veiled(echo))),
     |echo| {
-        let encoded: String = echo.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let mut encoded = String::new();
+        for byte in echo.bytes() {
+            write!(encoded, "%{byte:02X}").unwrap();
+        }
         Reply::http(
             302,
             &[("location", &format!("https://login.example.com/?{encoded}"))],
@@ -141,7 +144,7 @@ fn legible(text: &str) -> String {
     }) {
         text.replace_range(at..at + 3, &c.to_string());
     }
-    text.retain(|c| c.is_alphanumeric());
+    text.retain(char::is_alphanumeric);
     text
 }
 
