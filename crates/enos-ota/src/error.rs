@@ -40,9 +40,9 @@ pub enum ErrorKind {
     Config,
     /// The host name of the base URL did not resolve. Nothing was sent.
     Resolve,
-    /// No TLS connection came about, mostly because the certificate does not verify. Nothing was sent.
+    /// The TLS handshake failed, mostly because the certificate does not verify. Nothing was sent.
     Tls,
-    /// No connection came about. Nothing was sent.
+    /// Could not connect. Nothing was sent.
     Connect,
     /// There was no answer in time.
     Timeout,

@@ -159,13 +159,13 @@ pub(crate) fn transport_error(error: reqwest::Error) -> Error {
     } else if error.is_connect() && is_tls(&error) {
         (
             ErrorKind::Tls,
-            "no TLS connection to the gateway came about".to_owned(),
+            "the TLS handshake with the gateway failed".to_owned(),
             Reach::NeverSent,
         )
     } else if error.is_connect() {
         (
             ErrorKind::Connect,
-            "no connection to the gateway came about".to_owned(),
+            "could not connect to the gateway".to_owned(),
             Reach::NeverSent,
         )
     } else if error.is_timeout() {
