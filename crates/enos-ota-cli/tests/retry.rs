@@ -413,7 +413,7 @@ fn a_gateway_that_cannot_be_reached_is_told_apart() {
         // The emulator does not speak TLS.
         (
             gateway.emulator.base_url().replace("http:", "https:"),
-            "no TLS connection",
+            "the TLS handshake",
         ),
     ] {
         let end = with_base_url(&url);
