@@ -17,7 +17,13 @@ fn a_gateway_that_never_answers_is_given_up_in_time() {
     let folder = TempDir::new().unwrap();
     for args in [
         &["token", "--timeout", "1"][..],
-        &["api", "GET", "/connect-service/v2.1/ota-jobs?action=get", "--timeout", "1"],
+        &[
+            "api",
+            "GET",
+            "/connect-service/v2.1/ota-jobs?action=get",
+            "--timeout",
+            "1",
+        ],
         &["jobs", "list", "--timeout", "1"],
     ] {
         let mut command = program(folder.path());
@@ -32,7 +38,10 @@ fn a_gateway_that_never_answers_is_given_up_in_time() {
         // An attempt alone would have 30 s.
         assert!(begun.elapsed() < Duration::from_secs(20), "{args:?}: {finished:#?}");
         assert_eq!(finished.code, Some(5), "{args:?}: {finished:#?}");
-        assert!(finished.stderr.contains("the time of the call ran out"), "{finished:#?}");
+        assert!(
+            finished.stderr.contains("the time of the call ran out"),
+            "{finished:#?}"
+        );
         assert!(!finished.stderr.contains("carried out"), "{finished:#?}");
     }
 }

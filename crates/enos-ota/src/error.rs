@@ -423,7 +423,7 @@ impl Error {
     }
 
     /// Whether the gateway did not accept the access token of the call: code 1203, `apim_status` 4011 or 4012, or HTTP
-    /// 401. The call was not carried out.
+    /// 401 without a code. That attempt was not carried out.
     ///
     /// That HTTP 401 (*Invalid authentication credentials*) may be this is assumed: in what form the gateway reports an
     /// expired token is not documented. The same holds for `apim_status`, which the vendor's Python client reads.

@@ -70,7 +70,7 @@ struct Held {
     renew_at: Instant,
     usable_until: Instant,
     /// Whether it took the place of another, so that a node of the gateway may not know it yet.
-    succeeds: bool,
+    is_successor: bool,
     doubt: Option<Doubt>,
 }
 
@@ -184,7 +184,7 @@ impl TokenSource {
                 since: now,
                 keep_until: now + GRACE,
             });
-            if held.succeeds && now < doubt.keep_until {
+            if held.is_successor && now < doubt.keep_until {
                 self.0.doubted.store(true, Ordering::Relaxed);
                 return false;
             }
@@ -312,7 +312,7 @@ impl Shared {
         match result {
             Ok(mut held) => {
                 let token = held.token.clone();
-                held.succeeds = state.held.is_some() || state.dead.is_some();
+                held.is_successor = state.held.is_some() || state.dead.is_some();
                 self.doubted.store(false, Ordering::Relaxed);
                 state.held = Some(held);
                 Ok(token)
@@ -509,7 +509,7 @@ impl Held {
             token,
             renew_at: asked_at + life - lead.mul_f64(1.0 + jitter / 2.0),
             usable_until: asked_at + life.saturating_sub(MARGIN),
-            succeeds: false,
+            is_successor: false,
             doubt: None,
         }
     }
