@@ -409,11 +409,11 @@ fn a_gateway_that_cannot_be_reached_is_told_apart() {
             "https://no-such-host.invalid".to_owned(),
             "no address was found for the host name `no-such-host.invalid`",
         ),
-        (format!("http://{unused}"), "no connection to the gateway came about"),
+        (format!("http://{unused}"), "could not connect to the gateway"),
         // The emulator does not speak TLS.
         (
             gateway.emulator.base_url().replace("http:", "https:"),
-            "no TLS connection",
+            "the TLS handshake",
         ),
     ] {
         let end = with_base_url(&url);

@@ -15,6 +15,7 @@ use crate::answer::{self, OddAnswer, Verdict, read_start};
 use crate::authorize::Signer;
 use crate::builder::ClientBuilder;
 use crate::clock::{Clock, system_time};
+use crate::dead_token::Deaths;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
 use crate::limits::{Announcements, RateLimits};
@@ -23,13 +24,14 @@ use crate::secret::{AccessToken, AppSecret};
 use crate::sign;
 use crate::text::shown;
 use crate::token::{TokenSettings, TokenSource};
-use crate::transport::{attempt_timed_out, transport_error};
+use crate::transport::{AttemptLimit, transport_error};
 
 /// A client of the OTA-job API in one organization.
 ///
 /// Clones are cheap and share connections and the access token. Every call
 ///
-/// - gets an access token if none is at hand, and one more if the gateway says that it is dead;
+/// - gets an access token if none is at hand, and another if the gateway says that it is dead; it is sent again a few
+///   times within some seconds if the gateway does not know that one either, as a node of it may not for a while;
 /// - is signed anew for every attempt;
 /// - is repeated as the [`RetryPolicy`] says, while its time lasts;
 /// - succeeds only if the platform answers code 0;
@@ -84,7 +86,7 @@ impl Client {
         ClientBuilder::default()
     }
 
-    pub(crate) fn new(settings: TokenSettings, org_id: OrgId, timeout: Option<Duration>) -> Self {
+    pub(crate) fn new(settings: TokenSettings, org_id: OrgId) -> Self {
         Self {
             api: generated::Client::new_with_client(
                 &settings.base_url,
@@ -97,7 +99,7 @@ impl Client {
             retry: Arc::new(settings.retry.clone()),
             limits: Arc::default(),
             attempt_timeout: settings.attempt_timeout,
-            timeout,
+            timeout: settings.timeout,
             tokens: TokenSource::new(settings),
         }
     }
@@ -172,7 +174,10 @@ impl Client {
             let result = call.run().await;
             let span = tracing::Span::current();
             if let Err(error) = &result {
-                span.record("attempts", error.attempts());
+                // Of a token error, these would be the token requests.
+                if error.operation() == Some(O::OPERATION_ID) {
+                    span.record("attempts", error.attempts());
+                }
                 span.record("code", error.code());
                 span.record("request_id", error.request_id());
                 tracing::debug!(kind = ?error.kind(), outcome_unknown = error.outcome_unknown(), "call failed");
@@ -217,10 +222,18 @@ impl<O: Operation> Call<'_, O> {
         let mut attempts = 0;
         // Once an attempt may have been carried out, no later refusal proves that the call was not.
         let mut reach = Reach::NeverSent;
-        let mut token_replaced = false;
+        let mut deaths = Deaths::default();
         loop {
             let token = match self.token(attempts).await {
                 Ok(token) => token,
+                // The token service may have nodes that disagree, too.
+                Err(error) if error.is_token_expired() => match self.after_death(&mut deaths, false) {
+                    Some(wait) => {
+                        tokio::time::sleep(wait).await;
+                        continue;
+                    }
+                    None => return Err(error.with_reach(reach)),
+                },
                 // The error may be of the token service; the call itself has come as far as it had before.
                 Err(error) => return Err(error.with_reach(reach)),
             };
@@ -230,13 +243,22 @@ impl<O: Operation> Call<'_, O> {
                 Err(error) => error,
             };
             reach = worse(reach, Self::reach_of(&error));
-            if error.token_died() && !token_replaced {
-                token_replaced = true;
-                self.client.tokens.discard(&token);
-                continue;
+            if error.token_died() {
+                let replaced = self.client.tokens.called_dead(&token);
+                if let Some(wait) = self.after_death(&mut deaths, replaced) {
+                    tracing::debug!(
+                        attempts,
+                        ?wait,
+                        replaced,
+                        "the gateway does not accept the access token"
+                    );
+                    tokio::time::sleep(wait).await;
+                    continue;
+                }
             }
-            // Replacing a dead token is not one of the policy's repetitions.
-            let mut failure = Failure::of(&error, attempts - u32::from(token_replaced), self.deadline.left());
+            // What was sent again because of a dead token is not one of the policy's repetitions.
+            let counted = attempts.saturating_sub(deaths.resent()).max(1);
+            let mut failure = Failure::of(&error, counted, self.deadline.left());
             // What has an effect each time is sent again only if it surely had none.
             failure.retryable &= O::EFFECT != Effect::EachTime || reach != Reach::Unknown;
             match self.client.retry.decide(&failure, fastrand::f64()) {
@@ -259,39 +281,44 @@ impl<O: Operation> Call<'_, O> {
         }
     }
 
+    fn after_death(&self, deaths: &mut Deaths, replaced: bool) -> Option<Duration> {
+        deaths.next(replaced, &self.client.retry, self.deadline.left(), fastrand::f64())
+    }
+
     async fn token(&self, attempts: u32) -> Result<AccessToken, Error> {
-        let token = self.deadline.hold(self.client.tokens.token()).await;
-        token.unwrap_or_else(|| {
-            Err(Error::new(
-                ErrorKind::Timeout,
-                "the time of the call ran out while it waited for an access token",
-            )
-            .in_operation(O::OPERATION_ID, attempts, Reach::NeverSent))
+        let token = self.client.tokens.token_before(self.deadline).await;
+        token.map_err(|error| match error.kind() {
+            // The time of the call is over, not that of the token request.
+            ErrorKind::Timeout if error.attempts() == 0 => {
+                error.in_operation(O::OPERATION_ID, attempts, Reach::NeverSent)
+            }
+            _ => error,
         })
     }
 
     async fn attempt(&self, token: &AccessToken, attempt: u32) -> Result<O::Response, Error> {
         let client = self.client;
         let started = Instant::now();
-        let limit = client
-            .attempt_timeout
-            .min(self.deadline.left().unwrap_or(Duration::MAX));
-        let result = match tokio::time::timeout(limit, self.exchange(token)).await {
+        let limit = AttemptLimit::new(client.attempt_timeout, self.deadline.left());
+        let result = match tokio::time::timeout(limit.time, self.exchange(token)).await {
             Ok(result) => result,
-            Err(_) => Err(attempt_timed_out(limit)),
+            Err(_) => Err(limit.passed()),
         };
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
-            Ok(response) => tracing::debug!(
-                attempt,
-                status = 200,
-                code = 0,
-                request_id = response
-                    .request_id()
-                    .map(|id| answer::tidy(id, &[token.expose(), client.app_secret.expose()])),
-                elapsed_ms,
-                "attempt succeeded"
-            ),
+            Ok(response) => {
+                client.tokens.accepted(token, started);
+                tracing::debug!(
+                    attempt,
+                    status = 200,
+                    code = 0,
+                    request_id = response
+                        .request_id()
+                        .map(|id| answer::tidy(id, &[token.expose(), client.app_secret.expose()])),
+                    elapsed_ms,
+                    "attempt succeeded"
+                );
+            }
             Err(error) => tracing::debug!(
                 attempt,
                 status = error.status().map(|status| status.as_u16()),

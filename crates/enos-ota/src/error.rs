@@ -40,9 +40,9 @@ pub enum ErrorKind {
     Config,
     /// The host name of the base URL did not resolve. Nothing was sent.
     Resolve,
-    /// No TLS connection came about, mostly because the certificate does not verify. Nothing was sent.
+    /// The TLS handshake failed, mostly because the certificate does not verify. Nothing was sent.
     Tls,
-    /// No connection came about. Nothing was sent.
+    /// Could not connect. Nothing was sent.
     Connect,
     /// There was no answer in time.
     Timeout,
@@ -377,7 +377,9 @@ impl Error {
         self.0.status
     }
 
-    /// The operation that failed, by its id in the OpenAPI document. `None` for an error outside of any operation.
+    /// What failed: an operation, by its id in the OpenAPI document; `token/get` or `token/refresh` if the call has failed
+    /// because it got no access token; `api` for a request of a [`RawClient`](crate::RawClient). `None` for an error
+    /// outside of any call.
     #[must_use]
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
@@ -390,7 +392,8 @@ impl Error {
         self.0.retry_after
     }
 
-    /// How many times the call was attempted; 0 if it failed before the first attempt.
+    /// How many times the request of the [`operation`](Self::operation) was sent; 0 if it failed before that. An error of
+    /// the token service counts the token requests, and not what was sent of the call before.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
@@ -417,6 +420,24 @@ impl Error {
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         self.0.kind == ErrorKind::Throttled
+    }
+
+    /// Whether the gateway did not accept the access token of the call: code 1203, `apim_status` 4011 or 4012, or HTTP
+    /// 401 without a code. That attempt was not carried out.
+    ///
+    /// That HTTP 401 (*Invalid authentication credentials*) may be this is assumed: in what form the gateway reports an
+    /// expired token is not documented. The same holds for `apim_status`, which the vendor's Python client reads.
+    ///
+    /// # Troubleshooting
+    ///
+    /// It passes, mostly: the call has got another token already, and was sent again for some seconds, because a node of
+    /// the gateway may not know a new token yet (inferred). Make the call again after some more. If it stays so, check
+    /// app key and secret, that they belong to this gateway, and the clock of this machine. Credentials that the *token
+    /// service* refuses (1002, 1003) are not this: those stay wrong.
+    #[must_use]
+    pub fn is_token_expired(&self) -> bool {
+        // A request for a first token has none that could be dead.
+        self.0.token_died && self.0.operation != Some("token/get")
     }
 
     /// Whether no attempt of the call has left this machine.
@@ -487,7 +508,12 @@ impl From<TokenError> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        // Of what was tried again in vain, how often is part of what happened.
+        if self.0.attempts > 1 && self.is_retryable() {
+            write!(f, " ({} attempts)", self.0.attempts)?;
+        }
+        Ok(())
     }
 }
 

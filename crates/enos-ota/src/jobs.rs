@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use enos_ota_client::operations::{CreateJob, DeleteJob, GetJob, SearchJobs, StartJob, StopJob};
 use enos_ota_client::types::{CreateJobRequest, JobInfo, PageRequest, SearchRequest};
-use enos_ota_client::{Envelope as _, FirmwareId, JobId};
+use enos_ota_client::{Envelope as _, FirmwareId, JobId, Operation as _};
 use futures_util::Stream;
+use http::StatusCode;
 
 use crate::client::{Accepted, Client, Success};
 use crate::error::{Error, ErrorKind, Reach};
@@ -37,15 +38,15 @@ impl Client {
     ///
     /// [page]: https://support.enos-iot.com/docs/connection-api/en/2.4.4/oldversion/create_ota_job.html
     pub async fn create_job(&self, firmware_id: &FirmwareId, job: &CreateJobRequest) -> Result<Created, Error> {
-        let answer = self
-            .call(&CreateJob::new(self.org_id(), firmware_id, job))
-            .await?
-            .response;
+        let success = self.call(&CreateJob::new(self.org_id(), firmware_id, job)).await?;
+        let (answer, attempts) = (success.response, success.attempts);
         let request_id = answer.request_id().map(str::to_owned);
         let job_id = answer.data.and_then(|data| data.job_id);
         match job_id {
             Some(job_id) => Ok(Created { job_id, request_id }),
-            None => Err(without_data("job id", request_id)),
+            None => {
+                Err(without_data("job id", request_id).in_operation(CreateJob::OPERATION_ID, attempts, Reach::Unknown))
+            }
         }
     }
 
@@ -59,9 +60,13 @@ impl Client {
     ///
     /// [page]: https://support-cn5.envisioniot.com/docs/connection-api/en/2.4.4/oldversion/get_ota_job.html
     pub async fn get_job(&self, job_id: &JobId) -> Result<JobInfo, Error> {
-        let answer = self.call(&GetJob::new(self.org_id(), job_id)).await?.response;
+        let success = self.call(&GetJob::new(self.org_id(), job_id)).await?;
+        let (answer, attempts) = (success.response, success.attempts);
         let request_id = answer.request_id().map(str::to_owned);
-        answer.data.ok_or_else(|| without_data("job", request_id))
+        answer.data.ok_or_else(|| {
+            // A read leaves nothing open.
+            without_data("job", request_id).in_operation(GetJob::OPERATION_ID, attempts, Reach::Refused)
+        })
     }
 
     /// Returns one page of the jobs that meet an expression, the latest first. Pages are counted from 1.
@@ -182,6 +187,6 @@ fn without_data(what: &str, request_id: Option<String>) -> Error {
         ErrorKind::MalformedAnswer,
         format!("the answer reports success, but has no {what} in it"),
     )
-    .with_reach(Reach::Unknown)
+    .with_status(StatusCode::OK)
     .with_request_id(request_id)
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::secret::redact;
 
@@ -60,6 +61,24 @@ fn is_hidden(c: char) -> bool {
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
         // Tags.
         | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A length of time for people: rounded, in the units that they would use.
+pub(crate) fn duration(time: Duration) -> String {
+    let tenths = (time.as_millis() + 50) / 100;
+    match tenths {
+        0..10 => format!("{} ms", time.as_millis()),
+        10..1200 if tenths.is_multiple_of(10) => format!("{} s", tenths / 10),
+        10..1200 => format!("{}.{} s", tenths / 10, tenths % 10),
+        1200..36_000 => match (tenths / 600, tenths % 600 / 10) {
+            (minutes, 0) => format!("{minutes} min"),
+            (minutes, seconds) => format!("{minutes} min {seconds} s"),
+        },
+        _ => match (tenths / 36_000, tenths % 36_000 / 600) {
+            (hours, 0) => format!("{hours} h"),
+            (hours, minutes) => format!("{hours} h {minutes} min"),
+        },
+    }
 }
 
 /// The one place where a foreign text becomes part of an error or a trace: secrets go last, when nothing is left in
@@ -124,8 +143,8 @@ fn escape(text: &str) -> Option<(Option<char>, usize)> {
     if let Some(rest) = text.strip_prefix("\\u") {
         return Some((char::from_u32(hex(rest.get(..4)?)?), 6));
     }
-    if text.starts_with('\\') {
-        return text[1..].chars().next().map(|c| (None, 1 + c.len_utf8()));
+    if let Some(rest) = text.strip_prefix('\\') {
+        return rest.chars().next().map(|c| (None, 1 + c.len_utf8()));
     }
     let entity = text.strip_prefix('&')?;
     let end = entity.bytes().take(10).position(|byte| byte == b';')?;
@@ -163,6 +182,25 @@ mod tests {
             assert_eq!(visible(text), shown);
         }
         assert!(matches!(visible("nothing to do"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn durations_are_rounded() {
+        for (ms, text) in [
+            (0, "0 ms"),
+            (949, "949 ms"),
+            (950, "1 s"),
+            (2_000, "2 s"),
+            (29_583, "29.6 s"),
+            (119_949, "119.9 s"),
+            (119_951, "2 min"),
+            (125_400, "2 min 5 s"),
+            (3_600_000, "1 h"),
+            (5_400_000, "1 h 30 min"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(ms)), text, "{ms}");
+        }
+        assert!(duration(Duration::MAX).contains(" h"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Reach};
-use crate::text::shown;
+use crate::text::{duration, shown};
 
 /// The address of a gateway, checked: `http` or `https`, no query, no fragment, no trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub(crate) struct BaseUrl {
 }
 
 impl BaseUrl {
-    pub(crate) fn parse(text: &str, allow_http: bool) -> Result<Self, Error> {
+    /// `resolved_here`: [`SystemResolver`] looks the name up.
+    pub(crate) fn parse(text: &str, allow_http: bool, resolved_here: bool) -> Result<Self, Error> {
         let refuse = |why: &str| Error::new(ErrorKind::Config, format!("the base URL {why}"));
         // The text is not repeated where it may hold a password.
         let url = Url::parse(text.trim()).map_err(|error| {
@@ -45,7 +47,7 @@ impl BaseUrl {
             ));
         }
         let loopback = match host {
-            Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+            Host::Domain(name) => name == "localhost" || (resolved_here && name.ends_with(".localhost")),
             Host::Ipv4(address) => address.is_loopback(),
             Host::Ipv6(address) => address.is_loopback(),
         };
@@ -77,25 +79,52 @@ impl BaseUrl {
 
 /// Resolves names as the standard library does, with an error that can be told from other connection failures.
 #[derive(Debug)]
-pub(crate) struct SystemResolver;
+pub(crate) struct SystemResolver {
+    /// Whether a name must lead to this machine, because what is sent there can be read on the way.
+    pub(crate) loopback_only: bool,
+}
 
 impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let loopback_only = self.loopback_only;
         Box::pin(async move {
+            let host = || name.as_str().to_owned();
             let addresses: Vec<_> = match tokio::net::lookup_host((name.as_str(), 0)).await {
                 Ok(addresses) => addresses.collect(),
-                Err(source) => {
-                    return Err(ResolveError {
-                        host: name.as_str().to_owned(),
-                        source,
-                    }
-                    .into());
-                }
+                Err(source) => return Err(ResolveError { host: host(), source }.into()),
             };
+            if loopback_only && let Some(address) = elsewhere(&addresses) {
+                return Err(ElsewhereError { host: host(), address }.into());
+            }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }
+
+/// An address that is not of this machine, if there is one.
+fn elsewhere(addresses: &[SocketAddr]) -> Option<IpAddr> {
+    let mut addresses = addresses.iter().map(SocketAddr::ip);
+    addresses.find(|address| !address.to_canonical().is_loopback())
+}
+
+#[derive(Debug)]
+struct ElsewhereError {
+    host: String,
+    address: IpAddr,
+}
+
+impl fmt::Display for ElsewhereError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the host name `{}` leads to {}, which is not this machine, and plain http would let anyone on the way read \
+             the access token; use https, or allow http explicitly",
+            self.host, self.address
+        )
+    }
+}
+
+impl StdError for ElsewhereError {}
 
 #[derive(Debug)]
 struct ResolveError {
@@ -124,16 +153,19 @@ pub(crate) fn transport_error(error: reqwest::Error) -> Error {
     }
     let (kind, message, reach) = if let Some(resolve) = find::<ResolveError>(&error) {
         (ErrorKind::Resolve, resolve.to_string(), Reach::NeverSent)
+    } else if let Some(elsewhere) = find::<ElsewhereError>(&error) {
+        // The causes only repeat it.
+        return Error::new(ErrorKind::Config, elsewhere.to_string());
     } else if error.is_connect() && is_tls(&error) {
         (
             ErrorKind::Tls,
-            "no TLS connection to the gateway came about".to_owned(),
+            "the TLS handshake with the gateway failed".to_owned(),
             Reach::NeverSent,
         )
     } else if error.is_connect() {
         (
             ErrorKind::Connect,
-            "no connection to the gateway came about".to_owned(),
+            "could not connect to the gateway".to_owned(),
             Reach::NeverSent,
         )
     } else if error.is_timeout() {
@@ -172,12 +204,42 @@ pub(crate) fn too_large(limit: usize) -> Error {
     .with_reach(Reach::Unknown)
 }
 
-pub(crate) fn attempt_timed_out(limit: Duration) -> Error {
-    Error::new(
-        ErrorKind::Timeout,
-        format!("the gateway did not answer within {limit:?}"),
-    )
-    .with_reach(Reach::Unknown)
+/// How long an attempt may take, and why not longer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttemptLimit {
+    pub(crate) time: Duration,
+    /// Whether it is what is left of the call's time.
+    of_call: bool,
+}
+
+impl AttemptLimit {
+    pub(crate) fn new(of_attempt: Duration, left: Option<Duration>) -> Self {
+        match left {
+            Some(left) if left < of_attempt => Self {
+                time: left,
+                of_call: true,
+            },
+            _ => Self {
+                time: of_attempt,
+                of_call: false,
+            },
+        }
+    }
+
+    /// The error of an attempt that has reached it.
+    pub(crate) fn passed(self) -> Error {
+        let time = duration(self.time);
+        let whose = if self.of_call {
+            "all that was left of the call's time"
+        } else {
+            "the limit of an attempt"
+        };
+        Error::new(
+            ErrorKind::Timeout,
+            format!("the gateway did not answer within {time}, {whose}"),
+        )
+        .with_reach(Reach::Unknown)
+    }
 }
 
 /// Finds an error of a type in a chain of causes. An `io::Error` hides the one that it wraps from `source`.
@@ -285,4 +347,35 @@ pub(crate) fn clock_note(headers: &HeaderMap, now: SystemTime) -> Option<String>
              within 15 minutes of its timestamp."
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_told_by_its_addresses() {
+        let elsewhere = |addresses: &[&str]| {
+            let addresses: Vec<_> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            elsewhere(&addresses)
+        };
+        assert_eq!(elsewhere(&["127.0.0.1:0", "127.8.9.1:0", "[::1]:0"]), None);
+        assert_eq!(elsewhere(&["[::ffff:127.0.0.1]:0"]), None);
+        for address in ["10.0.0.1", "0.0.0.0", "169.254.1.1"] {
+            let one = format!("{address}:0");
+            assert_eq!(elsewhere(&["127.0.0.1:0", &one]), Some(address.parse().unwrap()));
+        }
+        assert!(elsewhere(&["[fe80::1]:0"]).is_some());
+    }
+
+    #[test]
+    fn a_name_alone_is_trusted_only_where_its_addresses_are_checked() {
+        let parse = |url, resolved_here| BaseUrl::parse(url, false, resolved_here);
+        assert!(parse("http://x.localhost", true).unwrap().is_loopback());
+        assert!(parse("http://x.localhost", false).is_err());
+        for resolved_here in [true, false] {
+            assert!(parse("http://localhost", resolved_here).unwrap().is_loopback());
+            assert!(parse("http://[::1]", resolved_here).unwrap().is_loopback());
+        }
+    }
 }

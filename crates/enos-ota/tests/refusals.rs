@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use common::server::{Reply, Script, Server};
-use common::{builder, job, retry};
+use common::{builder, job, quick, retry};
 use enos_ota::{Client, Clock, Error, ErrorKind, RetryPolicy};
 
 fn refusal(status: u16, message: &str) -> Reply {
@@ -16,13 +16,13 @@ fn refusal(status: u16, message: &str) -> Reply {
 }
 
 fn hasty(server: &Server) -> Client {
-    let client = builder(&server.url()).retry_policy(RetryPolicy::never());
-    client.build().unwrap()
+    let once = quick().with_max_attempts(1.try_into().unwrap());
+    builder(&server.url()).retry_policy(once).build().unwrap()
 }
 
 /// The errors of a call that changes something and of one that reads.
 async fn errors_of(status: u16, message: &str) -> [Error; 2] {
-    let server = Server::start(Script::default().calls((0..9).map(|_| refusal(status, message)))).await;
+    let server = Server::start(Script::default().calls((0..20).map(|_| refusal(status, message)))).await;
     let write = retry(&hasty(&server)).await.unwrap_err();
     let read = hasty(&server).get_job(&job()).await.unwrap_err();
     [write, read]
@@ -220,5 +220,15 @@ async fn dates_in_answers_are_compared_with_the_clock_that_was_given() {
         wrong.remedy().contains("120 s behind the gateway's"),
         "{}",
         wrong.remedy()
+    );
+}
+
+#[tokio::test]
+async fn an_outage_is_told_with_its_status_and_the_attempts() {
+    let server = Server::start(Script::default().calls((0..9).map(|_| refusal(503, "Service unavailable")))).await;
+    let error = retry(&common::client(&server.url())).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the gateway answered HTTP 503 Service Unavailable (5 attempts)"
     );
 }

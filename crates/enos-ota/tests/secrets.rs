@@ -76,7 +76,10 @@ const ECHOES: [Echo; 22] = [
     |echo| Reply::http(502, &[], &format!("bad {} {}", &echo[..5], &echo[5..])),
     |echo| Reply::http(400, &[], &format!(r#"{{"message":"bad {}"}}"#, veiled(echo))),
     |echo| {
-        let encoded: String = echo.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let mut encoded = String::new();
+        for byte in echo.bytes() {
+            write!(encoded, "%{byte:02X}").unwrap();
+        }
         Reply::http(
             302,
             &[("location", &format!("https://login.example.com/?{encoded}"))],
@@ -141,7 +144,7 @@ fn legible(text: &str) -> String {
     }) {
         text.replace_range(at..at + 3, &c.to_string());
     }
-    text.retain(|c| c.is_alphanumeric());
+    text.retain(char::is_alphanumeric);
     text
 }
 
@@ -174,7 +177,7 @@ async fn no_answer_to_a_call_makes_a_secret_visible() {
         for pick in 0..3 {
             let script = Script::default()
                 .gets(tokens())
-                .calls((0..4).map(|_| echoing(echo, pick)));
+                .calls((0..12).map(|_| echoing(echo, pick)));
             let server = Server::start(script).await;
             let error = retry(&hasty(&server)).await.unwrap_err();
             assert_hidden(&visible(&error), &server, &format!("answer {n}"));
@@ -203,8 +206,8 @@ async fn no_answer_to_a_refresh_makes_a_secret_visible() {
         for pick in 0..3 {
             // A token that has no life left is refreshed at once.
             let script = Script::default()
-                .gets((0..9).map(|n| Reply::granted(&format!("{TOKEN}{n}"), 0)))
-                .refreshes((0..9).map(|_| echoing(echo, pick)));
+                .gets((0..20).map(|n| Reply::granted(&format!("{TOKEN}{n}"), 0)))
+                .refreshes((0..20).map(|_| echoing(echo, pick)));
             let server = Server::start(script).await;
             let error = retry(&hasty(&server)).await.unwrap_err();
             assert_eq!(error.operation(), Some("token/refresh"), "{error:?}");
