@@ -222,6 +222,7 @@ fn excluded(exclusion: &Exclusion) -> String {
 /// What was read and left out, if anything was.
 pub(super) fn left_out(left_out: &LeftOut) -> Option<String> {
     let reasons: Vec<_> = [
+        (left_out.unreadable, "that could not be read"),
         (left_out.no_key, "without a device key"),
         (left_out.other, "not asked for"),
         (left_out.excluded, "on the list of those to leave out"),
