@@ -160,7 +160,7 @@ impl Drift {
             };
             match now.state(of_list) {
                 TaskState::Failed => self.compare(plan, id, now.devices.facts(of_list).updated_ms),
-                TaskState::UnderWay | TaskState::Succeeded => self.no_longer_failed.push(id),
+                TaskState::UnderWay | TaskState::Succeeded | TaskState::NotFailed => self.no_longer_failed.push(id),
                 TaskState::Gone => self.gone.push(id),
                 TaskState::Unclear | TaskState::NotSearchable => self.unclear.push(id),
             }

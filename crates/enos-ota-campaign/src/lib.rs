@@ -93,15 +93,15 @@ mod waves;
 
 pub use campaign::{Campaign, Running};
 pub use control::Controller;
-pub use devices::{DeviceId, Devices, PushError, TaskFacts};
+pub use devices::{DeviceId, Devices, PushError, Seen, TaskFacts};
 pub use ending::{Confirmation, Ending, Finished};
 pub use event::{Calls, Event, Phase, Progress};
 pub use history::{Budget, BudgetVerdict, History, HistoryError};
 pub use outcome::{Fate, Outcome, Summary};
 pub use plan::{Count, PLAN_SCHEMA, Plan, PlanError, PlanHeader, PlanProblem, PlanSummary, VersionCount};
 pub use selection::{
-    Cause, CauseError, Criteria, Exclusion, LeftOut, LookedUp, Named, Pattern, PatternError, Patterns, ReadProgress,
-    Reader, SelectError, Selected, Selection, TaskState, Verdict, Why, read_named,
+    Cause, CauseError, Criteria, Exclusion, LeftOut, LookedUp, Named, OddRows, Pattern, PatternError, Patterns,
+    ReadProgress, Reader, SelectError, Selected, Selection, TaskState, Verdict, Why, read_named,
 };
 pub use settings::{AbortAbove, Settings, WaveSize, Waves};
 pub use state::{DeviceState, DeviceTable, Standing};

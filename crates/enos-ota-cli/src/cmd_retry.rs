@@ -32,11 +32,23 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
     let session = Session::open(&args.target).await?;
     let look_up = if args.dry_run || campaign::needs_facts(&args.how) {
         LookUp::Needed
+    } else if args.no_lookup {
+        LookUp::No
     } else {
-        LookUp::IfMany
+        LookUp::Wanted
     };
+    let reader = select::reader(&session, args.how.rate);
     let mut display = Display::new(select::takes_time(&selection, args.chunk_size));
-    let chosen = select::read(&session, &job_id, selection, args.chunk_size, look_up, &mut display).await;
+    let chosen = select::read(
+        &session,
+        &reader,
+        &job_id,
+        selection,
+        args.chunk_size,
+        look_up,
+        &mut display,
+    )
+    .await;
     display.close();
     let chosen = match chosen {
         Ok(chosen) => chosen,

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use enos_ota::search::{Criterion, Expression, Subject, ValueError};
-use enos_ota::{Error, Page, PageSize};
+use enos_ota::{Error, Page, PageSize, UnreadableRow};
 use futures_util::{Stream, TryStreamExt as _};
 use serde::Serialize;
 
@@ -59,6 +59,7 @@ pub(crate) async fn print<T: Row + Serialize>(
     let mut count = 0;
     let mut total = None;
     let mut changed = false;
+    let mut unreadable = Unreadable::default();
     if listing.output == ListOutput::Text {
         let headings: Vec<_> = T::COLUMNS.iter().map(|(heading, _)| (*heading).to_owned()).collect();
         write_row::<T>(&mut out, &headings)?;
@@ -68,6 +69,7 @@ pub(crate) async fn print<T: Row + Serialize>(
     {
         total = page.total_size.or(total);
         changed |= page.total_changed;
+        unreadable.take(page.unreadable);
         for item in page.items.into_iter().take(limit - count) {
             count += 1;
             match listing.output {
@@ -87,16 +89,22 @@ pub(crate) async fn print<T: Row + Serialize>(
             schema,
             total_size,
             items: &kept,
+            unreadable: &unreadable.kept,
         };
         serde_json::to_writer(&mut out, &whole).map_err(io::Error::from)?;
         writeln!(out)?;
         out.flush()?;
     }
+    unreadable.warn();
     if changed {
         console::warning("the list changed while it was read: some items may be missing and others there twice");
     }
     if listing.output == ListOutput::Text {
-        console::note(format_args!("{count} of {total_size}"));
+        let odd = match unreadable.count {
+            0 => String::new(),
+            count => format!(", and {count} that could not be read"),
+        };
+        console::note(format_args!("{count} of {total_size}{odd}"));
     }
     Ok(Exit::Success)
 }
@@ -107,6 +115,80 @@ struct Whole<'a, T> {
     schema: &'static str,
     total_size: i64,
     items: &'a [T],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unreadable: &'a [OddRow],
+}
+
+/// A row that could not be read, in the output for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OddRow {
+    position: u64,
+    device_key: Option<String>,
+    job_id: Option<String>,
+    why: String,
+    raw: String,
+}
+
+/// So many rows that could not be read are named, each with a line.
+pub(crate) const NAMED_ROWS: usize = 10;
+/// So many are kept for the output for programs.
+const KEPT_ROWS: usize = 1000;
+
+/// The rows of a list that could not be read.
+#[derive(Default)]
+struct Unreadable {
+    count: usize,
+    lines: Vec<String>,
+    kept: Vec<OddRow>,
+}
+
+impl Unreadable {
+    fn take(&mut self, rows: Vec<UnreadableRow>) {
+        for row in rows {
+            self.count += 1;
+            if self.lines.len() < NAMED_ROWS {
+                self.lines.push(unreadable(&row));
+            }
+            if self.kept.len() < KEPT_ROWS {
+                self.kept.push(OddRow {
+                    position: row.position,
+                    device_key: row.device_key,
+                    job_id: row.job_id,
+                    why: row.why,
+                    raw: row.raw,
+                });
+            }
+        }
+    }
+
+    fn warn(&self) {
+        for line in &self.lines {
+            console::warning(line);
+        }
+        if self.count > self.lines.len() {
+            console::warning(format_args!("{} more could not be read", self.count - self.lines.len()));
+        }
+    }
+}
+
+/// What to say of a row that could not be read.
+pub(crate) fn unreadable(row: &UnreadableRow) -> String {
+    let of = match (&row.device_key, &row.job_id) {
+        (Some(key), _) => format!(" of the device {}", visible(key)),
+        (None, Some(job_id)) => format!(" of the job {}", visible(job_id)),
+        (None, None) => String::new(),
+    };
+    format!(
+        "row {}{of} could not be read and is left out: {}",
+        row.position.saturating_add(1),
+        visible(&row.why)
+    )
+}
+
+/// A text of the platform without what a terminal would obey.
+pub(crate) fn visible(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn write_row<T: Row>(out: &mut impl Write, cells: &[String]) -> io::Result<()> {
@@ -114,7 +196,7 @@ fn write_row<T: Row>(out: &mut impl Write, cells: &[String]) -> io::Result<()> {
     let mut line = String::new();
     for (index, (cell, (_, width))) in cells.iter().zip(T::COLUMNS).enumerate() {
         // A text of the platform must not reach the terminal as a control sequence.
-        let cell: String = cell.chars().filter(|c| !c.is_control()).collect();
+        let cell = visible(cell);
         line.push_str(&cell);
         if index < last {
             let filling = width.saturating_sub(cell.chars().count()) + 2;

@@ -200,7 +200,7 @@ fn of_criteria(criteria: &Criteria, told: &mut Vec<String>) {
         }
     }
     if !criteria.cause.is_empty() {
-        let causes = criteria.cause.iter().map(|cause| cause.as_str());
+        let causes = criteria.cause.iter().map(ToString::to_string);
         told.push(format!("with the cause {}", causes.collect::<Vec<_>>().join(" or ")));
     }
     if let Some(since) = criteria.since_ms {
@@ -223,6 +223,7 @@ fn excluded(exclusion: &Exclusion) -> String {
 /// What was read and left out, if anything was.
 pub(crate) fn left_out(left_out: &LeftOut) -> Option<String> {
     let reasons: Vec<_> = [
+        (left_out.unreadable, "that could not be read"),
         (left_out.no_key, "without a device key"),
         (left_out.other, "not asked for"),
         (left_out.excluded, "on the list of those to leave out"),

@@ -25,6 +25,8 @@ const VALVE: TaskFacts<'_> = TaskFacts {
     reason: Some("download timed out"),
     progress: Some(-2),
     updated_ms: Some(BEGUN - 100_000),
+    task: None,
+    seen: None,
 };
 
 const PUMP: TaskFacts<'_> = TaskFacts {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use enos_ota::{WaitReason, Waiting};
 use enos_ota_campaign::{Event, Progress, ReadProgress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -127,6 +128,10 @@ impl Display {
 
     /// Shows how far the reading of tasks has come.
     pub(crate) fn reading(&mut self, progress: &ReadProgress) {
+        if let Some(waiting) = &progress.waiting {
+            self.waiting(waiting);
+            return;
+        }
         let calls = counted(usize::try_from(progress.calls).unwrap_or(usize::MAX), "call");
         if self.bar.is_some() {
             self.draw(&[picture::reading(progress, &calls, console::columns())]);
@@ -139,6 +144,26 @@ impl Display {
                 "{}{of} tasks read{again}, {} selected; {calls}",
                 thousands(progress.read),
                 thousands(progress.selected),
+            ));
+        }
+    }
+
+    /// Says what the reading of tasks waits for, if it is worth a line.
+    fn waiting(&mut self, waiting: &Waiting) {
+        if waiting.wait < Duration::from_secs(1) {
+            return;
+        }
+        if let Some(untold) = self.throttled.again() {
+            let why = match waiting.why {
+                WaitReason::Throttled => "the gateway asks for fewer calls",
+                WaitReason::TokenExpired => "the gateway does not accept the access token yet",
+                _ => "the gateway does not answer",
+            };
+            self.say(format_args!(
+                "{why}: page {} is asked for again in {:.0} s{}",
+                thousands(usize::try_from(waiting.page_no).unwrap_or(usize::MAX)),
+                waiting.wait.as_secs_f64(),
+                more(untold)
             ));
         }
     }

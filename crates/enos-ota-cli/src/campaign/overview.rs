@@ -96,6 +96,7 @@ fn left_out(plan: &Plan) -> Option<String> {
         (left_out.by_time, "for the time"),
         (left_out.by_cause, "for the cause"),
         (left_out.by_reason, "for the reason"),
+        (left_out.unreadable, "that could not be read"),
         (left_out.other + left_out.no_key, "that are none of these tasks"),
     ]
     .into_iter()
