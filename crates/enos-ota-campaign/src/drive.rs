@@ -19,10 +19,11 @@ use crate::event::{Calls, Event, Phase, Progress};
 use crate::journal::{CallEnd, Journal, JournalError, Keys, Record};
 use crate::ledger::{Ledger, Open};
 use crate::outcome::{Fate, Outcome};
-use crate::pace::{self, Pace, PaceSettings, Start};
+use crate::rate::{CallResult, RateControl, RateSettings};
 use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::time::Time;
+use crate::wait::Wait;
 use crate::watch::{self as following, News, Part, Until, Watch};
 use crate::waves;
 
@@ -59,7 +60,7 @@ pub(crate) struct Drive {
     journal: Option<Journal>,
     time: Time,
     ledger: Ledger,
-    pace: Pace,
+    rate: RateControl,
     core: Core,
     watch: Option<Watch>,
     page_size: PageSize,
@@ -118,13 +119,11 @@ impl Drive {
             lag: settings.lag,
             lost: settings.max_lost,
         };
-        let mut pace = PaceSettings::default().with_longest_retry_after(settings.longest_retry_after);
-        if let Some(rate) = settings.rate {
-            pace = pace.with_rate(rate);
-        }
-        if let Some(concurrency) = settings.concurrency {
-            pace = pace.with_concurrency(concurrency);
-        }
+        let rate = RateControl::new(RateSettings {
+            rate: settings.rate,
+            concurrency: settings.concurrency,
+            longest_retry_after: settings.longest_retry_after,
+        });
         let order = waves::order(ledger.devices(), settings.waves.as_ref());
         let waiting = order
             .into_iter()
@@ -148,7 +147,7 @@ impl Drive {
             settings,
             journal,
             time,
-            pace: Pace::new(pace),
+            rate,
             core,
             watch: None,
             page_size,
@@ -410,17 +409,17 @@ impl Drive {
         }
     }
 
-    /// Begins as many calls as the pace allows.
+    /// Begins as many calls as the rate allows.
     fn begin_calls(&mut self) -> Wake {
         loop {
             let now = self.time.elapsed();
             if let Some(wake) = self.nothing_to_do() {
                 return wake;
             }
-            match self.pace.may_start(now) {
-                Start::Now => {}
-                Start::At(at) => return Wake::At(at),
-                Start::WhenOneEnds => return Wake::WhenOneEnds,
+            match self.rate.may_start(now) {
+                Wait::Now => {}
+                Wait::Until(at) => return Wake::At(at),
+                Wait::NextEnd => return Wake::WhenOneEnds,
             }
             if let Some((of, search)) = self.pages.pop_front() {
                 self.begin_page(of, search, now);
@@ -448,7 +447,7 @@ impl Drive {
         }
     }
 
-    /// What the loop is to wait for, if there is nothing to do for which the pace would have to be asked.
+    /// What the loop is to wait for, if there is nothing to do for which the rate would have to be asked.
     fn nothing_to_do(&self) -> Option<Wake> {
         let idle = !self.core.has_work() && self.pages.is_empty() && self.watch.is_none();
         (idle || self.halted).then(|| {
@@ -464,7 +463,7 @@ impl Drive {
         let Some(keys) = self.ledger.devices().to_device_keys(&devices) else {
             return;
         };
-        self.pace.started(now);
+        self.rate.started(now);
         self.calls.retries += 1;
         self.ledger.set_open(&devices, Open::InDoubt);
         let call = self.last_call.fetch_add(1, Ordering::Relaxed) + 1;
@@ -532,7 +531,7 @@ impl Drive {
     }
 
     fn begin_page(&mut self, of: SearchOf, search: Search, now: Duration) {
-        self.pace.started(now);
+        self.rate.started(now);
         self.calls.searches += 1;
         let (client, time, page_size) = (self.client.clone(), self.time.clone(), self.page_size);
         self.under_way.spawn(async move {
@@ -559,7 +558,7 @@ impl Drive {
                 journal,
             } => {
                 let Some(end) = end else {
-                    self.pace.ended(now, took, pace::CallEnd::Failed);
+                    self.rate.ended(now, self.time.now_ms(), took, CallResult::Failed, &[]);
                     // It was not sent.
                     self.ledger.set_open(&devices, Open::Waiting);
                     let note = Arc::default();
@@ -586,11 +585,11 @@ impl Drive {
         let devices = Arc::clone(self.ledger.devices());
         let after = search.take(page, &devices, self.page_size);
         let end = match (&after, &error) {
-            (AfterPage::Ended(LookEnd::Again), Some(error)) if error.is_throttled() => pace::CallEnd::Throttled {
+            (AfterPage::Ended(LookEnd::Again), Some(error)) if error.is_throttled() => CallResult::Throttled {
                 retry_after: error.retry_after(),
             },
-            (AfterPage::Ended(LookEnd::Again), _) => pace::CallEnd::Failed,
-            (AfterPage::More(_) | AfterPage::Ended(_), _) => pace::CallEnd::Answered,
+            (AfterPage::Ended(LookEnd::Again), _) => CallResult::Failed,
+            (AfterPage::More(_) | AfterPage::Ended(_), _) => CallResult::Answered,
         };
         let passing = self.is_passing();
         self.note_end(end, took, now, error.as_ref());
@@ -605,7 +604,7 @@ impl Drive {
                 self.ending = Some(Ending::Stopped(error));
             }
             self.halt();
-        } else if end != pace::CallEnd::Answered {
+        } else if end != CallResult::Answered {
             self.perhaps_give_up(error, now);
         }
     }
@@ -624,12 +623,12 @@ impl Drive {
         took: Duration,
         now: Duration,
     ) {
-        let pace_end = match end.end {
-            CallEnd::Accepted | CallEnd::NotFailed | CallEnd::TooMany | CallEnd::Refused => pace::CallEnd::Answered,
-            CallEnd::Throttled => pace::CallEnd::Throttled {
+        let result = match end.end {
+            CallEnd::Accepted | CallEnd::NotFailed | CallEnd::TooMany | CallEnd::Refused => CallResult::Answered,
+            CallEnd::Throttled => CallResult::Throttled {
                 retry_after: end.retry_after,
             },
-            CallEnd::Lost | CallEnd::NotSent => pace::CallEnd::Failed,
+            CallEnd::Lost | CallEnd::NotSent => CallResult::Failed,
         };
         match end.end {
             CallEnd::Accepted => self.last_accepted_at = now,
@@ -639,7 +638,7 @@ impl Drive {
         let fatal = end.fatal == Fatal::Yes || (end.fatal == Fatal::IfRepeated && !self.is_passing());
         let failed = end.fatal == Fatal::IfRepeated;
         self.note_end(
-            if failed { pace::CallEnd::Failed } else { pace_end },
+            if failed { CallResult::Failed } else { result },
             took,
             now,
             end.error.as_ref(),
@@ -718,22 +717,22 @@ impl Drive {
     }
 
     /// Takes notice of the end of any call.
-    fn note_end(&mut self, end: pace::CallEnd, took: Duration, now: Duration, error: Option<&Error>) {
-        self.pace.ended(now, took, end);
+    fn note_end(&mut self, end: CallResult, took: Duration, now: Duration, error: Option<&Error>) {
+        self.rate.ended(now, self.time.now_ms(), took, end, &[]);
         match end {
-            pace::CallEnd::Answered => {
+            CallResult::Answered => {
                 self.failures = 0;
                 self.answered_at = Some(now);
             }
-            pace::CallEnd::Throttled { .. } => {
+            CallResult::Throttled { .. } => {
                 self.failures = self.failures.saturating_add(1);
                 self.calls.throttled += 1;
-                let until = self.pace.throttled_until().unwrap_or(now);
+                let until = self.rate.paused(now).map_or(now, |pause| pause.until);
                 self.tell(Event::Throttled {
                     pause: until.saturating_sub(now),
                 });
             }
-            pace::CallEnd::Failed => {
+            CallResult::Failed => {
                 self.failures = self.failures.saturating_add(1);
                 self.calls.lost += 1;
                 if let Some(error) = error {
@@ -896,8 +895,8 @@ impl Drive {
             fates: self.ledger.fates(),
             in_flight: self.under_way.len(),
             calls: self.calls,
-            rate: self.pace.rate(),
-            concurrency: self.pace.concurrency(),
+            rate: self.rate.rate(),
+            concurrency: self.rate.concurrency(),
             elapsed: self.time.elapsed(),
         });
     }

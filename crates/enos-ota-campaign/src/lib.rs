@@ -83,6 +83,7 @@ mod ledger;
 mod outcome;
 mod pace;
 mod plan;
+mod rate;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;
 pub mod report;
@@ -90,6 +91,7 @@ mod selection;
 mod settings;
 mod texts;
 mod time;
+mod wait;
 mod watch;
 mod waves;
 
