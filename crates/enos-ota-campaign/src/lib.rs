@@ -81,7 +81,6 @@ mod history;
 pub mod journal;
 mod ledger;
 mod outcome;
-mod pace;
 mod plan;
 mod rate;
 #[cfg(feature = "rehearsal")]

@@ -1,0 +1,61 @@
+//! What quotas are counted over, and what answers say about them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// What a quota is counted over. Windows begin on the clock, in UTC (not documented; inferred, as Kong does it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Window {
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Month,
+}
+
+impl Window {
+    /// How long it lasts; a month counts as 31 days.
+    pub(crate) fn length(self) -> Duration {
+        match self {
+            Self::Second => Duration::from_secs(1),
+            Self::Minute => Duration::from_mins(1),
+            Self::Hour => Duration::from_hours(1),
+            Self::Day => Duration::from_hours(24),
+            Self::Month => Duration::from_hours(31 * 24),
+        }
+    }
+
+    /// How long after a time of the clock, in milliseconds since 1970-01-01 UTC, the next window begins.
+    pub(super) fn rest(self, wall_ms: i64) -> Duration {
+        let length = i64::try_from(self.length().as_millis()).unwrap_or(i64::MAX);
+        let rest = match self {
+            Self::Second | Self::Minute | Self::Hour | Self::Day => length - wall_ms.rem_euclid(length),
+            Self::Month => next_month_ms(wall_ms).map_or(length, |next| next.saturating_sub(wall_ms)),
+        };
+        Duration::from_millis(rest.unsigned_abs())
+    }
+}
+
+fn next_month_ms(wall_ms: i64) -> Option<i64> {
+    let day = Timestamp::from_millisecond(wall_ms)
+        .ok()?
+        .to_zoned(TimeZone::UTC)
+        .date();
+    let next = day.last_of_month().tomorrow().ok()?;
+    Some(next.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+}
+
+/// What an answer says about one quota, in its headers `X-RateLimit-*-<Window>` or `RateLimit-*`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Announced {
+    /// `None` for the headers `RateLimit-*`, which name no window.
+    pub(crate) window: Option<Window>,
+    /// Calls in a window.
+    pub(crate) limit: Option<u64>,
+    /// Calls that are left in this one.
+    pub(crate) remaining: Option<u64>,
+    /// How long until it ends.
+    pub(crate) reset: Option<Duration>,
+}
