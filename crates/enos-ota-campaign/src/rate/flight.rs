@@ -15,39 +15,32 @@ const ROUND: Duration = Duration::from_millis(50);
 const LONGEST_ROUND: Duration = Duration::from_secs(1);
 const FEWEST_ANSWERS: usize = 4;
 /// How much longer than the base a call may take: so many times as long, and so many seconds more.
-const TOLERANCE: f64 = 1.75;
+const TOLERANCE: f64 = 1.6;
 const SLACK: f64 = 0.003;
 /// How many times the calls are made that would be in flight without a queue.
 const SPARE: f64 = 1.3;
 /// For how long the base and the most answers of a round are believed.
-const BELIEVED: Duration = Duration::from_secs(5);
+const BASE: Duration = Duration::from_secs(10);
 const MOST_ANSWERED: Duration = Duration::from_secs(1);
 /// The share of the calls with which the base is measured anew, and for how many rounds.
 const EMPTYING: f64 = 0.4;
 const EMPTYING_ROUNDS: u8 = 2;
 
-/// The smallest or greatest of the last while: one number for the span of time before, and one for this.
-#[derive(Clone, Debug)]
-struct Extreme {
+/// The greatest of the last while: one number for the span of time before, and one for this.
+#[derive(Clone, Debug, Default)]
+struct Most {
     spans: [f64; 2],
     began: Duration,
 }
 
-impl Extreme {
-    fn new(first: f64) -> Self {
-        Self {
-            spans: [first; 2],
-            began: Duration::ZERO,
-        }
-    }
-
-    fn add(&mut self, now: Duration, span: Duration, value: f64, choose: fn(f64, f64) -> f64) -> f64 {
+impl Most {
+    fn add(&mut self, now: Duration, span: Duration, value: f64) -> f64 {
         if now.saturating_sub(self.began) > span {
             self.spans = [self.spans[1], value];
             self.began = now;
         }
-        self.spans[1] = choose(self.spans[1], value);
-        choose(self.spans[0], self.spans[1])
+        self.spans[1] = self.spans[1].max(value);
+        self.spans[0].max(self.spans[1])
     }
 }
 
@@ -56,43 +49,38 @@ pub(super) struct Flight {
     most: usize,
     /// The median of the last round, in seconds.
     typical: Option<f64>,
-    base: Extreme,
-    answered: Extreme,
-    /// There is none while no queue has been seen.
-    limit: Option<Limit>,
-    round: Round,
-}
-
-#[derive(Clone, Debug)]
-struct Limit {
-    calls: f64,
-    /// Whether calls from before the last cut may still be among those that end.
+    /// The inverse of the base latency.
+    speed: Most,
+    answered: Most,
+    /// How many calls may be in flight; infinite while no queue has been seen.
+    limit: f64,
+    /// Whether calls from before the last cut may still be among those that end, and the latency at that cut.
     settling: bool,
-    /// The latency at the last cut.
-    latency: f64,
-    /// When the base was last known.
+    cut_at: f64,
+    /// When the base was last measured, and for how many rounds it still is.
     measured: Duration,
-    /// For how many rounds fewer calls are made.
     emptying: u8,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Round {
+    /// This round: when it began, the latencies, and whether more calls were to be made than could be.
     began: Duration,
     latencies: Vec<Duration>,
-    /// Whether more calls were to be made than could be.
     full: bool,
 }
 
 impl Flight {
     pub(super) fn new(most: usize) -> Self {
         Self {
-            most: most.max(1),
+            most,
             typical: None,
-            base: Extreme::new(f64::INFINITY),
-            answered: Extreme::new(0.0),
-            limit: None,
-            round: Round::default(),
+            speed: Most::default(),
+            answered: Most::default(),
+            limit: f64::INFINITY,
+            settling: false,
+            cut_at: f64::INFINITY,
+            measured: Duration::ZERO,
+            emptying: 0,
+            began: Duration::ZERO,
+            latencies: Vec::new(),
+            full: false,
         }
     }
 
@@ -103,85 +91,77 @@ impl Flight {
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
     pub(super) fn limit(&self) -> usize {
-        self.limit.as_ref().map_or(self.most, |limit| {
-            let share = if limit.emptying > 0 { EMPTYING } else { 1.0 };
-            ((limit.calls * share) as usize).clamp(1, self.most)
-        })
+        let share = if self.emptying > 0 { EMPTYING } else { 1.0 };
+        ((self.limit * share) as usize).clamp(1, self.most)
     }
 
     pub(super) fn full(&mut self) {
-        self.round.full = true;
-    }
-
-    pub(super) fn answered(&mut self, now: Duration, took: Duration) {
-        self.round.latencies.push(took);
-        let typical = *self.typical.get_or_insert(took.as_secs_f64());
-        let length = Duration::try_from_secs_f64(1.25 * typical).unwrap_or(LONGEST_ROUND);
-        let lasted = now.saturating_sub(self.round.began);
-        if self.round.latencies.len() >= FEWEST_ANSWERS && lasted >= length.clamp(ROUND, LONGEST_ROUND) {
-            self.end_round(now, lasted);
-        }
+        self.full = true;
     }
 
     #[expect(clippy::cast_precision_loss, reason = "there are not that many calls")]
-    fn end_round(&mut self, now: Duration, lasted: Duration) {
-        let answers = self.round.latencies.len();
-        let latency = self.round.latencies.select_nth_unstable(answers / 2).1.as_secs_f64();
-        let full = self.round.full;
-        self.round.latencies.clear();
-        self.round.began = now;
-        self.round.full = false;
+    pub(super) fn answered(&mut self, now: Duration, took: Duration, in_flight: usize) {
+        self.latencies.push(took);
+        let typical = *self.typical.get_or_insert(took.as_secs_f64());
+        let length = Duration::try_from_secs_f64(1.25 * typical).unwrap_or(LONGEST_ROUND);
+        let lasted = now.saturating_sub(self.began);
+        let answers = self.latencies.len();
+        if answers < FEWEST_ANSWERS || lasted < length.clamp(ROUND, LONGEST_ROUND) {
+            return;
+        }
+        let latency = self
+            .latencies
+            .select_nth_unstable(answers / 2)
+            .1
+            .as_secs_f64()
+            .max(1e-6);
+        let answered = self
+            .answered
+            .add(now, MOST_ANSWERED, answers as f64 / lasted.as_secs_f64());
+        self.end_round(now, latency, answered, in_flight as f64);
         self.typical = Some(latency);
-        let answered = answers as f64 / lasted.as_secs_f64();
-        let answered = self.answered.add(now, MOST_ANSWERED, answered, f64::max);
-        let base = self.base.add(now, BELIEVED, latency, f64::min).max(1e-6);
+        self.latencies.clear();
+        self.began = now;
+        self.full = false;
+    }
+
+    fn end_round(&mut self, now: Duration, latency: f64, answered: f64, in_flight: f64) {
+        let base = 1.0 / self.speed.add(now, BASE, 1.0 / latency);
         let queue = latency > TOLERANCE * base + SLACK;
-        let useful = SPARE * answered * base + 3.0;
-        let Some(limit) = &mut self.limit else {
-            if queue {
-                self.limit = Some(Limit {
-                    calls: useful,
-                    settling: true,
-                    latency,
-                    measured: now,
-                    emptying: 0,
-                });
+        let useful = SPARE * answered * base + 2.0;
+        if self.emptying > 0 {
+            self.emptying -= 1;
+            if self.emptying == 0 {
+                self.set_base(now, latency);
             }
-            return;
-        };
-        if limit.emptying > 0 {
-            limit.emptying -= 1;
-            if limit.emptying == 0 {
-                self.base = Extreme {
-                    spans: [latency; 2],
-                    began: now,
-                };
-                limit.measured = now;
-            }
-        } else if limit.settling {
-            limit.settling = false;
-        } else if queue && latency > 0.9 * limit.latency {
+        } else if self.settling || in_flight > 1.1 * self.limit + 2.0 {
+            self.settling = in_flight > 1.1 * self.limit + 2.0;
+        } else if queue && latency > 0.9 * self.cut_at {
             // It has become slower, but not for our calls.
-            self.base = Extreme {
-                spans: [latency; 2],
-                began: now,
-            };
-            self.limit = None;
-            return;
-        } else if queue {
-            limit.calls = useful.min(limit.calls);
-            limit.latency = latency;
-            limit.settling = true;
-        } else if full {
-            limit.calls += limit.calls.sqrt();
-            if limit.calls >= self.most as f64 {
-                self.limit = None;
-                return;
+            self.set_base(now, latency);
+        } else if queue && useful < 0.9 * self.limit {
+            if self.limit.is_infinite() {
+                self.measured = now;
             }
+            self.limit = useful;
+            self.cut_at = latency;
+            self.settling = true;
+        } else if !queue {
+            self.cut_at = f64::INFINITY;
+            self.limit += if self.full { self.limit.sqrt() } else { 0.0 };
         }
-        if now.saturating_sub(limit.measured) > BELIEVED {
-            limit.emptying = EMPTYING_ROUNDS;
-            limit.measured = now;
+        if self.limit.is_finite() && now.saturating_sub(self.measured) > BASE {
+            self.emptying = EMPTYING_ROUNDS;
+            self.measured = now;
         }
+    }
+
+    fn set_base(&mut self, now: Duration, latency: f64) {
+        self.speed = Most {
+            spans: [1.0 / latency; 2],
+            began: now,
+        };
+        self.measured = now;
+        self.cut_at = f64::INFINITY;
     }
 }

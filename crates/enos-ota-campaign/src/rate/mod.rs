@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use self::flight::Flight;
 use self::outage::Outage;
-use self::quotas::Quotas;
+use self::quotas::{FOREVER, Quotas};
 use self::spacing::Spacing;
 use self::trial::Trial;
 pub(crate) use self::window::{Announced, Window};
@@ -129,7 +129,7 @@ impl RateControl {
         self.spacing.take(now, self.trial.rate());
         self.trial.started();
         self.quotas.started();
-        self.outage.started(now);
+        self.outage.started();
     }
 
     /// A call has ended that took so long, when the clock showed `wall_ms`, in milliseconds since 1970-01-01 UTC. The
@@ -145,21 +145,16 @@ impl RateControl {
         let now = self.advance(now);
         let sent = now.saturating_sub(took);
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.quotas.observe(now, wall_ms);
-        if let Some(limit) = self.quotas.announced(now, took, self.in_flight, announced) {
+        if let Some(limit) = self.quotas.ended(now, wall_ms, took, self.in_flight, announced) {
             self.trial.announced(limit);
         }
         match result {
             CallResult::Answered => {
-                let was_down = self.outage.answered();
-                self.flight.answered(now, took);
+                self.outage.answered();
+                self.flight.answered(now, took, self.in_flight);
                 self.trial.accepted(sent);
-                let episode = self.quotas.accepted(sent);
-                if let Some(episode) = episode {
+                if let Some(episode) = self.quotas.accepted(sent) {
                     self.trial.throttled(now, episode);
-                }
-                if was_down || episode.is_some() {
-                    self.spacing.restart(now, self.trial.rate());
                 }
             }
             CallResult::Throttled { retry_after } => {
@@ -167,7 +162,7 @@ impl RateControl {
                 self.quotas.throttled(now, sent, retry_after);
             }
             CallResult::Failed => {
-                self.outage.failed(now, sent, self.in_flight);
+                self.outage.failed(now, sent);
                 self.quotas.failed(sent);
                 // It may have counted.
                 self.trial.accepted(sent);
@@ -176,7 +171,7 @@ impl RateControl {
     }
 
     fn advance(&mut self, now: Duration) -> Duration {
-        self.now = self.now.max(now);
+        self.now = self.now.max(now.min(FOREVER));
         let paused = self.quotas.paused(self.now).is_some();
         self.trial.advance(self.now, self.flight.typical().filter(|_| !paused));
         self.now

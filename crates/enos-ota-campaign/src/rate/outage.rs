@@ -13,58 +13,40 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outage {
-    failures_in_a_row: u32,
-    down: Option<Down>,
-}
-
-/// One call is made after the other, with waits that double.
-#[derive(Clone, Debug)]
-struct Down {
-    wait: Duration,
+    failures: u32,
+    /// When the next call may start, and whether it has.
     next: Duration,
-    /// When the call in flight was started, if there is one.
-    probe: Option<Duration>,
+    probing: bool,
 }
 
 impl Outage {
     pub(super) fn may_start(&self, now: Duration, in_flight: usize) -> Wait {
-        match &self.down {
-            Some(down) if down.probe.is_some() && in_flight > 0 => Wait::NextEnd,
-            Some(down) if now < down.next => Wait::Until(down.next),
-            Some(_) | None => Wait::Now,
+        match self.failures {
+            0..FAILURES => Wait::Now,
+            _ if self.probing && in_flight > 0 => Wait::NextEnd,
+            _ if now < self.next => Wait::Until(self.next),
+            _ => Wait::Now,
         }
     }
 
-    pub(super) fn started(&mut self, now: Duration) {
-        if let Some(down) = &mut self.down {
-            down.probe = Some(now);
-        }
+    pub(super) fn started(&mut self) {
+        self.probing = self.failures >= FAILURES;
     }
 
-    /// The gateway has answered, in whatever way. Returns whether it was down.
-    pub(super) fn answered(&mut self) -> bool {
-        self.failures_in_a_row = 0;
-        self.down.take().is_some()
+    pub(super) fn answered(&mut self) {
+        *self = Self::default();
     }
 
-    /// A call has failed that was started at `sent`; so many others are in flight.
-    pub(super) fn failed(&mut self, now: Duration, sent: Duration, in_flight: usize) {
-        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-        match &mut self.down {
-            None if self.failures_in_a_row >= FAILURES => {
-                self.down = Some(Down {
-                    wait: FIRST_WAIT,
-                    next: now.saturating_add(FIRST_WAIT),
-                    probe: None,
-                });
+    /// A call has failed that was sent then.
+    pub(super) fn failed(&mut self, now: Duration, sent: Duration) {
+        // Calls from before that fail late say nothing new.
+        if sent >= self.next {
+            self.failures = self.failures.saturating_add(1);
+            self.probing = false;
+            if let Some(doublings) = self.failures.checked_sub(FAILURES) {
+                let wait = FIRST_WAIT.saturating_mul(1 << doublings.min(20)).min(LONGEST_WAIT);
+                self.next = now + wait;
             }
-            // Calls from before that fail late say nothing new.
-            Some(down) if down.probe.is_some_and(|probe| sent >= probe || in_flight == 0) => {
-                down.wait = down.wait.saturating_mul(2).min(LONGEST_WAIT);
-                down.next = now.saturating_add(down.wait);
-                down.probe = None;
-            }
-            Some(_) | None => {}
         }
     }
 }

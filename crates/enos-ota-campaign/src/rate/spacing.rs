@@ -24,14 +24,8 @@ impl Spacing {
         let lateness = interval(rate / CALLS).clamp(TICK, LATENESS);
         self.last = Some(self.due(rate).max(now.saturating_sub(lateness)));
     }
-
-    /// Nothing is made up for that a pause has put off.
-    pub(super) fn restart(&mut self, now: Duration, rate: f64) {
-        let before = now.saturating_sub(interval(rate));
-        self.last = self.last.map(|last| last.max(before));
-    }
 }
 
-pub(super) fn interval(rate: f64) -> Duration {
+fn interval(rate: f64) -> Duration {
     Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX)
 }

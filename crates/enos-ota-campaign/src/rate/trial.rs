@@ -8,18 +8,17 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::quotas::Episode;
-use super::spacing::interval;
 
 /// Calls per second at first, and the lowest and highest rate that are tried.
 const FIRST_RATE: f64 = 50.0;
 const LEAST_RATE: f64 = 0.1;
 const MOST_RATE: f64 = 1e6;
-/// How long the rate takes to double at first, and how many times as long with each throttled call. A gateway nearby
-/// tells of it sooner.
+/// How many seconds the rate takes to double at first. A gateway nearby tells sooner when it is too much.
 const FIRST_DOUBLING: f64 = 0.1;
 const SHORTEST_DOUBLING: f64 = 0.02;
-const LATENCIES_A_DOUBLING: f64 = 10.0;
+/// How many times as long it takes after each throttled call, and if the pause is a long one.
 const SLOWER: f64 = 4.0;
+const MUCH_SLOWER: f64 = 16.0;
 /// How much faster than what was accepted the rate may have been for that to tell the quota.
 const PRECISE: f64 = 1.3;
 /// How much of the known quota is used. The rest is for calls that arrive less evenly than they were sent.
@@ -27,27 +26,15 @@ const MARGIN: f64 = 0.985;
 /// By which share of the quota the rate goes beyond it at first, and in how many seconds that share doubles.
 const PROBE: f64 = 0.01;
 const PROBE_DOUBLING: f64 = 0.5;
-/// For how many times the pause that it costs to ask for more a quota is held before.
-const PAUSES: u32 = 25;
-const SHORTEST_HOLD: Duration = Duration::from_secs(4);
-const LONGEST_HOLD: Duration = Duration::from_secs(60);
-/// Which share of the allowed calls must have been started for the rate to have been tried, and in which time.
+/// For how many times the pause that it costs to ask for more a quota is held before, within these limits.
+const PAUSES: f64 = 25.0;
+const HOLD: (f64, f64) = (4.0, 60.0);
+/// A pause of so many seconds is a long one. If the quota was not known well, more is left of it each time.
+const LONG_PAUSE: f64 = 0.5;
+const CUT: f64 = 0.08;
+/// Which share of the allowed calls must have been started for the rate to have been tried, and in how many seconds.
 const USED: f64 = 0.7;
 const USAGE: f64 = 0.1;
-const SECOND: Duration = Duration::from_secs(1);
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Phase {
-    /// The rate doubles again and again, in so many seconds.
-    Search {
-        doubling: f64,
-    },
-    Hold {
-        known: f64,
-        held: Duration,
-        time: Duration,
-    },
-}
 
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
@@ -55,18 +42,22 @@ pub(super) struct Trial {
     ceiling: f64,
     announced: f64,
     rate: f64,
-    phase: Phase,
+    /// The rate that is held, and how many seconds it still is; below zero, how long the rate has been growing.
+    held: f64,
+    rest: f64,
+    /// The share of it that the rate is beyond it then, and in how many seconds that doubles.
+    beyond: f64,
+    doubling: f64,
+    searching: bool,
+    /// How many times in a row the held rate was soon too much.
+    strikes: f64,
     /// Up to when the rate has grown.
     grown: Duration,
     /// When calls were sent that were accepted, in the last second and a little longer.
     accepted: VecDeque<Duration>,
-    usage: Usage,
-}
-
-/// Whether as many calls are started as may be. If not, nobody knows what would have become of them.
-#[derive(Clone, Debug, Default)]
-struct Usage {
-    began: Duration,
+    /// Since when the calls are counted that were allowed and started, and whether there were too few before to know what
+    /// would have become of more.
+    counted: Duration,
     allowed: f64,
     started: f64,
     idle: bool,
@@ -78,12 +69,18 @@ impl Trial {
             ceiling,
             announced: f64::INFINITY,
             rate: FIRST_RATE.min(ceiling),
-            phase: Phase::Search {
-                doubling: FIRST_DOUBLING,
-            },
+            held: FIRST_RATE / 2.0,
+            rest: 0.0,
+            beyond: 1.0,
+            doubling: FIRST_DOUBLING,
+            searching: true,
+            strikes: 0.0,
             grown: Duration::ZERO,
             accepted: VecDeque::new(),
-            usage: Usage::default(),
+            counted: Duration::ZERO,
+            allowed: 0.0,
+            started: 0.0,
+            idle: false,
         }
     }
 
@@ -92,75 +89,63 @@ impl Trial {
     }
 
     pub(super) fn started(&mut self) {
-        self.usage.started += 1.0;
+        self.started += 1.0;
     }
 
     /// A call that was sent then was not throttled.
     pub(super) fn accepted(&mut self, sent: Duration) {
         self.accepted.push_back(sent);
-        while self
-            .accepted
-            .front()
-            .is_some_and(|first| sent.saturating_sub(*first) > 2 * SECOND)
-        {
+        let old = sent.saturating_sub(Duration::from_secs(2));
+        while self.accepted.front().is_some_and(|first| *first < old) {
             self.accepted.pop_front();
         }
     }
 
     /// The gateway announces so many calls a second.
+    #[expect(clippy::cast_precision_loss, reason = "a limit that large is none")]
     pub(super) fn announced(&mut self, limit: u64) {
-        #[expect(clippy::cast_precision_loss, reason = "a limit that large is none")]
         let limit = (limit as f64).max(LEAST_RATE);
         if self.announced.to_bits() != limit.to_bits() {
             self.announced = limit;
-            self.hold(limit, SHORTEST_HOLD);
+            self.hold(limit, HOLD.0);
         }
     }
 
-    /// Time has passed. `latency` is how long a call takes, if that is known.
+    /// Time has passed in which calls could be started. `latency` is how long a call takes.
     pub(super) fn advance(&mut self, now: Duration, latency: Option<f64>) {
-        let passed = now.saturating_sub(self.grown);
-        self.grown = self.grown.max(now);
-        let Some(latency) = latency else { return };
+        let passed = now.saturating_sub(self.grown).as_secs_f64();
+        self.grown = now;
         // In idle time the rate is not tried.
-        let step = passed.min(
-            interval(self.rate)
-                .saturating_mul(2)
-                .max(Duration::from_secs_f64(USAGE)),
-        );
-        if step.is_zero() {
+        let step = passed.min(USAGE.max(2.0 / self.rate));
+        let Some(latency) = latency.filter(|_| step > 0.0) else {
             return;
-        }
-        let usage = &mut self.usage;
-        usage.allowed += self.rate * step.as_secs_f64();
-        if usage.allowed >= 4.0 && now.saturating_sub(usage.began).as_secs_f64() >= latency.clamp(USAGE, 1.0) {
-            *usage = Usage {
-                began: now,
-                idle: usage.started < USED * usage.allowed,
-                ..Usage::default()
-            };
-        }
-        if usage.idle {
-            return;
-        }
-        let rate = match &mut self.phase {
-            Phase::Search { doubling } => {
-                let soon = (LATENCIES_A_DOUBLING * latency).max(SHORTEST_DOUBLING);
-                let doubling = if *doubling > FIRST_DOUBLING {
-                    *doubling
-                } else {
-                    soon.min(FIRST_DOUBLING)
-                };
-                self.rate * (step.as_secs_f64() / doubling.max(3.0 * latency)).exp2()
-            }
-            Phase::Hold { known, held, time } => {
-                *held = held.saturating_add(step);
-                let beyond = held.saturating_sub(*time).as_secs_f64() / PROBE_DOUBLING.max(2.0 * latency);
-                let probe = if beyond > 0.0 { PROBE * beyond.exp2() } else { 0.0 };
-                MARGIN * *known * (1.0 + probe)
-            }
         };
-        self.set_rate(rate);
+        self.allowed += self.rate * step;
+        let counted = now.saturating_sub(self.counted).as_secs_f64();
+        if self.allowed >= 4.0 && counted >= latency.clamp(USAGE, 1.0) {
+            self.idle = self.started < USED * self.allowed;
+            self.count_from(now);
+        }
+        if self.idle {
+            return;
+        }
+        self.rest -= step;
+        let nearby = if self.doubling > FIRST_DOUBLING {
+            f64::INFINITY
+        } else {
+            10.0 * latency
+        };
+        let doubling = self.doubling.min(nearby.max(SHORTEST_DOUBLING)).max(4.0 * latency);
+        if self.rest < 0.0 {
+            self.beyond *= (step / doubling).exp2();
+            self.set_rate(self.held * (1.0 + self.beyond));
+        }
+    }
+
+    fn count_from(&mut self, now: Duration) {
+        self.counted = now;
+        self.allowed = 0.0;
+        self.started = 0.0;
     }
 
     fn set_rate(&mut self, rate: f64) {
@@ -168,53 +153,47 @@ impl Trial {
         self.rate = rate.max(LEAST_RATE).min(most);
     }
 
-    fn hold(&mut self, known: f64, time: Duration) {
-        self.phase = Phase::Hold {
-            known,
-            held: Duration::ZERO,
-            time,
-        };
-        self.set_rate(MARGIN * known);
+    fn hold(&mut self, quota: f64, time: f64) {
+        (self.held, self.rest) = (MARGIN * quota, time);
+        (self.beyond, self.doubling, self.searching) = (PROBE, PROBE_DOUBLING, false);
+        self.set_rate(self.held);
     }
 
-    /// Calls were throttled, the first of them sent at `first`, and are accepted again after a pause.
+    fn search(&mut self, from: f64, doubling: f64) {
+        (self.held, self.rest) = (from / 2.0, 0.0);
+        (self.beyond, self.doubling, self.searching) = (1.0, doubling, true);
+        self.set_rate(from);
+    }
+
+    /// Calls were throttled and are accepted again.
     #[expect(clippy::cast_precision_loss, reason = "there are not that many calls")]
-    pub(super) fn throttled(&mut self, now: Duration, Episode { first, pause }: Episode) {
-        let second = first.saturating_sub(SECOND);
-        let counted = self
-            .accepted
-            .iter()
-            .filter(|sent| second < **sent && **sent <= first)
-            .count() as f64;
-        let counted = counted.max(LEAST_RATE);
-        let precise = self.rate <= PRECISE * counted;
-        let time = pause.saturating_mul(PAUSES).clamp(SHORTEST_HOLD, LONGEST_HOLD);
-        match self.phase {
-            Phase::Search { doubling } if !precise => {
-                self.phase = Phase::Search {
-                    doubling: SLOWER * doubling,
-                };
-                self.set_rate(counted);
-            }
-            Phase::Search { .. } => self.hold(counted.min(self.rate), time),
-            Phase::Hold { held, time: after, .. } if held >= after && !precise => {
-                self.phase = Phase::Search {
-                    doubling: SLOWER * FIRST_DOUBLING,
-                };
-                self.set_rate(counted);
-            }
-            Phase::Hold {
-                known,
-                held,
-                time: after,
-            } => {
-                let most = if held >= after { self.rate } else { MARGIN * known };
-                self.hold(counted.min(most), time);
-            }
+    pub(super) fn throttled(&mut self, now: Duration, episode: Episode) {
+        let last_second = episode.first.saturating_sub(Duration::from_secs(1))..episode.first;
+        let accepted = self.accepted.iter().filter(|sent| last_second.contains(sent)).count() as f64;
+        let accepted = accepted.max(LEAST_RATE);
+        let pause = episode.pause.as_secs_f64();
+        if self.rate > PRECISE * accepted && (self.searching || self.rest < 0.0) {
+            let slower = if pause > LONG_PAUSE { MUCH_SLOWER } else { SLOWER };
+            let doubling = if self.searching {
+                slower * self.doubling
+            } else {
+                SLOWER * FIRST_DOUBLING
+            };
+            self.search(accepted, doubling);
+        } else {
+            let time = (PAUSES * pause).clamp(HOLD.0, HOLD.1);
+            let soon = !self.searching && self.rest > 0.0 && pause > LONG_PAUSE;
+            self.strikes = if soon { self.strikes + 1.0 } else { 0.0 };
+            let most = if self.searching || self.rest < 0.0 {
+                self.rate
+            } else {
+                self.held
+            };
+            self.hold(
+                accepted.min(most) * (1.0 - CUT * (self.strikes - 1.0)).clamp(0.5, 1.0),
+                time,
+            );
         }
-        self.usage = Usage {
-            began: now,
-            ..Usage::default()
-        };
+        self.count_from(now);
     }
 }

@@ -27,9 +27,21 @@ impl Window {
         }
     }
 
-    /// How long after a time of the clock, in milliseconds since 1970-01-01 UTC, the next window begins.
-    pub(super) fn rest(self, wall_ms: i64) -> Duration {
-        let length = i64::try_from(self.length().as_millis()).unwrap_or(i64::MAX);
+    /// The shortest window that lasts so long.
+    pub(super) fn that_lasts(time: Duration) -> Self {
+        let windows = [Self::Second, Self::Minute, Self::Hour, Self::Day];
+        windows
+            .into_iter()
+            .find(|window| time <= window.length())
+            .unwrap_or(Self::Month)
+    }
+
+    /// How long after `from` the next window begins by a clock that showed so many milliseconds since 1970-01-01 UTC at
+    /// some time.
+    pub(super) fn rest(self, (time, wall_ms): (Duration, i64), from: Duration) -> Duration {
+        let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let wall_ms = wall_ms.saturating_add(ms(from) - ms(time));
+        let length = ms(self.length());
         let rest = match self {
             Self::Second | Self::Minute | Self::Hour | Self::Day => length - wall_ms.rem_euclid(length),
             Self::Month => next_month_ms(wall_ms).map_or(length, |next| next.saturating_sub(wall_ms)),

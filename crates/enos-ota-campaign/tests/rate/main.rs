@@ -6,5 +6,9 @@ mod rate;
 mod wait;
 
 mod gateway;
+mod limits;
 mod run;
 mod seconds;
+mod service;
+mod table;
+mod windows;
