@@ -19,39 +19,22 @@ const TOLERANCE: f64 = 1.6;
 const SLACK: f64 = 0.003;
 /// How many times the calls are made that would be in flight without a queue.
 const SPARE: f64 = 1.3;
-/// For how long the base and the most answers of a round are believed.
-const BASE: Duration = Duration::from_secs(10);
-const MOST_ANSWERED: Duration = Duration::from_secs(1);
-/// The share of the calls with which the base is measured anew, and for how many rounds.
+/// In how many seconds the base doubles, and the most answers of a round halve, if they are not seen again.
+const BASE: f64 = 60.0;
+const ANSWERED: f64 = 2.0;
+/// How often the base is measured anew, with which share of the calls, and for how many rounds.
+const MEASURED: Duration = Duration::from_secs(10);
 const EMPTYING: f64 = 0.4;
 const EMPTYING_ROUNDS: u8 = 2;
 
-/// The greatest of the last while: one number for the span of time before, and one for this.
 #[derive(Clone, Debug, Default)]
-struct Most {
-    spans: [f64; 2],
-    began: Duration,
-}
-
-impl Most {
-    fn add(&mut self, now: Duration, span: Duration, value: f64) -> f64 {
-        if now.saturating_sub(self.began) > span {
-            self.spans = [self.spans[1], value];
-            self.began = now;
-        }
-        self.spans[1] = self.spans[1].max(value);
-        self.spans[0].max(self.spans[1])
-    }
-}
-
-#[derive(Clone, Debug)]
 pub(super) struct Flight {
     most: usize,
     /// The median of the last round, in seconds.
     typical: Option<f64>,
-    /// The inverse of the base latency.
-    speed: Most,
-    answered: Most,
+    /// The shortest latency and the most answers a second of the last while.
+    base: f64,
+    answered: f64,
     /// How many calls may be in flight; infinite while no queue has been seen.
     limit: f64,
     /// Whether calls from before the last cut may still be among those that end, and the latency at that cut.
@@ -70,17 +53,10 @@ impl Flight {
     pub(super) fn new(most: usize) -> Self {
         Self {
             most,
-            typical: None,
-            speed: Most::default(),
-            answered: Most::default(),
+            base: f64::INFINITY,
             limit: f64::INFINITY,
-            settling: false,
             cut_at: f64::INFINITY,
-            measured: Duration::ZERO,
-            emptying: 0,
-            began: Duration::ZERO,
-            latencies: Vec::new(),
-            full: false,
+            ..Self::default()
         }
     }
 
@@ -115,20 +91,19 @@ impl Flight {
             .1
             .as_secs_f64()
             .max(1e-6);
-        let answered = self
-            .answered
-            .add(now, MOST_ANSWERED, answers as f64 / lasted.as_secs_f64());
-        self.end_round(now, latency, answered, in_flight as f64);
+        let lasted = lasted.as_secs_f64();
+        self.base = (self.base * (lasted / BASE).exp2()).min(latency);
+        self.answered = (self.answered * (-lasted / ANSWERED).exp2()).max(answers as f64 / lasted);
+        self.end_round(now, latency, in_flight as f64);
         self.typical = Some(latency);
         self.latencies.clear();
         self.began = now;
         self.full = false;
     }
 
-    fn end_round(&mut self, now: Duration, latency: f64, answered: f64, in_flight: f64) {
-        let base = 1.0 / self.speed.add(now, BASE, 1.0 / latency);
-        let queue = latency > TOLERANCE * base + SLACK;
-        let useful = SPARE * answered * base + 2.0;
+    fn end_round(&mut self, now: Duration, latency: f64, in_flight: f64) {
+        let queue = latency > TOLERANCE * self.base + SLACK;
+        let useful = SPARE * self.answered * self.base + 2.0;
         if self.emptying > 0 {
             self.emptying -= 1;
             if self.emptying == 0 {
@@ -150,17 +125,14 @@ impl Flight {
             self.cut_at = f64::INFINITY;
             self.limit += if self.full { self.limit.sqrt() } else { 0.0 };
         }
-        if self.limit.is_finite() && now.saturating_sub(self.measured) > BASE {
+        if self.limit.is_finite() && now.saturating_sub(self.measured) > MEASURED {
             self.emptying = EMPTYING_ROUNDS;
             self.measured = now;
         }
     }
 
     fn set_base(&mut self, now: Duration, latency: f64) {
-        self.speed = Most {
-            spans: [1.0 / latency; 2],
-            began: now,
-        };
+        self.base = latency;
         self.measured = now;
         self.cut_at = f64::INFINITY;
     }

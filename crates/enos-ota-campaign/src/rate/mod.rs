@@ -145,7 +145,7 @@ impl RateControl {
         let now = self.advance(now);
         let sent = now.saturating_sub(took);
         self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(limit) = self.quotas.ended(now, wall_ms, took, self.in_flight, announced) {
+        if let Some(limit) = self.quotas.ended(now, wall_ms, sent, self.in_flight, announced) {
             self.trial.announced(limit);
         }
         match result {

@@ -37,17 +37,37 @@ struct Quota {
     spent: u64,
     /// What the gateway has left, less the calls in flight.
     left: Option<u64>,
-    /// The current window ends after the first of these times, and by the second; and when it probably does.
-    ends: (Duration, Duration),
+    /// When the current window began as far as was seen, and when it probably ends: after the first of these times, and by
+    /// the second.
+    began: Duration,
     end: Duration,
+    ends: (Duration, Duration),
 }
 
 impl Quota {
-    fn renew(&mut self, spent: u64, (from, to): (Duration, Duration)) {
+    /// A window has begun, after and by the times of `begins`.
+    fn renew(&mut self, began: Duration, spent: u64, begins: (Duration, Duration), clock: Option<(Duration, i64)>) {
         let length = self.window.length();
-        self.ends = (from + length, (to + length).min(FOREVER));
+        self.ends = (begins.0 + length, (begins.1 + length).min(FOREVER));
+        self.began = began;
+        self.end = self.end_after(began, FOREVER, clock);
         self.spent = spent;
         self.left = None;
+    }
+
+    /// Takes note of what an answer announces to a call that was sent then.
+    fn announced(&mut self, now: Duration, sent: Duration, in_flight: u64, announced: Announced) {
+        self.limit = announced.limit.or(self.limit);
+        self.announced |= announced.limit.is_some();
+        if let Some(remaining) = announced.remaining.filter(|_| sent >= self.began) {
+            self.left = Some(remaining.saturating_sub(in_flight));
+        }
+        if let Some(reset) = announced.reset {
+            // Counted in whole seconds when the gateway answered.
+            self.end = now + reset.min(FOREVER);
+            let late = now.saturating_sub(sent) + Duration::from_secs(1);
+            self.ends = (self.end.saturating_sub(late), self.end);
+        }
     }
 
     /// Whether more calls would be too many while so many are in flight.
@@ -63,13 +83,36 @@ impl Quota {
         in_flight > 0 && (in_flight > most || self.left == Some(0))
     }
 
+    /// Whether a limit that was found by trial has been reached.
     fn is_used_up(&self) -> bool {
         !self.announced && self.limit.is_some_and(|limit| self.spent >= limit - limit / 10)
+    }
+
+    /// By when a window has ended that was used up at a time.
+    fn latest_end(&self, used_up: Duration) -> Duration {
+        self.ends.1.min(used_up + self.window.length() + SLACK)
+    }
+
+    /// When a window probably ends of which it is known that it has not ended at `after`, and has by `latest`.
+    fn end_after(&self, after: Duration, latest: Duration, clock: Option<(Duration, i64)>) -> Duration {
+        let known = self.ends.1 < FOREVER && self.ends.1 > after;
+        let from = if known { self.ends.0.max(after) } else { after };
+        let whole = from + self.window.length() + SLACK;
+        let to = if known { self.ends.1 } else { latest.min(whole) };
+        let exact = self.window.length() / EXACTNESS;
+        let by_clock = clock.map(|clock| from + self.window.rest(clock, from) + SLACK);
+        match by_clock {
+            Some(by_clock) if by_clock <= to => by_clock,
+            _ if to.saturating_sub(from) <= exact => to,
+            // The clocks differ: a little most often, so it is tried soon, and then after twice the time.
+            Some(by_clock) if !known => (from + whole.saturating_sub(by_clock).max(exact)).min(to),
+            _ => from + to.saturating_sub(from) / 2,
+        }
     }
 }
 
 /// Calls are throttled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Stall {
     /// When the first throttled call was sent, and the last one.
     first: Duration,
@@ -116,8 +159,9 @@ impl Quotas {
                 announced: false,
                 spent: 0,
                 left: None,
-                ends: (Duration::ZERO, FOREVER),
+                began: Duration::ZERO,
                 end: Duration::ZERO,
+                ends: (Duration::ZERO, FOREVER),
             }),
             longest_retry_after: longest_retry_after.min(FOREVER),
             clock: None,
@@ -165,7 +209,15 @@ impl Quotas {
             return Wait::NextEnd;
         }
         match self.quotas.iter().rposition(|quota| quota.left == Some(0)) {
-            Some(index) => Wait::Until(self.begin_stall(now, now, Some(index), None)),
+            Some(index) => Wait::Until(self.stall(
+                now,
+                Stall {
+                    first: now,
+                    last: now,
+                    quota: Some(index),
+                    ..Stall::default()
+                },
+            )),
             None => Wait::Now,
         }
     }
@@ -185,31 +237,19 @@ impl Quotas {
         &mut self,
         now: Duration,
         wall_ms: i64,
-        took: Duration,
+        sent: Duration,
         in_flight: usize,
         all: &[Announced],
     ) -> Option<u64> {
         self.clock = Some((now, wall_ms));
         self.roll(now);
+        let in_flight = u64::try_from(in_flight).unwrap_or(u64::MAX);
         let mut second = None;
         for announced in all {
             let window = announced.window.unwrap_or_else(|| self.name(announced, all));
-            let Some(quota) = self.quotas.iter_mut().find(|quota| quota.window == window) else {
-                second = second.max(announced.limit);
-                continue;
-            };
-            quota.limit = announced.limit.or(quota.limit);
-            quota.announced |= announced.limit.is_some();
-            let in_flight = u64::try_from(in_flight).unwrap_or(u64::MAX);
-            quota.left = announced
-                .remaining
-                .map(|remaining| remaining.saturating_sub(in_flight))
-                .or(quota.left);
-            if let Some(reset) = announced.reset {
-                // Counted in whole seconds when the gateway answered.
-                let end = now + reset.min(FOREVER);
-                let from = end.saturating_sub(took).saturating_sub(Duration::from_secs(1));
-                (quota.ends, quota.end) = ((from, end), end);
+            match self.quotas.iter_mut().find(|quota| quota.window == window) {
+                Some(quota) => quota.announced(now, sent, in_flight, *announced),
+                None => second = second.max(announced.limit),
             }
         }
         second
@@ -242,9 +282,12 @@ impl Quotas {
             quota.limit = Some(quota.spent.saturating_sub(1).max(1));
         }
         let ended = (quota.ends.0.max(stall.last), quota.ends.1.min(sent));
-        quota.renew(1, if ended.0 < ended.1 { ended } else { (stall.last, sent) });
-        quota.end = Duration::ZERO;
-        self.quotas[index].end = self.end_after(index, sent, FOREVER);
+        quota.renew(
+            sent,
+            1,
+            if ended.0 < ended.1 { ended } else { (stall.last, sent) },
+            self.clock,
+        );
         None
     }
 
@@ -265,12 +308,13 @@ impl Quotas {
             let most = asked.min(self.longest_retry_after);
             (now + most, most == asked)
         });
-        let Some(mut stall) = self.stall.take() else {
-            if sent >= self.resumed {
-                self.begin_stall(now, sent, used_up, asked);
-            }
+        if self.stall.is_none() && sent < self.resumed {
             return;
-        };
+        }
+        let mut stall = self.stall.take().unwrap_or_else(|| Stall {
+            first: sent,
+            ..Stall::default()
+        });
         stall.last = stall.last.max(sent);
         stall.quota = stall.quota.max(used_up);
         stall.asked = stall.asked.max(asked);
@@ -278,29 +322,15 @@ impl Quotas {
             stall.ahead = false;
             stall.tries += 1;
         }
-        if !stall.ahead {
-            stall.next = self.next_try(now, &stall);
-        }
-        self.stall = Some(stall);
+        self.stall(now, stall);
     }
 
-    fn begin_stall(
-        &mut self,
-        now: Duration,
-        first: Duration,
-        quota: Option<usize>,
-        asked: Option<(Duration, bool)>,
-    ) -> Duration {
-        let stall = Stall {
-            first,
-            last: first,
-            tries: 0,
-            asked,
-            quota,
-            next: Duration::ZERO,
-            ahead: false,
+    fn stall(&mut self, now: Duration, stall: Stall) -> Duration {
+        let next = if stall.ahead {
+            stall.next
+        } else {
+            self.next_try(now, &stall)
         };
-        let next = self.next_try(now, &stall);
         self.stall = Some(Stall { next, ..stall });
         next
     }
@@ -319,25 +349,21 @@ impl Quotas {
             Some(index) => self.quotas[index - 1].window,
         };
         let passed = stall.first + shorter.length() + SLACK;
-        let found =
-            if stall.quota.is_none() && stall.last + SLACK / 2 < passed && used_up.is_none_or(|at| self.is_exact(at)) {
-                let next = now + FIRST_WAIT * (1 << stall.tries.min(10));
-                if used_up.is_some() { passed } else { next.min(passed) }
-            } else {
-                // A minute, an hour: for each in turn, when it has passed.
-                let mut longer = used_up.unwrap_or(0)..self.quotas.len();
-                let index = longer
-                    .find(|index| stall.last < self.latest_end(*index, stall))
-                    .unwrap_or(self.quotas.len() - 1);
-                self.end_after(index, stall.last, self.latest_end(index, stall))
-            };
+        let exact = |index: usize| {
+            let Quota { window, ends, .. } = &self.quotas[index];
+            ends.1.saturating_sub(ends.0) <= window.length() / EXACTNESS
+        };
+        let found = if stall.quota.is_none() && stall.last + SLACK / 2 < passed && used_up.is_none_or(exact) {
+            let next = now + FIRST_WAIT * (1 << stall.tries.min(10));
+            if used_up.is_some() { passed } else { next.min(passed) }
+        } else {
+            // A minute, an hour: for each in turn, when it has passed.
+            let mut longer = self.quotas[used_up.unwrap_or(0)..].iter();
+            let quota = longer.find(|quota| stall.last < quota.latest_end(stall.first));
+            let quota = quota.unwrap_or(&self.quotas[self.quotas.len() - 1]);
+            quota.end_after(stall.last, quota.latest_end(stall.first), self.clock)
+        };
         found.max(asked).max(soon)
-    }
-
-    /// By when a window has ended that was used up when calls were throttled first.
-    fn latest_end(&self, index: usize, stall: &Stall) -> Duration {
-        let quota = &self.quotas[index];
-        quota.ends.1.min(stall.first + quota.window.length() + SLACK)
     }
 
     /// Which window has been renewed when a call that was sent then is accepted; `None` for a second.
@@ -350,45 +376,14 @@ impl Quotas {
         self.quotas.iter().position(|quota| quota.window == window)
     }
 
-    /// Whether it is known well enough when a window ends.
-    fn is_exact(&self, index: usize) -> bool {
-        let Quota { window, ends, .. } = &self.quotas[index];
-        ends.1.saturating_sub(ends.0) <= window.length() / EXACTNESS
-    }
-
-    /// When a window ends, probably, of which it is known that it has not ended at `after`, and has by `latest`.
-    fn end_after(&self, index: usize, after: Duration, latest: Duration) -> Duration {
-        let Quota { window, ends, .. } = &self.quotas[index];
-        let latest = latest.min(after + window.length() + SLACK);
-        let known = ends.1 < FOREVER && ends.1 > after;
-        let (from, to) = if known {
-            (ends.0.max(after), ends.1)
-        } else {
-            (after, latest)
-        };
-        let by_clock = self.clock.map(|clock| from + window.rest(clock, from) + SLACK);
-        let exact = window.length() / EXACTNESS;
-        match by_clock {
-            Some(by_clock) if by_clock <= to => by_clock,
-            _ if to.saturating_sub(from) <= exact => to,
-            // The clocks differ: a little most often, so it is tried soon, and then after twice the time.
-            Some(by_clock) if !known => {
-                let late = (from + window.length() + SLACK).saturating_sub(by_clock);
-                (from + late.max(exact)).min(to)
-            }
-            _ => from + to.saturating_sub(from) / 2,
-        }
-    }
-
     /// Windows that have ended while calls went on.
     fn roll(&mut self, now: Duration) {
-        for index in 0..self.quotas.len() {
-            let quota = &mut self.quotas[index];
-            if self.clock.is_some() && self.stall.is_none() && now >= quota.end {
-                let known = quota.ends.1 + quota.window.length() > now;
-                quota.renew(0, if known { quota.ends } else { (Duration::ZERO, FOREVER) });
-                self.quotas[index].end = self.end_after(index, now, FOREVER);
-            }
+        let going_on = self.clock.is_some() && self.stall.is_none();
+        for quota in self.quotas.iter_mut().filter(|quota| going_on && now >= quota.end) {
+            let known = quota.ends.1 + quota.window.length() > now;
+            let ended = if known { quota.ends } else { (Duration::ZERO, FOREVER) };
+            let began = if quota.end.is_zero() { quota.end } else { now };
+            quota.renew(began, 0, ended, self.clock);
         }
     }
 }

@@ -36,7 +36,7 @@ const CUT: f64 = 0.08;
 const USED: f64 = 0.7;
 const USAGE: f64 = 0.1;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Trial {
     /// The user's limit, and what the gateway announces for a second.
     ceiling: f64,
@@ -70,17 +70,10 @@ impl Trial {
             announced: f64::INFINITY,
             rate: FIRST_RATE.min(ceiling),
             held: FIRST_RATE / 2.0,
-            rest: 0.0,
             beyond: 1.0,
             doubling: FIRST_DOUBLING,
             searching: true,
-            strikes: 0.0,
-            grown: Duration::ZERO,
-            accepted: VecDeque::new(),
-            counted: Duration::ZERO,
-            allowed: 0.0,
-            started: 0.0,
-            idle: false,
+            ..Self::default()
         }
     }
 
