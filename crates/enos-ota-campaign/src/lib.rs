@@ -79,7 +79,6 @@ mod event;
 mod history;
 pub mod journal;
 mod outcome;
-mod pace;
 mod plan;
 mod rate;
 #[cfg(feature = "rehearsal")]

@@ -46,7 +46,7 @@ impl Contact {
 
     /// Whether an error may be passing that says that every further call would fail in the same way.
     pub(super) fn may_pass(&self, error: &Error, now: Duration) -> bool {
-        if error.code() == Some(1203) {
+        if error.is_token_expired() {
             return self.failing_for(now) < TOKEN_PATIENCE;
         }
         self.answered_at.is_some() && self.failures < FEW

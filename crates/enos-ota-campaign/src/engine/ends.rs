@@ -182,7 +182,7 @@ impl Runner {
                 let pause = self.rate.paused(now);
                 self.report(Event::Throttled {
                     pause: pause.map_or(Duration::ZERO, |pause| pause.until.saturating_sub(now)),
-                    quota: pause.and_then(|pause| pause.quota),
+                    quota: pause.and_then(|pause| pause.quota).map(|(calls, window)| (calls, window.into())),
                 });
             }
             CallResult::Failed => {
@@ -201,7 +201,13 @@ impl Runner {
 
     /// What the gateway has said about its quotas since this was last asked.
     fn announced(&mut self) -> Vec<Announced> {
-        Vec::new()
+        match self.client.rate_limits() {
+            Some(latest) if latest.announcements != self.announcements => {
+                self.announcements = latest.announcements;
+                latest.limits.iter().map(Announced::from).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn perhaps_give_up(&mut self, error: Error, now: Duration) {

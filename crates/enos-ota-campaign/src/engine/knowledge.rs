@@ -107,7 +107,7 @@ impl Knowledge {
         let facts = self.devices.facts(id);
         let then = Fields {
             updated_ms: facts.updated_ms,
-            task: None,
+            task: facts.task,
             progress: facts.progress,
             reason: facts.reason,
         };

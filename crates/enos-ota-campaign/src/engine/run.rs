@@ -18,7 +18,7 @@ use super::search::Search;
 use super::send::{Send, Sent, sent_record};
 use super::{Call, CallId, Limits, Lookup, LookupEnd, Reply, waves};
 use crate::control::Order;
-use crate::devices::DeviceId;
+use crate::devices::{DeviceId, Seen};
 use crate::ending::{Ending, Finished};
 use crate::event::{Calls, Event, Phase, Progress};
 use crate::journal::{Journal, Record};
@@ -105,6 +105,8 @@ pub(crate) struct Runner {
     pub(super) search_problem: Option<Arc<str>>,
     /// Why accepted devices could not all be seen.
     pub(super) not_seen: Option<Arc<str>>,
+    /// How many announcements of quotas have been taken.
+    pub(super) announcements: u64,
     /// Answers of searches in a row that could not be read.
     pub(super) unreadable: u32,
     /// The last error of devices that were given up.
@@ -177,6 +179,7 @@ impl Runner {
             last_accepted_at: Duration::ZERO,
             search_problem: None,
             not_seen: None,
+            announcements: 0,
             unreadable: 0,
             gave_up: None,
             waves_passed,
@@ -512,7 +515,11 @@ fn scheduler(plan: &Plan, settings: &Settings, table: &DeviceTable, limits: Limi
     let selected = matches!(plan.selection, Selection::Failed(_));
     let before = |id| match devices.facts(id) {
         facts if facts.updated_ms.is_some() || selected => Before::Failed,
-        _ => Before::Unknown,
+        facts => match facts.seen {
+            Some(Seen::Failed) => Before::Failed,
+            Some(Seen::NotFailed | Seen::NoTask) => Before::NotFailed,
+            None => Before::Unknown,
+        },
     };
     let order = waves::order(devices, settings.waves.as_ref());
     let waiting = order

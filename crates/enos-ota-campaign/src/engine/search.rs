@@ -8,7 +8,7 @@ use enos_ota::types::TaskInfo;
 use enos_ota::{Client, Error, Integer, JobId, Page, PageSize, TaskStatus};
 
 use super::{Found, Lookup, LookupEnd, Observation, Status, StatusFilter, is_searchable};
-use crate::devices::{DeviceId, Devices};
+use crate::devices::{DeviceId, Devices, TaskFacts};
 
 /// A search that is read page by page.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ fn observation(task: TaskInfo) -> Option<Observation> {
     Some(Observation {
         status,
         updated_ms: task.update_time.map(Integer::get),
-        task: None,
+        task: task.task_id.as_deref().map(TaskFacts::hash_of_task),
         progress: task
             .progress
             .and_then(|progress| i32::try_from(progress.get()).ok()),
