@@ -15,8 +15,9 @@ use crate::emulator::Emulator;
 use crate::faults::{Fault, FaultQueue};
 use crate::fleet::{Fleet, FleetError};
 use crate::gateway::GatewayStyle;
+use crate::gateway::gate::Gate;
+use crate::gateway::quota::Quota;
 use crate::journal::{Counters, Journal};
-use crate::quota::{Gate, Quota};
 use crate::random::Random;
 use crate::server;
 use crate::shared::{Inner, Shared};
@@ -174,8 +175,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Limits how many calls are taken in a second; without this there is no limit. [`Emulator::set_quota`] changes it
-    /// later.
+    /// Limits how many calls are taken, by second, minute, hour or day; without this there is no limit.
+    /// [`Emulator::set_quota`] changes it later.
     #[must_use]
     pub fn quota(mut self, quota: Quota) -> Self {
         self.quota = Some(quota);
@@ -280,7 +281,7 @@ impl EmulatorBuilder {
             self.old_token,
         );
         let shared = Arc::new(Shared {
-            gate: Gate::new(self.quota, &clock),
+            gate: Gate::new(self.quota, &clock, 1, 0),
             latency: self.latency,
             waiting,
             clock,

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use crate::builder::EmulatorBuilder;
 use crate::faults::FaultQueue;
 use crate::fleet::JobStatus;
+use crate::gateway::quota::Quota;
 use crate::journal::{Counters, RequestRecord};
-use crate::quota::Quota;
 use crate::shared::Shared;
 use crate::state::{JobInfo, JobState, RetryCount, TaskInfo};
 
@@ -157,9 +157,16 @@ impl Emulator {
         inner.world.set_job_status(job_id, JobStatus::Stopped, now)
     }
 
-    /// Sets or lifts the limit of how many calls are taken in a second. A new bucket is full.
+    /// Sets or lifts the limit of how many calls are taken. It counts from here: a new bucket is full, and of a window on
+    /// the clock nothing is used up.
     pub fn set_quota(&self, quota: Option<Quota>) {
         self.shared.gate.set(quota, &self.shared.clock);
+    }
+
+    /// The limit of how many calls are taken, if there is one.
+    #[must_use]
+    pub fn quota(&self) -> Option<Quota> {
+        self.shared.gate.quota()
     }
 
     /// Makes all access tokens die, as if they had expired.

@@ -250,6 +250,10 @@ pub enum FaultBody {
     Json,
     /// An HTML page, as a proxy shows it.
     Html,
+    /// `{"message":"..."}` with the text of the status, as the platform's gateway refuses a request. The texts of 400,
+    /// 401, 403, 413, 429, 500 and 503 are documented; those of 404, 502 and 504 are the Kong gateway's, and so is the
+    /// form (inferred).
+    Gateway,
     /// Nothing.
     Empty,
 }

@@ -11,7 +11,7 @@
 //!   `maximumConcurrency`;
 //! - misbehaves when told to, with [`Fault`]s: latency, 429, proxy pages, cut connections, lost answers, dead tokens,
 //!   reads that are behind;
-//! - takes no more calls a second than a [`Quota`] says, if there is one;
+//! - takes no more calls by second, minute, hour or day than a [`Quota`] says, if there is one;
 //! - waits in real time where it is told to wait, or on its clock, so that a rehearsal takes no time ([`Waits`]);
 //! - counts, so that a test can assert that a device was retried exactly once.
 //!
@@ -84,7 +84,9 @@
 //! | Pages | `pageNo` from 1, mandatory in `pagination`; `pageSize` 1 to 200, 10 if absent; otherwise 99400; `sorters` 99400; an empty list beyond the end | numbers documented; 99400 and the empty list assumed |
 //! | Order of `search` | latest first; within a millisecond the one that was created later | documented; within a millisecond assumed |
 //! | Order of `searchTask` | job by job, each in an order that does not change | not documented |
-//! | Calls in a second | as many as come; with a [`quota`](EmulatorBuilder::quota) the rest is answered 429, without a body and `Retry-After` unless it says otherwise | that there is a quota is not documented, nor how one is told |
+//! | Limits of calls | none; with a [`quota`](EmulatorBuilder::quota) the rest is answered 429 | the 429, its text, and limits by minute, hour, day and month documented (EnOS 2.0.8 to 2.1), the numbers not |
+//! | The body of that 429, windows that begin on the clock, the headers of [`QuotaHeaders`] | as those of the Kong gateway; no headers unless asked for | inferred |
+//! | Limits of the token service | none | not documented |
 //! | Reads that are behind | off; [`stale_reads`](EmulatorBuilder::stale_reads), [`FaultKind::StaleReads`] | about 2 s documented |
 //! | HTTP status of the platform's own failures | 200 | inferred from known clients |
 //! | Greatest number of device keys, size of a body | none, [64 MiB](EmulatorBuilder::max_request_bytes) | not documented |
@@ -98,6 +100,7 @@
 //! | `GET /_emulator/state` | jobs, tasks (at most 1000 a job, `?tasks=N` for more), counters, faults |
 //! | `GET /_emulator/requests` | the last 10,000 requests and their answers, without tokens and signatures, and of the bodies only the expression of a search, as far as 1000 characters go |
 //! | `GET`, `POST`, `DELETE /_emulator/faults` | shows, adds, clears faults; the JSON is described at [`Fault`] |
+//! | `GET`, `PUT`, `DELETE /_emulator/quota` | shows, sets, lifts the limit of calls; the JSON is described at [`Quota`] |
 //! | `POST /_emulator/clock/advance` | `{"ms": N}`; only with a [`ManualClock`] |
 //! | `POST /_emulator/tokens/kill` | all tokens die |
 
@@ -113,7 +116,6 @@ mod faults;
 mod fleet;
 mod gateway;
 mod journal;
-mod quota;
 mod random;
 mod server;
 mod service;
@@ -134,8 +136,8 @@ pub use fleet::{
     JobStatus, JobType, Outcome, Task, TaskStatus, UpgradePolicy,
 };
 pub use gateway::GatewayStyle;
+pub use gateway::quota::{Quota, QuotaError, QuotaHeaders, Window};
 pub use journal::{ActionCount, ActionCounters, AnswerRecord, Counters, RequestRecord, SearchRecord};
-pub use quota::Quota;
 pub use state::{JobInfo, JobState, MixedList, Pace, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
 pub use token::OldToken;
 pub use waits::Waits;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use enos_ota_client::{ErrorCode, GatewayErrorCode};
@@ -18,6 +18,7 @@ use crate::actions::{self, Call, Notes, Outcome};
 use crate::answer::Answer;
 use crate::faults::{Endpoint, FaultKind, Plan};
 use crate::gateway;
+use crate::gateway::gate::Admission;
 use crate::journal::{AnswerRecord, RequestRecord};
 use crate::shared::{Inner, Shared};
 use crate::signature::Query;
@@ -98,13 +99,17 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
 async fn answer(shared: &Shared, received: Received) -> Response {
     let number = received.number;
     shared.waiting.wait_since(received.arrived, shared.latency).await;
-    if let Service::Jobs = received.service
-        && let Some(refusal) = shared.gate.refuse(&shared.clock)
-    {
-        shared.lock().counters.throttled += 1;
-        record_answer(shared, number, refusal.status(), None, None);
-        return refusal;
-    }
+    let announced = match received.service {
+        Service::Token(_) => HeaderMap::new(),
+        Service::Jobs => match shared.gate.admit(0, &shared.clock) {
+            Admission::Admitted(headers) => headers,
+            Admission::Refused(refusal) => {
+                shared.lock().counters.throttled += 1;
+                record_answer(shared, number, refusal.status(), None, None);
+                return refusal;
+            }
+        },
+    };
     let plan = shared.faults.draw(endpoint(&received));
     if !plan.names.is_empty() {
         shared.lock().counters.faulted += 1;
@@ -116,7 +121,8 @@ async fn answer(shared: &Shared, received: Received) -> Response {
     if plan.kill_token {
         shared.lock().tokens.kill();
     }
-    let response = respond(shared, &received, &plan);
+    let mut response = respond(shared, &received, &plan);
+    response.headers_mut().extend(announced);
     shared.waiting.wait(plan.delay_answer).await;
     response
 }

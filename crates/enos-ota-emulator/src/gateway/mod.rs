@@ -1,4 +1,8 @@
-//! The gateway in front of the service: checks token, timestamp and signature of a call.
+//! The gateway in front of the service: checks token, timestamp and signature of a call, and keeps quotas.
+
+pub(crate) mod gate;
+pub(crate) mod quota;
+pub(crate) mod refusal;
 
 use axum::http::{HeaderMap, StatusCode};
 use enos_ota_client::{ErrorCode, GatewayErrorCode as Code};
