@@ -217,8 +217,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets how big a request's body may be, 64 MiB by default; a bigger one is answered 413. What the real gateway
-    /// takes is not documented.
+    /// Sets how big a request's body may be, 64 MiB by default; a bigger one is refused by the gateway with 413 and *Request
+    /// size limit exceeded*. That there can be such a limit is documented, but not how big a body may be.
     #[must_use]
     pub fn max_request_bytes(mut self, bytes: usize) -> Self {
         self.max_request_bytes = bytes;

@@ -341,6 +341,26 @@ impl Fault {
         })
     }
 
+    /// Refuses a request as the platform's gateway does, with `{"message":"..."}`, without applying it. The status is 400,
+    /// 401, 403, 404, 413, 429, 500 or 503; see [`FaultBody::Gateway`].
+    #[must_use]
+    pub fn refused_by_gateway(status: u16) -> Self {
+        Self::http_body(status, FaultBody::Gateway)
+    }
+
+    /// Applies the request, while the gateway gives up waiting for the service and answers 504 with its message. That the
+    /// owner of an API may set such a timeout is documented; its status is not, and 504 is Kong's (inferred).
+    #[must_use]
+    pub fn backend_timeout() -> Self {
+        Self::new(FaultKind::Http {
+            status: 504,
+            body: FaultBody::Gateway,
+            retry_after: None,
+            location: None,
+            after_applying: true,
+        })
+    }
+
     /// Answers with an HTML page, without applying the request.
     #[must_use]
     pub fn html_page(status: u16) -> Self {

@@ -9,7 +9,7 @@
 //!   and messages;
 //! - moves tasks on from `init` to `succeeded` or `failed` as its [`Clock`] goes on, no more at a time than the job's
 //!   `maximumConcurrency`;
-//! - misbehaves when told to, with [`Fault`]s: latency, 429, proxy pages, cut connections, lost answers, dead tokens,
+//! - misbehaves when told to, with [`Fault`]s: latency, refusals by the gateway, proxy pages, cut connections, lost answers, dead tokens,
 //!   reads that are behind;
 //! - takes no more calls by second, minute, hour or day than a [`Quota`] says, if there is one;
 //! - waits in real time where it is told to wait, or on its clock, so that a rehearsal takes no time ([`Waits`]);
@@ -52,6 +52,8 @@
 //! | The old token after a refresh | dies; [`OldToken`] | not documented |
 //! | `stauts` instead of `status` | off; [`misspell_status`](EmulatorBuilder::misspell_status) | samples of EnOS 2.1 to 2.4.4 have it |
 //! | Form of the gateway's rejections | HTTP 200 and the token service's envelope; [`GatewayStyle`] | not documented |
+//! | The gateway's own refusals: paths that are not known (404), bodies that are too big (413), [`Fault::refused_by_gateway`] | `{"message":"..."}`, without a code | status and text documented (EnOS 2.0.8 to 2.1), but for 404, 502 and 504; those and the form inferred from the Kong gateway |
+//! | A backend's timeout: [`Fault::backend_timeout`] | 504, and the service carries the call out | that it may carry it out documented, the status inferred |
 //! | Codes of the gateway's rejections | 1202 a header missing, 1004 not readable, 1003 bad signature or timestamp outside the window, 1203 token not alive or not known | the codes are documented; which one stands for what is assumed, but for 1203 |
 //! | `action` missing, `orgId` not known, `orgId` denied | 99400, 99400, 99403 with the sample's text | documented |
 //! | Other arguments missing or not valid, unknown action | 99400 in the same manner | assumed |

@@ -52,8 +52,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Reques
     let body = match read(body, shared.max_request_bytes).await {
         Ok(body) => body,
         Err(Unread::TooBig) => {
-            let text = format!("the emulator reads at most {} bytes\n", shared.max_request_bytes);
-            return finish(&shared, number, Answer::plain(StatusCode::PAYLOAD_TOO_LARGE, text));
+            return finish(&shared, number, Answer::refused(StatusCode::PAYLOAD_TOO_LARGE));
         }
         Err(Unread::ClientGone) => return finish_cut(&shared, number),
     };
@@ -339,12 +338,11 @@ fn open_record(shared: &Shared, service: Service, parts: &Parts, query: &Query) 
 /// Notes and answers a request to a path that the platform does not have, or that is not emulated. A wrong base URL
 /// shows in the journal that way.
 pub(crate) fn unknown_path(shared: &Shared, request: &Request) -> Response {
-    let path = request.uri().path();
     let number = shared.journal.open(RequestRecord {
         number: 0,
         at_ms: shared.now(),
         method: request.method().to_string(),
-        path: path.to_owned(),
+        path: request.uri().path().to_owned(),
         action: None,
         org_id: None,
         job_id: None,
@@ -355,8 +353,7 @@ pub(crate) fn unknown_path(shared: &Shared, request: &Request) -> Response {
         faults: Vec::new(),
         answer: AnswerRecord::Pending,
     });
-    let text = format!("the emulator has nothing at {path}\n");
-    finish(shared, number, Answer::plain(StatusCode::NOT_FOUND, text))
+    finish(shared, number, Answer::refused(StatusCode::NOT_FOUND))
 }
 
 fn finish(shared: &Shared, number: u64, answer: Answer) -> Response {

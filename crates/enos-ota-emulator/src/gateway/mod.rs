@@ -26,6 +26,9 @@ pub enum GatewayStyle {
     Ok200,
     /// The same body with HTTP 401.
     Unauthorized401,
+    /// HTTP 401 and `{"message":"Invalid authentication credentials"}`, whatever is wrong. The API guide documents status
+    /// and text for EnOS 2.0.8 to 2.1; that bad tokens and signatures are refused so is not documented.
+    Message401,
     /// HTTP 200 and `{"apim_status":4011}` for a token that has died, 4012 for one that is not known; the vendor's
     /// Python client knows these two numbers, from another way to log in. Other rejections are as in
     /// [`Ok200`](GatewayStyle::Ok200).
@@ -58,11 +61,14 @@ impl Rejection {
                 DeadToken::Unknown => 4012,
             });
         }
+        if style == GatewayStyle::Message401 {
+            return Answer::refused(StatusCode::UNAUTHORIZED);
+        }
         let msg = message(self.code, self.detail.as_deref());
         let answer = Answer::status(self.code.code(), &msg, "apim", None, false);
         match style {
             GatewayStyle::Unauthorized401 => answer.with_http_status(StatusCode::UNAUTHORIZED),
-            GatewayStyle::Ok200 | GatewayStyle::ApimStatus => answer,
+            GatewayStyle::Ok200 | GatewayStyle::Message401 | GatewayStyle::ApimStatus => answer,
         }
     }
 }
