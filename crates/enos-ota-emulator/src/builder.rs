@@ -16,6 +16,7 @@ use crate::faults::{Fault, FaultQueue};
 use crate::fleet::{Fleet, FleetError};
 use crate::gateway::GatewayStyle;
 use crate::gateway::gate::Gate;
+use crate::gateway::nodes::Nodes;
 use crate::gateway::quota::Quota;
 use crate::journal::{Counters, Journal};
 use crate::random::Random;
@@ -46,6 +47,8 @@ pub struct EmulatorBuilder {
     old_token: OldToken,
     stale_reads: Duration,
     quota: Option<Quota>,
+    nodes: usize,
+    node_lag: Duration,
     latency: Duration,
     waits: Waits,
     integers: Integers,
@@ -72,6 +75,8 @@ impl EmulatorBuilder {
             old_token: OldToken::default(),
             stale_reads: Duration::ZERO,
             quota: None,
+            nodes: 1,
+            node_lag: Duration::from_secs(1),
             latency: Duration::ZERO,
             waits: Waits::default(),
             integers: Integers::AsNumbers,
@@ -183,6 +188,27 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Makes the gateway consist of so many nodes, which take the requests in turn: one by default, and 0 counts as 1.
+    ///
+    /// A new token is known at once to the node that issued it. To the others it is dead (1203) until
+    /// [`node_lag`](Self::node_lag) is over, also if `token/get` hands it out again. That a token is killed, or replaced by
+    /// *refresh*, all know at once. Limits of a [`Quota`] by windows on the clock are counted by each node for itself, with
+    /// the requests to the others added late, so that more are let through than the limit says.
+    ///
+    /// Inferred: the gateway is, or speaks like, Kong, which runs so. Of EnOS nothing is documented.
+    #[must_use]
+    pub fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Sets how long a node does not know what another has done, by the emulator's clock: one second by default.
+    #[must_use]
+    pub fn node_lag(mut self, lag: Duration) -> Self {
+        self.node_lag = lag;
+        self
+    }
+
     /// Makes every request to the platform wait so long before it is looked at, counted from when its head has come in,
     /// and to the millisecond: not at all by default.
     ///
@@ -275,13 +301,15 @@ impl EmulatorBuilder {
 
         let (close, closing) = watch::channel(false);
         let tokens = TokenService::new(
-            self.app_key.clone(),
-            self.app_secret.clone(),
+            (self.app_key.clone(), self.app_secret.clone()),
             to_ms(self.token_lifetime),
             self.old_token,
+            to_ms(self.node_lag),
         );
+        let nodes = Nodes::new(self.nodes);
         let shared = Arc::new(Shared {
-            gate: Gate::new(self.quota, &clock, 1, 0),
+            gate: Gate::new(self.quota, &clock, nodes.count(), to_ms(self.node_lag)),
+            nodes,
             latency: self.latency,
             waiting,
             clock,

@@ -88,6 +88,7 @@
 //! | Order of `searchTask` | job by job, each in an order that does not change | not documented |
 //! | Limits of calls | none; with a [`quota`](EmulatorBuilder::quota) the rest is answered 429 | the 429, its text, and limits by minute, hour, day and month documented (EnOS 2.0.8 to 2.1), the numbers not |
 //! | The body of that 429, windows that begin on the clock, the headers of [`QuotaHeaders`] | as those of the Kong gateway; no headers unless asked for | inferred |
+//! | Nodes of the gateway | one; with [`nodes`](EmulatorBuilder::nodes) several, which learn late of new tokens and of requests to the others | inferred from the Kong gateway |
 //! | Limits of the token service | none | not documented |
 //! | Reads that are behind | off; [`stale_reads`](EmulatorBuilder::stale_reads), [`FaultKind::StaleReads`] | about 2 s documented |
 //! | HTTP status of the platform's own failures | 200 | inferred from known clients |

@@ -40,6 +40,8 @@ struct Received {
     body: Bytes,
     /// Its number in the journal.
     number: u64,
+    /// The node of the gateway to which it came.
+    node: usize,
     /// When its head had come in.
     arrived: Instant,
 }
@@ -48,7 +50,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Reques
     let arrived = Instant::now();
     let (parts, body) = request.into_parts();
     let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let number = open_record(&shared, service, &parts, &query);
+    let node = shared.nodes.take();
+    let number = open_record(&shared, service, node, &parts, &query);
     let body = match read(body, shared.max_request_bytes).await {
         Ok(body) => body,
         Err(Unread::TooBig) => {
@@ -62,6 +65,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Reques
         query,
         body,
         number,
+        node,
         arrived,
     };
 
@@ -100,7 +104,7 @@ async fn answer(shared: &Shared, received: Received) -> Response {
     shared.waiting.wait_since(received.arrived, shared.latency).await;
     let announced = match received.service {
         Service::Token(_) => HeaderMap::new(),
-        Service::Jobs => match shared.gate.admit(0, &shared.clock) {
+        Service::Jobs => match shared.gate.admit(received.node, &shared.clock) {
             Admission::Admitted(headers) => headers,
             Admission::Refused(refusal) => {
                 shared.lock().counters.throttled += 1;
@@ -226,7 +230,8 @@ fn token(shared: &Shared, inner: &mut Inner, received: &Received, call: TokenCal
     if received.parts.method != Method::POST {
         return Answer::method_not_allowed(&Method::POST);
     }
-    let result = inner.tokens.answer(call, &received.body, now, &mut inner.random);
+    let at = (now, received.node);
+    let result = inner.tokens.answer(call, &received.body, at, &mut inner.random);
     inner.counters.tokens_issued = inner.tokens.issued();
     inner.counters.encryptions_used = inner.tokens.used_encryptions();
     let business = business(received.service);
@@ -241,7 +246,7 @@ fn token(shared: &Shared, inner: &mut Inner, received: &Received, call: TokenCal
 
 fn jobs(shared: &Shared, inner: &mut Inner, received: &Received, plan: &Plan, now: i64) -> (Answer, Notes) {
     let Received { parts, query, body, .. } = received;
-    if let Err(rejection) = gateway::check(&inner.tokens, &parts.headers, query, body, now) {
+    if let Err(rejection) = gateway::check(&inner.tokens, &parts.headers, query, body, (now, received.node)) {
         inner.counters.gateway_rejections += 1;
         return (rejection.into_answer(shared.gateway_style), Notes::default());
     }
@@ -299,7 +304,7 @@ fn endpoint(received: &Received) -> Endpoint {
     }
 }
 
-fn open_record(shared: &Shared, service: Service, parts: &Parts, query: &Query) -> u64 {
+fn open_record(shared: &Shared, service: Service, node: usize, parts: &Parts, query: &Query) -> u64 {
     let action = match service {
         Service::Token(_) => None,
         Service::Jobs => action(query),
@@ -320,6 +325,7 @@ fn open_record(shared: &Shared, service: Service, parts: &Parts, query: &Query) 
     }
     shared.journal.open(RequestRecord {
         number: 0,
+        node,
         at_ms: shared.now(),
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
@@ -340,6 +346,7 @@ fn open_record(shared: &Shared, service: Service, parts: &Parts, query: &Query) 
 pub(crate) fn unknown_path(shared: &Shared, request: &Request) -> Response {
     let number = shared.journal.open(RequestRecord {
         number: 0,
+        node: shared.nodes.take(),
         at_ms: shared.now(),
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),

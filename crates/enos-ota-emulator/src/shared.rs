@@ -10,6 +10,7 @@ use crate::clock::{Clock, SkewedClock};
 use crate::faults::FaultQueue;
 use crate::gateway::GatewayStyle;
 use crate::gateway::gate::Gate;
+use crate::gateway::nodes::Nodes;
 use crate::journal::{Counters, Journal};
 use crate::random::Random;
 use crate::state::{MixedList, World};
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     /// By how much reads are behind.
     pub(crate) stale_reads_ms: i64,
     pub(crate) gate: Gate,
+    pub(crate) nodes: Nodes,
     /// So long each request waits before it is looked at.
     pub(crate) latency: Duration,
     pub(crate) waiting: Waiting,

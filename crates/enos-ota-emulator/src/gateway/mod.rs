@@ -1,6 +1,7 @@
 //! The gateway in front of the service: checks token, timestamp and signature of a call, and keeps quotas.
 
 pub(crate) mod gate;
+pub(crate) mod nodes;
 pub(crate) mod quota;
 pub(crate) mod refusal;
 
@@ -88,7 +89,7 @@ pub(crate) fn check(
     headers: &HeaderMap,
     query: &Query,
     body: &[u8],
-    now: i64,
+    (now, node): (i64, usize),
 ) -> Result<(), Rejection> {
     let token = header(headers, "apim-accesstoken")?;
     let timestamp = header(headers, "apim-timestamp")?;
@@ -104,7 +105,7 @@ pub(crate) fn check(
         let detail = format!("apim-timestamp {sent_at} is more than 15 minutes off the gateway's clock, {now}");
         return Err(Rejection::new(Code::InvalidEncryption, detail));
     }
-    tokens.check(token, now).map_err(|dead| Rejection {
+    tokens.check(token, now, node).map_err(|dead| Rejection {
         code: Code::AccessTokenExpired,
         detail: None,
         dead_token: Some(dead),
