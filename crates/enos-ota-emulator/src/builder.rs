@@ -20,9 +20,10 @@ use crate::gateway::nodes::Nodes;
 use crate::gateway::quota::Quota;
 use crate::journal::{Counters, Journal};
 use crate::random::Random;
+use crate::readings::{MixedList, Readings};
 use crate::server;
 use crate::shared::{Inner, Shared};
-use crate::state::{LONGEST_LAG_MS, MixedList, Pace, World};
+use crate::state::{Pace, World};
 use crate::token::{OldToken, TokenService};
 use crate::waits::{Waiting, Waits};
 
@@ -41,11 +42,10 @@ pub struct EmulatorBuilder {
     listen: SocketAddr,
     allow_remote: bool,
     gateway_style: GatewayStyle,
-    mixed_list: MixedList,
+    readings: Readings,
     pace: Pace,
     token_lifetime: Duration,
     old_token: OldToken,
-    stale_reads: Duration,
     quota: Option<Quota>,
     nodes: usize,
     node_lag: Duration,
@@ -69,11 +69,10 @@ impl EmulatorBuilder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
             gateway_style: GatewayStyle::default(),
-            mixed_list: MixedList::default(),
+            readings: Readings::default(),
             pace: Pace::default(),
             token_lifetime: Duration::from_hours(2),
             old_token: OldToken::default(),
-            stale_reads: Duration::ZERO,
             quota: None,
             nodes: 1,
             node_lag: Duration::from_secs(1),
@@ -110,8 +109,11 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Makes the emulator's clock run ahead of [`clock`](Self::clock) by so many milliseconds, or behind it if
-    /// negative: for a client whose machine has the wrong time.
+    /// Makes the emulator's clock run ahead of [`clock`](Self::clock) by so many milliseconds, or behind it if negative: for
+    /// a gateway and a client whose clocks differ.
+    ///
+    /// All times of the emulator are by that clock: those of jobs and tasks, the header `Date` of its answers, and the 15
+    /// minutes for a request's timestamp. How well the platform's clock is set is not documented.
     #[must_use]
     pub fn clock_skew_ms(mut self, ms: i64) -> Self {
         self.clock_skew_ms = ms;
@@ -139,11 +141,19 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Sets all [`Readings`] of what is not documented, with those that [`mixed_list`](Self::mixed_list) and
+    /// [`stale_reads`](Self::stale_reads) set one by one.
+    #[must_use]
+    pub fn readings(mut self, readings: Readings) -> Self {
+        self.readings = readings;
+        self
+    }
+
     /// Sets what `retryTask` and `cancelTask` do with a list in which only some tasks can be retried or cancelled;
     /// that is not documented.
     #[must_use]
     pub fn mixed_list(mut self, mode: MixedList) -> Self {
-        self.mixed_list = mode;
+        self.readings.mixed_list = mode;
         self
     }
 
@@ -176,7 +186,7 @@ impl EmulatorBuilder {
     /// one, acts on the present, and so does what is read from [`Emulator`].
     #[must_use]
     pub fn stale_reads(mut self, lag: Duration) -> Self {
-        self.stale_reads = lag;
+        self.readings.reads_behind = lag;
         self
     }
 
@@ -291,7 +301,7 @@ impl EmulatorBuilder {
             (Waits::OnClock, None) => return Err(StartError::NoManualClock),
         };
         let org_id = self.fleet.org_id.clone();
-        let world = World::new(self.fleet, self.pace, clock.now_ms()).map_err(StartError::Fleet)?;
+        let world = World::new(self.fleet, (self.pace, self.readings), clock.now_ms()).map_err(StartError::Fleet)?;
         let bind_error = |source| StartError::Listen {
             address: self.listen,
             source,
@@ -314,8 +324,7 @@ impl EmulatorBuilder {
             waiting,
             clock,
             gateway_style: self.gateway_style,
-            mixed_list: self.mixed_list,
-            stale_reads_ms: to_ms(self.stale_reads).min(LONGEST_LAG_MS),
+            readings: self.readings,
             integers: self.integers,
             misspell_status: self.misspell_status,
             max_request_bytes: self.max_request_bytes,
@@ -348,7 +357,7 @@ impl fmt::Debug for EmulatorBuilder {
             .field("app_key", &self.app_key)
             .field("listen", &self.listen)
             .field("gateway_style", &self.gateway_style)
-            .field("mixed_list", &self.mixed_list)
+            .field("readings", &self.readings)
             .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,7 @@ use crate::faults::FaultQueue;
 use crate::fleet::JobStatus;
 use crate::gateway::quota::Quota;
 use crate::journal::{Counters, RequestRecord};
+use crate::readings::Readings;
 use crate::shared::Shared;
 use crate::state::{JobInfo, JobState, RetryCount, TaskInfo};
 
@@ -155,6 +156,12 @@ impl Emulator {
     pub fn stop_job(&self, job_id: &str) -> bool {
         let (mut inner, now) = self.shared.lock_now();
         inner.world.set_job_status(job_id, JobStatus::Stopped, now)
+    }
+
+    /// How it reads what is not documented.
+    #[must_use]
+    pub fn readings(&self) -> Readings {
+        self.shared.readings
     }
 
     /// Sets or lifts the limit of how many calls are taken. It counts from here: a new bucket is full, and of a window on

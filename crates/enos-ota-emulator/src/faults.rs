@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::random::Random;
-use crate::state::{LONGEST_LAG_MS, MixedList};
+use crate::readings::MixedList;
+use crate::state::LONGEST_LAG_MS;
 
 /// An order to misbehave: what, on which requests, how often.
 ///

@@ -40,7 +40,8 @@
 //! # What is documented, and what is assumed
 //!
 //! "Documented" means that a public page of the platform says so. Everything else is a guess, made so that a client
-//! which copes with the emulator should cope with the platform; most guesses can be switched.
+//! which copes with the emulator should cope with the platform; most guesses can be switched. Those about tasks are
+//! [`Readings`].
 //!
 //! | What | How it is here | Standing |
 //! |---|---|---|
@@ -64,7 +65,12 @@
 //! | A list in which only some tasks can be retried or cancelled | refused as a whole, 24621 or 24620; [`MixedList`] | not documented |
 //! | A device without a task in the job | counts as one whose task is in the wrong state | not documented |
 //! | A device key twice in one list | counts once | not documented |
-//! | State after a retry | `init`, progress 0, no reason, the same `taskId` | `init` inferred; the rest assumed |
+//! | State after a retry | `init` | inferred |
+//! | `taskId` after a retry | the same; [`TaskIdAfterRetry`] | not documented |
+//! | `progress` and `desc` after a retry | 0 and empty; [`FailureAfterRetry`] | not documented |
+//! | What moves `updateTime` | the status and reports of progress; [`UpdateTime`] | not documented |
+//! | `searchTask` by `deviceKey` | taken; [`SearchByDeviceKey`] | documented for EnOS 2.4.0; that another version may refuse it is assumed |
+//! | The clock of the platform | the emulator's, also in the header `Date`; [`clock_skew_ms`](EmulatorBuilder::clock_skew_ms) | not documented |
 //! | Progress of a failed task | -1 to -5, the codes of the vendor's device SDKs; of a task that is built [`as_shown`](Task::as_shown) any number | negative is documented; the numbers inferred |
 //! | A cancelled task | `failed` with the reason `Cancelled by user`, progress -1 | inferred from the vendor's Python sample; the progress assumed |
 //! | A stopped job | its tasks stand still, their time to time out too | assumed |
@@ -120,6 +126,7 @@ mod fleet;
 mod gateway;
 mod journal;
 mod random;
+mod readings;
 mod server;
 mod service;
 mod shared;
@@ -141,6 +148,7 @@ pub use fleet::{
 pub use gateway::GatewayStyle;
 pub use gateway::quota::{Quota, QuotaError, QuotaHeaders, Window};
 pub use journal::{ActionCount, ActionCounters, AnswerRecord, Counters, RequestRecord, SearchRecord};
-pub use state::{JobInfo, JobState, MixedList, Pace, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
+pub use readings::{FailureAfterRetry, MixedList, Readings, SearchByDeviceKey, TaskIdAfterRetry, UpdateTime};
+pub use state::{JobInfo, JobState, Pace, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
 pub use token::OldToken;
 pub use waits::Waits;

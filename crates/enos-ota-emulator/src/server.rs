@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::DATE;
 use axum::response::Response;
 use axum::routing::any;
 use hyper::body::Incoming;
@@ -19,7 +21,7 @@ use crate::admin;
 use crate::service::{self, Service};
 use crate::shared::Shared;
 use crate::token::TokenCall;
-use crate::wire::{Closed, CutConnection};
+use crate::wire::{self, Closed, CutConnection};
 
 /// Serves until the emulator shuts down; then all connections are closed, whatever they are at.
 pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
@@ -30,7 +32,7 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     shared.lock().counters.connections += 1;
-                    connections.spawn(connection(stream, router.clone()));
+                    connections.spawn(connection(stream, router.clone(), Arc::clone(&shared)));
                 }
                 // Mostly that the process has too many files open: others must be closed first.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -43,14 +45,21 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
     connections.shutdown().await;
 }
 
-async fn connection(stream: TcpStream, router: TowerToHyperService<Router>) {
+async fn connection(stream: TcpStream, router: TowerToHyperService<Router>, shared: Arc<Shared>) {
     // Without it a slow body would be held back until its pieces fill a packet. A failure costs only that.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let response = router.call(request);
+        let shared = Arc::clone(&shared);
         async move {
             match response.await {
-                Ok(response) if response.extensions().get::<CutConnection>().is_none() => Ok(response),
+                Ok(mut response) if response.extensions().get::<CutConnection>().is_none() => {
+                    // Otherwise hyper puts in the time of the system.
+                    if let Ok(date) = HeaderValue::try_from(wire::http_date(shared.now())) {
+                        response.headers_mut().insert(DATE, date);
+                    }
+                    Ok(response)
+                }
                 // hyper closes a connection whose service fails without a word, which is what is wanted.
                 Ok(_) => Err(Closed),
                 Err(never) => match never {},

@@ -16,12 +16,14 @@ use tokio::time::Instant;
 use crate::action::Action;
 use crate::actions::{self, Call, Notes, Outcome};
 use crate::answer::Answer;
+use crate::clock::to_ms;
 use crate::faults::{Endpoint, FaultKind, Plan};
 use crate::gateway;
 use crate::gateway::gate::Admission;
 use crate::journal::{AnswerRecord, RequestRecord};
 use crate::shared::{Inner, Shared};
 use crate::signature::Query;
+use crate::state::LONGEST_LAG_MS;
 use crate::token::TokenCall;
 use crate::wire::{self, ForeignAnswer};
 
@@ -255,8 +257,11 @@ fn jobs(shared: &Shared, inner: &mut Inner, received: &Received, plan: &Plan, no
         query,
         body,
         now,
-        lag_ms: plan.stale_reads_ms.unwrap_or(shared.stale_reads_ms),
-        mixed_list: plan.mixed_list.unwrap_or(shared.mixed_list),
+        lag_ms: plan
+            .stale_reads_ms
+            .unwrap_or_else(|| to_ms(shared.readings.reads_behind).min(LONGEST_LAG_MS)),
+        mixed_list: plan.mixed_list.unwrap_or(shared.readings.mixed_list),
+        search_by_device_key: shared.readings.search_by_device_key,
     };
     let Inner {
         world,

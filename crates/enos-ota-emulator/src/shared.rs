@@ -13,16 +13,15 @@ use crate::gateway::gate::Gate;
 use crate::gateway::nodes::Nodes;
 use crate::journal::{Counters, Journal};
 use crate::random::Random;
-use crate::state::{MixedList, World};
+use crate::readings::Readings;
+use crate::state::World;
 use crate::token::TokenService;
 use crate::waits::Waiting;
 
 pub(crate) struct Shared {
     pub(crate) clock: SkewedClock,
     pub(crate) gateway_style: GatewayStyle,
-    pub(crate) mixed_list: MixedList,
-    /// By how much reads are behind.
-    pub(crate) stale_reads_ms: i64,
+    pub(crate) readings: Readings,
     pub(crate) gate: Gate,
     pub(crate) nodes: Nodes,
     /// So long each request waits before it is looked at.

@@ -21,8 +21,9 @@ use crate::action::Action;
 use crate::answer::{Answer, Data, PageInfo};
 use crate::journal::SearchRecord;
 use crate::random::Random;
+use crate::readings::{MixedList, SearchByDeviceKey};
 use crate::signature::Query;
-use crate::state::{Found, MixedList, OrgAccess, Page, When, World};
+use crate::state::{Found, OrgAccess, Page, When, World};
 
 /// A call of an action.
 pub(crate) struct Call<'a> {
@@ -33,6 +34,7 @@ pub(crate) struct Call<'a> {
     /// By how much reads are behind.
     pub(crate) lag_ms: i64,
     pub(crate) mixed_list: MixedList,
+    pub(crate) search_by_device_key: SearchByDeviceKey,
 }
 
 impl Call<'_> {
