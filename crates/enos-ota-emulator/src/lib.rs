@@ -10,7 +10,7 @@
 //! - moves tasks on from `init` to `succeeded` or `failed` as its [`Clock`] goes on, no more at a time than the job's
 //!   `maximumConcurrency`;
 //! - misbehaves when told to, with [`Fault`]s: latency, refusals by the gateway, proxy pages, cut connections, lost answers, dead tokens,
-//!   reads that are behind;
+//!   reads that are behind, rows that cannot be read, pages that repeat themselves;
 //! - takes no more calls by second, minute, hour or day than a [`Quota`] says, if there is one;
 //! - waits in real time where it is told to wait, or on its clock, so that a rehearsal takes no time ([`Waits`]);
 //! - counts, so that a test can assert that a device was retried exactly once.
@@ -140,7 +140,7 @@ pub use action::Action;
 pub use builder::{DEMO_APP_KEY, DEMO_APP_SECRET, EmulatorBuilder, StartError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use emulator::Emulator;
-pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, RetryAfter, Scope};
+pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, OddRows, Oddity, RetryAfter, Scope};
 pub use fleet::{
     DEMO_DENIED_ORG_ID, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID, Fleet, FleetError, Job,
     JobStatus, JobType, Outcome, Task, TaskStatus, UpgradePolicy,

@@ -17,7 +17,7 @@ use crate::action::Action;
 use crate::actions::{self, Call, Notes, Outcome};
 use crate::answer::Answer;
 use crate::clock::to_ms;
-use crate::faults::{Endpoint, FaultKind, Plan};
+use crate::faults::{Endpoint, FaultKind, Plan, rows};
 use crate::gateway;
 use crate::gateway::gate::Admission;
 use crate::journal::{AnswerRecord, RequestRecord};
@@ -176,6 +176,16 @@ fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
             let interval = Duration::from_millis(*interval_ms);
             wire::slow(answer, *chunk_bytes, interval, shared.waiting.clone())
         }
+        Some(FaultKind::OddRow { oddity, rows }) => {
+            let mut answer = applied();
+            answer.body = rows::spoil(&answer.body, *oddity, rows);
+            finish(shared, number, answer)
+        }
+        Some(FaultKind::NoData) => {
+            let mut answer = applied();
+            answer.body = rows::without_data(&answer.body);
+            finish(shared, number, answer)
+        }
         Some(FaultKind::CutAfterApplying) => {
             applied();
             finish_cut(shared, number)
@@ -201,7 +211,8 @@ fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
             | FaultKind::DelayAnswer { .. }
             | FaultKind::KillToken
             | FaultKind::MixedList { .. }
-            | FaultKind::StaleReads { .. },
+            | FaultKind::StaleReads { .. }
+            | FaultKind::RepeatFirstPage { .. },
         ) => finish_cut(shared, number),
     }
 }
@@ -261,6 +272,7 @@ fn jobs(shared: &Shared, inner: &mut Inner, received: &Received, plan: &Plan, no
             .stale_reads_ms
             .unwrap_or_else(|| to_ms(shared.readings.reads_behind).min(LONGEST_LAG_MS)),
         mixed_list: plan.mixed_list.unwrap_or(shared.readings.mixed_list),
+        repeat_first_page: plan.repeat_first_page,
         search_by_device_key: shared.readings.search_by_device_key,
     };
     let Inner {

@@ -150,6 +150,11 @@ async fn every_kind_of_fault_can_be_given_in_json() {
         json!({ "kind": "code", "code": 24500, "msg": "x" }),
         json!({ "kind": "tokenStatus", "status": 1005, "msg": "x" }),
         json!({ "kind": "apimStatus", "apimStatus": 4011 }),
+        json!({ "kind": "http", "status": 429, "body": "gateway" }),
+        json!({ "kind": "oddRow", "oddity": "loneSurrogate", "rows": "first" }),
+        json!({ "kind": "oddRow", "oddity": "otherJob", "rows": { "device": "pump-01" } }),
+        json!({ "kind": "repeatFirstPage", "totalSize": 1_000_000 }),
+        json!({ "kind": "noData" }),
     ] {
         delete(&emulator, "/_emulator/faults").await;
         let reply = post(&emulator, "/_emulator/faults", json!({ "fault": kind }).to_string()).await;

@@ -15,7 +15,7 @@ pub(super) fn call(world: &mut World, call: &Call<'_>, notes: &mut Notes) -> Res
             "has the field `deviceKey`, which is not supported",
         ));
     }
-    let found = world.search_tasks(org_id, &search.expression, search.page, call.when());
+    let found = world.search_tasks(org_id, &search.expression, call.shown(search.page), call.when());
     notes.search = Some(search.record.found(found.total));
-    Ok(Reply::page(found, search.page, Data::Tasks))
+    Ok(call.page(found, search.page, Data::Tasks))
 }
