@@ -54,6 +54,8 @@ pub struct EmulatorBuilder {
     integers: Integers,
     misspell_status: bool,
     max_request_bytes: usize,
+    request_timeout: Duration,
+    max_connections: usize,
     seed: u64,
     faults: Vec<Fault>,
 }
@@ -81,6 +83,8 @@ impl EmulatorBuilder {
             integers: Integers::AsNumbers,
             misspell_status: false,
             max_request_bytes: 64 * 1024 * 1024,
+            request_timeout: Duration::from_secs(10),
+            max_connections: 1_024,
             seed: 0,
             faults: Vec::new(),
         }
@@ -261,6 +265,22 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Sets how long a client may take, in real time, to send the head of a request, and again for its body: 10 seconds
+    /// each by default. Then the connection is closed. One that is idle between requests is not.
+    #[must_use]
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.request_timeout = limit;
+        self
+    }
+
+    /// Sets how many connections there may be at a time: 1,024 by default, and 0 counts as 1. For one more, that which has
+    /// been without a request for longest is closed; if all have one, the new one waits.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
     /// Sets the seed of the dice for [`Fault::probability`], of request ids and of tokens: 0 by default. The same
     /// requests in the same order get the same answers.
     #[must_use]
@@ -318,6 +338,10 @@ impl EmulatorBuilder {
         );
         let nodes = Nodes::new(self.nodes);
         let shared = Arc::new(Shared {
+            address,
+            allow_remote: self.allow_remote,
+            request_timeout: self.request_timeout,
+            max_connections: self.max_connections,
             gate: Gate::new(self.quota, &clock, nodes.count(), to_ms(self.node_lag)),
             nodes,
             latency: self.latency,

@@ -99,10 +99,14 @@
 //! | Reads that are behind | off; [`stale_reads`](EmulatorBuilder::stale_reads), [`FaultKind::StaleReads`] | about 2 s documented |
 //! | HTTP status of the platform's own failures | 200 | inferred from known clients |
 //! | Greatest number of device keys, size of a body | none, [64 MiB](EmulatorBuilder::max_request_bytes) | not documented |
+//! | Head of a request | 64 KiB and 100 headers, [10 s](EmulatorBuilder::request_timeout) | the emulator's own limits |
+//! | Connections | [1,024](EmulatorBuilder::max_connections); beyond, the one without a request for longest is closed | the emulator's own limit |
 //!
 //! # Endpoints of its own
 //!
-//! For tests in other languages. None of the platform's paths begins like these.
+//! For tests in other languages. None of the platform's paths begins like these. They are answered only if `Host` is a
+//! loopback address or `localhost`, with the emulator's port, and if there is no `Origin` or the same one (403): a web
+//! page must not control the emulator. With [`allow_remote`](EmulatorBuilder::allow_remote) any `Host` will do.
 //!
 //! | Endpoint | What it does |
 //! |---|---|
@@ -115,7 +119,6 @@
 
 mod action;
 mod actions;
-mod admin;
 mod answer;
 mod builder;
 mod clock;

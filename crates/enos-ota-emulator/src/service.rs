@@ -21,6 +21,7 @@ use crate::faults::{Endpoint, FaultKind, Plan, rows};
 use crate::gateway;
 use crate::gateway::gate::Admission;
 use crate::journal::{AnswerRecord, RequestRecord};
+use crate::server::connections::late;
 use crate::shared::{Inner, Shared};
 use crate::signature::Query;
 use crate::state::LONGEST_LAG_MS;
@@ -54,7 +55,12 @@ pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Reques
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let node = shared.nodes.take();
     let number = open_record(&shared, service, node, &parts, &query);
-    let body = match read(body, shared.max_request_bytes).await {
+    let begin = std::time::Instant::now();
+    let body = tokio::select! {
+        body = read(body, shared.max_request_bytes) => body,
+        () = late(begin, shared.request_timeout) => Err(Unread::ClientGone),
+    };
+    let body = match body {
         Ok(body) => body,
         Err(Unread::TooBig) => {
             return finish(&shared, number, Answer::refused(StatusCode::PAYLOAD_TOO_LARGE));
@@ -90,6 +96,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Reques
 
 enum Unread {
     TooBig,
+    /// Or it takes too long.
     ClientGone,
 }
 

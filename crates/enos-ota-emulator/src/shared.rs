@@ -1,5 +1,6 @@
 //! What all connections of an emulator have in common.
 
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ use crate::token::TokenService;
 use crate::waits::Waiting;
 
 pub(crate) struct Shared {
+    /// Where the emulator listens.
+    pub(crate) address: SocketAddr,
+    pub(crate) allow_remote: bool,
+    /// So long a client may take to send the head of a request, and so long for the body.
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_connections: usize,
     pub(crate) clock: SkewedClock,
     pub(crate) gateway_style: GatewayStyle,
     pub(crate) readings: Readings,

@@ -181,6 +181,6 @@ fn refuse(text: &str) -> Response {
     error(StatusCode::BAD_REQUEST, text)
 }
 
-fn error(status: StatusCode, text: &str) -> Response {
+pub(super) fn error(status: StatusCode, text: &str) -> Response {
     response(status, JSON, Body::from(to_json(&json!({ "error": text }))))
 }
