@@ -410,8 +410,7 @@ impl fmt::Display for StartError {
         match self {
             Self::NotLoopback(address) => write!(
                 f,
-                "{address} is not a loopback address: other machines could reach the emulator, which protects nothing; \
-                 listen on 127.0.0.1, or allow remote access explicitly"
+                "{address} is not a loopback address: other machines could reach the emulator, which protects nothing"
             ),
             Self::Listen { address, .. } => write!(f, "cannot listen on {address}"),
             Self::Fleet(_) => f.write_str("the fleet cannot be used"),

@@ -1,7 +1,7 @@
 //! A running emulator.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -42,7 +42,7 @@ impl Emulator {
         Self {
             shared,
             address,
-            base_url: format!("http://{address}"),
+            base_url: format!("http://{}", reachable(address)),
             org_id,
             credentials,
             close,
@@ -56,7 +56,8 @@ impl Emulator {
         EmulatorBuilder::new()
     }
 
-    /// The URL to give to a client: `http://HOST:PORT`, without a slash at the end.
+    /// The URL to give to a client on this machine: `http://HOST:PORT`, without a slash at the end. If the emulator listens
+    /// on all addresses (0.0.0.0), this is the loopback one.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
@@ -200,6 +201,16 @@ impl Emulator {
         // An error would be a panic of the server's own loop, and there is nothing left to be done about it.
         let _ = self.server.await;
     }
+}
+
+/// Where a client on this machine reaches what listens on an address.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    address
 }
 
 impl fmt::Debug for Emulator {

@@ -54,7 +54,9 @@ async fn an_address_that_other_machines_can_reach_can_be_allowed() {
         .start()
         .await
         .unwrap();
-    TcpStream::connect(("127.0.0.1", emulator.addr().port())).await.unwrap();
+    let port = emulator.addr().port();
+    assert_eq!(emulator.base_url(), format!("http://127.0.0.1:{port}"));
+    assert_eq!(retry(&emulator, &["pump-01"]).await.code(), 0);
 }
 
 #[tokio::test]
