@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::gateway::refusal;
 use crate::state::{JobInfo, Page, TaskInfo};
 
 pub(crate) const JSON: &str = "application/json;charset=UTF-8";
@@ -196,6 +197,11 @@ impl Answer {
             request_id: None,
             allow: None,
         }
+    }
+
+    /// A refusal in the words of the platform's gateway.
+    pub(crate) fn refused(status: StatusCode) -> Self {
+        Self::json(status, refusal::body(status), None)
     }
 
     pub(crate) fn method_not_allowed(allowed: &Method) -> Self {

@@ -77,7 +77,7 @@ impl World {
         if let Some(product_key) = &product_key {
             job = job.product_key(product_key);
         }
-        let mut job = RunningJob::new(job, "", self.pace, now);
+        let mut job = RunningJob::new(job, "", (self.pace, self.readings), now);
         job.info = JobInfo {
             product_key,
             name: new.name,

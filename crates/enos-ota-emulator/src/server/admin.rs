@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::answer::{JSON, json as to_json, response};
 use crate::clock::Clock;
 use crate::faults::Fault;
+use crate::gateway::quota::Quota;
 use crate::journal::Counters;
 use crate::shared::Shared;
 use crate::signature::Query;
@@ -31,6 +32,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/state", get(state))
         .route("/requests", get(requests))
         .route("/faults", get(pending_faults).post(add_faults).delete(clear_faults))
+        .route("/quota", get(quota).put(set_quota).delete(lift_quota))
         .route("/clock/advance", post(advance_clock))
         .route("/tokens/kill", post(kill_tokens))
 }
@@ -127,6 +129,24 @@ async fn clear_faults(State(shared): Shares) -> Response {
     pending_faults(State(shared)).await
 }
 
+async fn quota(State(shared): Shares) -> Response {
+    ok(&json!({ "quota": shared.gate.quota() }))
+}
+
+async fn set_quota(State(shared): Shares, body: Bytes) -> Response {
+    let quota: Quota = match serde_json::from_slice(&body) {
+        Ok(quota) => quota,
+        Err(error) => return refuse(&format!("this is no quota: {error}")),
+    };
+    shared.gate.set(Some(quota), &shared.clock);
+    self::quota(State(shared)).await
+}
+
+async fn lift_quota(State(shared): Shares) -> Response {
+    shared.gate.set(None, &shared.clock);
+    quota(State(shared)).await
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
@@ -161,6 +181,6 @@ fn refuse(text: &str) -> Response {
     error(StatusCode::BAD_REQUEST, text)
 }
 
-fn error(status: StatusCode, text: &str) -> Response {
+pub(super) fn error(status: StatusCode, text: &str) -> Response {
     response(status, JSON, Body::from(to_json(&json!({ "error": text }))))
 }
