@@ -39,20 +39,18 @@ pub(crate) static NOTHING: Breakdown = Breakdown::nothing();
 type Each<'r, 'e> = &'e mut dyn FnMut(&'r Recovered, DeviceId);
 
 impl Breakdown {
-    /// What was said of failures, where anything was.
-    pub(crate) fn said(&self) -> Groups<Message> {
+    /// What was said of failures, where anything was: the first messages with their devices, and how many others there
+    /// are, of how many devices.
+    pub(crate) fn said(&self, count: usize) -> (Vec<&(Message, Tally)>, usize, usize) {
         let told = |message: &Message| message.code.is_some() || message.text.is_some();
-        Groups {
-            rows: self
-                .messages
-                .rows
-                .iter()
-                .filter(|(message, _)| told(message))
-                .cloned()
-                .collect(),
-            others: self.messages.others,
-            of_others: self.messages.of_others,
-        }
+        let mut first: Vec<_> = self.messages.rows.iter().filter(|(message, _)| told(message)).collect();
+        let rest = first.split_off(count.min(first.len()));
+        let devices = rest.iter().map(|(_, tally)| tally.devices()).sum::<usize>();
+        (
+            first,
+            rest.len() + self.messages.others,
+            devices + self.messages.of_others.devices(),
+        )
     }
 
     pub(crate) const fn nothing() -> Self {

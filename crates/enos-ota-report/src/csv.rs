@@ -1,10 +1,10 @@
-//! One line a device, for spreadsheets.
+//! One line per device, for spreadsheets.
 
 use std::borrow::Cow;
 use std::io;
 
 use super::tally::Became;
-use super::text::rfc3339;
+use super::text::{is_hidden, rfc3339};
 use super::{DeviceReport, Report};
 use enos_ota_campaign::Fate;
 
@@ -26,7 +26,7 @@ const HEADER: [&str; 14] = [
 ];
 
 impl Report {
-    /// Writes one line a device, after a header: comma-separated, UTF-8, lines ended by a line feed.
+    /// Writes one line per device, after a header: comma-separated, UTF-8, lines ended by a line feed.
     ///
     /// | Column | What it is |
     /// | --- | --- |
@@ -36,7 +36,7 @@ impl Report {
     /// | `code`, `message`, `requestId` | what the platform said, or what went wrong |
     /// | `fate` | [`Fate`] of an accepted device, or of one of unknown outcome that a search has shown |
     /// | `failedAgainReason` | why it failed again |
-    /// | `sentAt` | when it was sent, if it is in doubt or suspect: RFC 3339 |
+    /// | `sentAt` | when the last call that carried it was sent: RFC 3339 |
     /// | `journal` | the journal in which it stands so |
     ///
     /// What is not known is empty.
@@ -50,7 +50,8 @@ impl Report {
     /// at the beginning of a text and after a tab, line break or semicolon has the text as it was. Numbers and times
     /// are written as they are.
     ///
-    /// Control characters but tabs and line breaks are written as `�`.
+    /// Tabs and line breaks are written as they are. Every other character that could not be seen is written as an
+    /// escape such as `\u{202e}`: control characters, marks of direction, and what has no width.
     ///
     /// # Errors
     ///
@@ -112,17 +113,19 @@ fn harmless(text: Option<&str>) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 1);
     let mut begins = true;
+    let mut before = None;
     for (at, character) in text.char_indices() {
         let breaks = matches!(character, '\t' | '\n' | '\r');
         if begins && (looks_like_a_formula(&text[at..]) || (breaks && at == 0)) {
             out.push('\'');
         }
         begins = breaks || character == ';';
-        out.push(if character.is_control() && !breaks {
-            char::REPLACEMENT_CHARACTER
+        if is_hidden(before, character) && !breaks {
+            out.extend(character.escape_unicode());
         } else {
-            character
-        });
+            out.push(character);
+        }
+        before = Some(character);
     }
     Cow::Owned(out)
 }
@@ -167,7 +170,7 @@ mod tests {
             ("'quoted'", "''quoted'"),
             ("a;=1", "a;'=1"),
             ("a;b\n-1", "a;b\n'-1"),
-            ("a\x1b[0m", "a�[0m"),
+            ("a\x1b[0m\u{202e}", r"a\u{1b}[0m\u{202e}"),
             ("", ""),
         ] {
             assert_eq!(harmless(Some(text)), written, "{text:?}");

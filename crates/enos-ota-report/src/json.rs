@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
+use serde_json::ser::Formatter;
 
 use super::breakdown::{Breakdown, Message, Versions};
 use super::calls::{CallSums, ENDS};
@@ -11,9 +12,10 @@ use super::csv::fate;
 use super::groups::Groups;
 use super::section::Section;
 use super::tally::Tally;
-use super::text::rfc3339;
+use super::text::{is_hidden, rfc3339};
+use super::waves::{Wave, waves};
 use super::{DeviceReport, Report};
-use enos_ota_campaign::journal::{Operator, WaveLog};
+use enos_ota_campaign::journal::Operator;
 
 impl Report {
     /// Writes one JSON object of schema [`REPORT_SCHEMA`] and a line feed. Devices are written one by one, so no more
@@ -60,24 +62,26 @@ impl Report {
     /// | `journal`, `jobId`, `baseUrl` | its name, and where it was carried out |
     /// | `counted` | how many of its devices are in no later journal of the same job |
     /// | `overlaps` | whether it was written to after such a journal was begun |
-    /// | `began`, `lastEntry` | the first and the last time in it |
+    /// | `began`, `lastEntry` | when it was begun, and when something happened last: a resume that did nothing is nothing |
     /// | `ended` | `how` it ended, and when (`at`); null if it did not |
     /// | `torn` | whether its last line was cut off |
+    /// | `tornTail` | that line: its number `line` and its `bytes`; null if none was cut off |
     /// | `resumes` | how often it was resumed |
     /// | `operators` | who began it and who resumed it: `at`, `who`, `program`, `command` |
     /// | `selection`, `leftOut`, `moved`, `chunkSize`, `planCreated` | as in the header of its plan |
     /// | `settings` | the settings of the campaign |
-    /// | `waves` | `wave`, `at`, `devices` (up to this wave), `succeeded`, `failedAgain` (of this wave), `passed` |
+    /// | `waves` | those that were judged: `wave`, `at`, `devices` (accepted up to this wave), `devicesOfWave`, `succeeded`, `failedAgain` (or gone; both of this wave), `passed` |
+    /// | `unjudgedWave` | the wave after these, as it stands: the same, but `at` and `passed` are null; null if it was not begun |
     /// | `calls` | `sent`, `devices`; of these calls `accepted`, `notFailed`, `refused`, `tooMany`, `throttled`, `lost`, `notSent`, `noEnd`; `firstSent`, `lastEnded`, `meanMs`, `longestMs` |
     ///
     /// A failure has the columns of [CSV](Self::write_csv) as members; what is not known is null. Texts are as they
-    /// were, without the apostrophes of CSV. `code` is a number. Times are texts as in RFC 3339.
+    /// were, without the apostrophes of CSV; characters that could not be seen are written as `\u202e`. `code` is a number. Times are texts as in RFC 3339.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
     pub fn write_json<W: io::Write>(&self, mut out: W) -> io::Result<()> {
-        serde_json::to_writer(&mut out, self)?;
+        self.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Visible))?;
         out.write_all(b"\n")?;
         out.flush()
     }
@@ -85,6 +89,27 @@ impl Report {
 
 /// The schema of a report in JSON; see [`Report::write_json`].
 pub const REPORT_SCHEMA: &str = "enos-ota/report/1";
+
+/// Writes what could not be seen as `\u202e`, so that a terminal neither obeys nor hides it. To a program it is the same.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut plain = 0;
+        let mut before = None;
+        for (at, character) in fragment.char_indices() {
+            if is_hidden(before, character) {
+                writer.write_all(&fragment.as_bytes()[plain..at])?;
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+                plain = at + character.len_utf8();
+            }
+            before = Some(character);
+        }
+        writer.write_all(&fragment.as_bytes()[plain..])
+    }
+}
 
 /// As [`Report::write_json`].
 impl Serialize for Report {
@@ -114,7 +139,7 @@ impl Serialize for Section {
         map.serialize_entry("jobId", recovered.plan.job_id.as_str())?;
         map.serialize_entry("baseUrl", &recovered.begin.base_url)?;
         map.serialize_entry("began", &rfc3339(recovered.begin.at_ms))?;
-        map.serialize_entry("lastEntry", &rfc3339(recovered.last_at_ms))?;
+        map.serialize_entry("lastEntry", &rfc3339(recovered.last_event_ms))?;
         map.serialize_entry(
             "ended",
             &recovered.ended.as_ref().map(|ended| Ended {
@@ -123,6 +148,13 @@ impl Serialize for Section {
             }),
         )?;
         map.serialize_entry("torn", &recovered.torn.is_some())?;
+        map.serialize_entry(
+            "tornTail",
+            &recovered.torn.map(|torn| Torn {
+                line: torn.line,
+                bytes: torn.bytes,
+            }),
+        )?;
         map.serialize_entry("resumes", &recovered.resumes)?;
         map.serialize_entry(
             "operators",
@@ -137,7 +169,10 @@ impl Serialize for Section {
         map.serialize_entry("counted", &self.counted())?;
         map.serialize_entry("overlaps", &self.overlaps)?;
         self.own.serialize_into(&mut map)?;
-        map.serialize_entry("waves", &OneByOne::new(recovered.waves.iter().map(Wave)))?;
+        let waves = waves(recovered);
+        let judged = waves.iter().filter(|wave| wave.passed.is_some());
+        map.serialize_entry("waves", &OneByOne::new(judged))?;
+        map.serialize_entry("unjudgedWave", &waves.iter().find(|wave| wave.passed.is_none()))?;
         map.serialize_entry("calls", &self.calls())?;
         map.end()
     }
@@ -162,17 +197,22 @@ impl Serialize for At<'_> {
     }
 }
 
-struct Wave<'a>(&'a WaveLog);
+#[derive(serde::Serialize)]
+struct Torn {
+    line: u64,
+    bytes: u64,
+}
 
-impl Serialize for Wave<'_> {
+impl Serialize for Wave {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("wave", &self.0.wave)?;
-        map.serialize_entry("at", &rfc3339(self.0.at_ms))?;
-        map.serialize_entry("devices", &self.0.devices)?;
-        map.serialize_entry("succeeded", &self.0.succeeded)?;
-        map.serialize_entry("failedAgain", &self.0.failed)?;
-        map.serialize_entry("passed", &self.0.passed)?;
+        map.serialize_entry("wave", &self.number)?;
+        map.serialize_entry("at", &self.judged_ms.map(rfc3339))?;
+        map.serialize_entry("devices", &self.so_far)?;
+        map.serialize_entry("devicesOfWave", &self.devices)?;
+        map.serialize_entry("succeeded", &self.succeeded)?;
+        map.serialize_entry("failedAgain", &self.failed)?;
+        map.serialize_entry("passed", &self.passed)?;
         map.end()
     }
 }

@@ -144,6 +144,17 @@ impl Report {
         )
     }
 
+    /// How many devices need attention, in words.
+    pub(crate) fn attention(&self) -> String {
+        let (failures, devices) = (self.tally().failures(), self.tally().devices());
+        let verb = if failures == 1 { "needs" } else { "need" };
+        format!(
+            "{} of {} {verb} attention",
+            text::number(failures),
+            text::counted(devices, "device")
+        )
+    }
+
     /// What to do about open devices.
     pub(crate) fn resume(&self) -> String {
         let mut names = self

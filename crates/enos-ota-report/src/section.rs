@@ -1,12 +1,14 @@
 //! One journal of a report.
 
-use enos_ota_campaign::journal::{Recovered, State};
+use enos_ota_campaign::journal::Recovered;
 use enos_ota_campaign::{DeviceId, Fate, Outcome, TaskFacts};
 
 use crate::breakdown::Breakdown;
 use crate::calls::CallSums;
 use crate::error::{Problem, ReportError};
 use crate::tally::Became;
+use crate::text::{duration, time};
+use crate::timeline::{self, FOLLOWED};
 
 /// A journal.
 #[derive(Debug)]
@@ -42,10 +44,21 @@ pub struct DeviceReport<'a> {
     pub request_id: Option<&'a str>,
     /// Why it failed again.
     pub failed_again: Option<&'a str>,
-    /// When it was sent, in milliseconds since 1970-01-01 UTC. Only told of devices that are in doubt or suspect.
+    /// When the last call that carried it was sent, in milliseconds since 1970-01-01 UTC; `None` if it never was.
     pub sent_at_ms: Option<i64>,
     /// The name of the journal in which it stands so.
     pub journal: &'a str,
+}
+
+impl<'a> DeviceReport<'a> {
+    /// Code and text that say what is wrong with a failed device. That its retry was accepted is not.
+    pub(crate) fn blame(&self) -> (Option<i64>, Option<&'a str>) {
+        if self.became.outcome() == Outcome::Accepted.as_str() {
+            (None, self.failed_again)
+        } else {
+            (self.code, self.message)
+        }
+    }
 }
 
 impl Section {
@@ -75,7 +88,7 @@ impl Section {
                     shared = true;
                 }
             }
-            overlaps |= shared && recovered.last_at_ms > other.begin.at_ms;
+            overlaps |= shared && recovered.last_event_ms > other.begin.at_ms;
         }
         if !in_later.contains(&true) {
             in_later = Vec::new();
@@ -115,6 +128,11 @@ impl Section {
                     told(ended.summary),
                 )?;
             }
+        }
+        // The last point of every line over time is the number that is told beside it.
+        for (line, devices) in FOLLOWED.into_iter().zip(timeline::at_the_end(&recovered)) {
+            let what = format!("the {} devices over time", line.label());
+            sums(&what, devices, line.at_the_end(&own.tally))?;
         }
         if let Some(ended) = &recovered.ended {
             sums(
@@ -171,12 +189,16 @@ impl Section {
             message: recovered.message(id),
             request_id: recovered.request_id(id),
             failed_again: recovered.failed_again(id),
-            sent_at_ms: match standing.state {
-                State::InDoubt { sent_at_ms, .. } | State::Refused { sent_at_ms } => Some(sent_at_ms),
-                State::Waiting | State::Settled(_) => None,
-            },
+            sent_at_ms: recovered.sent_at_ms(id),
             journal: &self.name,
         }
+    }
+
+    /// When something happened last.
+    pub(crate) fn last_event(&self) -> String {
+        let (begun, last) = (self.recovered.begin.at_ms, self.recovered.last_event_ms);
+        let took = duration(last.saturating_sub(begun));
+        format!("{}, {took} after it was begun", time(last))
     }
 
     pub(crate) fn calls(&self) -> CallSums {

@@ -5,6 +5,8 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use enos_ota_campaign::journal::{Standing, State};
 use enos_ota_campaign::{Fate, Outcome};
 
+use crate::text::number;
+
 /// What a device has come to. Every device has come to exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Became {
@@ -238,6 +240,15 @@ impl Tally {
     #[must_use]
     pub fn was_watched(&self) -> bool {
         self.fate(Fate::NotSeen) < self.outcome(Outcome::Accepted)
+    }
+
+    /// What the devices have come to, in words.
+    pub(crate) fn told(&self) -> String {
+        let some = Became::ALL.into_iter().filter(|became| self.became(*became) > 0);
+        let told: Vec<_> = some
+            .map(|became| format!("{} {}", number(self.became(became)), became.label()))
+            .collect();
+        told.join(", ")
     }
 
     /// What does not add up, with its two numbers.
