@@ -41,11 +41,6 @@ impl Line {
         }
     }
 
-    /// Whether it is what searches showed afterwards.
-    pub(crate) fn is_seen(self) -> bool {
-        matches!(self, Self::Fate(_))
-    }
-
     pub(crate) fn at_the_end(self, tally: &Tally) -> usize {
         match self {
             Self::Outcome(outcome) => tally.outcome(outcome),

@@ -48,6 +48,8 @@ const STEPS: [i64; 17] = [
     6 * HOUR,
     12 * HOUR,
 ];
+/// So many texts fit beside each other, and half as many on a phone, where the style shows only every other.
+const TICKS: i64 = 6;
 /// Pixels across.
 const PHONE: usize = 340;
 
@@ -56,8 +58,8 @@ pub(super) fn of_time(from: i64, to: i64) -> Vec<(i64, String)> {
     let span = to.saturating_sub(from).max(1);
     let step = STEPS
         .into_iter()
-        .find(|step| span / step < if *step < HOUR { 5 } else { 4 })
-        .unwrap_or_else(|| (span / DAY / 4 + 1) * DAY);
+        .find(|step| span / step < TICKS)
+        .unwrap_or_else(|| (span / DAY / TICKS + 1) * DAY);
     let first = from.saturating_sub(from.rem_euclid(step));
     std::iter::successors(Some(first), |at| at.checked_add(step))
         .skip_while(|at| *at < from)
@@ -108,8 +110,8 @@ mod tests {
             (132, vec!["03:04:30", "03:05:00", "03:05:30", "03:06:00"]),
             (3600, vec!["03:15", "03:30", "03:45", "04:00"]),
             (7200, vec!["03:30", "04:00", "04:30", "05:00"]),
-            (86_400, vec!["01-02 12:00", "01-03 00:00"]),
-            (86_400 * 20, vec!["2026-01-07", "2026-01-13", "2026-01-19"]),
+            (86_400, vec!["01-02 06:00", "01-02 12:00", "01-02 18:00", "01-03 00:00"]),
+            (86_400 * 20, vec!["2026-01-03", "2026-01-07", "2026-01-11", "2026-01-15", "2026-01-19"]),
         ] {
             let ticks = of_time(from, from + seconds * 1000);
             let labels: Vec<_> = ticks.iter().map(|(_, label)| label.as_str()).collect();
@@ -120,7 +122,7 @@ mod tests {
     #[test]
     fn times_that_no_clock_has_are_no_trouble() {
         for (from, to) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MAX - 1, i64::MAX)] {
-            assert!(of_time(from, to).len() < 12);
+            assert!(of_time(from, to).len() < 16);
         }
     }
 }

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use enos_ota_campaign::Fate;
+
 use super::axis;
 use crate::tally::{Became, OPEN, Tally};
 use crate::text::{number, shortened, visible};
@@ -162,8 +164,8 @@ pub(super) struct Lines {
 
 pub(super) struct Path {
     pub(super) class: &'static str,
-    /// Not by colour alone.
-    pub(super) dashed: bool,
+    /// Lengths of dashes and gaps: lines are told apart not by colour alone, also where one lies upon the other.
+    pub(super) dashes: Option<&'static str>,
     /// In a box of [`Lines::WIDTH`] and [`Lines::HEIGHT`].
     pub(super) path: String,
 }
@@ -206,7 +208,11 @@ impl Lines {
                 .iter()
                 .map(|(place, line)| Path {
                     class: class(line.became()),
-                    dashed: line.is_seen(),
+                    dashes: match line {
+                        Line::Outcome(_) => None,
+                        Line::Fate(Fate::FailedAgain) => Some("2 4"),
+                        Line::Fate(_) => Some("7 4"),
+                    },
                     path: path(*place),
                 })
                 .collect(),
