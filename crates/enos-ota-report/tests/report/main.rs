@@ -6,7 +6,7 @@ mod scale;
 mod story;
 mod sums;
 
-use enos_ota_campaign::journal::{CallEnd, Recovered};
+use enos_ota_campaign::journal::{CallEnd, Journal, Recovered};
 use enos_ota_campaign::{Devices, Fate, Outcome, TaskFacts};
 use enos_ota_report::{Became, REPORT_SCHEMA, Report, ReportError};
 use serde_json::{Value, json};
@@ -398,6 +398,47 @@ fn a_journal_that_went_on_beside_a_later_one_is_pointed_out() {
     assert_eq!(standings(&report), [("a", Became::Waiting)]);
     assert_eq!(json_of(&report)["journals"][0]["overlaps"], true);
     assert!(table(&report).contains("note          something was written here after that one was begun"));
+}
+
+#[test]
+fn a_line_that_was_cut_off_is_told_everywhere() {
+    let (_, lines) = everything_story().read_with_lines();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.jsonl");
+    std::fs::write(&path, &lines[..lines.len() - 30]).unwrap();
+    let report = Report::of([("cut.jsonl", Journal::read(&path).unwrap())]).unwrap();
+
+    let line = lines.lines().count();
+    let bytes = lines.lines().last().unwrap().len() + 1 - 30;
+    let json = &json_of(&report)["journals"][0];
+    assert_eq!(json["torn"], true);
+    assert_eq!(json["tornTail"], json!({"line": line, "bytes": bytes}));
+    let told = format!("its last line, number {line} with {bytes} bytes, is not whole and does not count");
+    let table = table(&report).replace("\n              ", " ");
+    assert!(table.contains(&format!("\ncut off       {told}")), "{table}");
+    let html = page::html_of(&report);
+    let notice = format!("<strong>Cut off:</strong> <bdi>cut.jsonl</bdi>: {told}");
+    assert!(html.contains(&notice), "{html}");
+
+    let whole = json_of(&Report::of([("whole.jsonl", everything())]).unwrap());
+    assert_eq!(whole["journals"][0]["tornTail"], Value::Null);
+}
+
+#[test]
+fn times_and_numbers_that_no_clock_has_are_told_without_trouble() {
+    let mut story = Story::begin(&plan(&[("a", &VALVE), ("b", &VALVE)]), i64::MIN + 1);
+    story.send(&["a"], CallEnd::Accepted);
+    story.at = i64::MAX - 1000;
+    story.send(&["b"], CallEnd::Accepted).see(&["b"], Fate::Succeeded, None);
+    story
+        .wave(usize::MAX, usize::MAX, usize::MAX, usize::MAX, true)
+        .resume();
+    let report = Report::of([("a", story.read())]).unwrap();
+    assert_eq!(report.tally().became(Became::Succeeded), 1);
+    table(&report);
+    json_of(&report);
+    csv_of(&report);
+    page::html_of(&report);
 }
 
 #[test]

@@ -171,3 +171,22 @@ fn what_is_open_is_not_called_final() {
         "{html}"
     );
 }
+
+#[test]
+fn nothing_is_in_the_colour_of_an_alarm_because_there_is_none_of_it() {
+    let [first, _] = attempts();
+    let html = html_of(&Report::of([first]).unwrap());
+    assert!(
+        html.contains("<li class=\"none\"><b>0</b> <span>rejected</span>"),
+        "{html}"
+    );
+    assert!(
+        html.contains("<li class=\"failedAgain\"><b>4</b> <span>failed again</span>"),
+        "{html}"
+    );
+    let html = html_of(&Report::of([("campaign.jsonl", everything())]).unwrap());
+    assert!(
+        html.contains("<li class=\"rejected\"><b>1</b> <span>rejected</span>"),
+        "{html}"
+    );
+}
