@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::io;
 
-use super::tally::Became;
-use super::text::{is_hidden, rfc3339};
-use super::{DeviceReport, Report};
-use enos_ota_campaign::Fate;
+use crate::Report;
+use crate::row::Row;
+use crate::text::is_hidden;
 
 const HEADER: [&str; 14] = [
     "deviceKey",
@@ -58,10 +57,13 @@ impl Report {
     /// If it cannot be written.
     pub fn write_csv<W: io::Write>(&self, out: W) -> io::Result<()> {
         // Lines of different lengths are an error of the writer, which cannot be: there is one place that writes them.
-        let mut csv = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
+        let mut csv = csv::WriterBuilder::new()
+            .has_headers(false)
+            .buffer_capacity(1 << 16)
+            .from_writer(out);
         csv.write_record(HEADER).map_err(into_io)?;
         for device in self.devices() {
-            write(&mut csv, &device).map_err(into_io)?;
+            csv.serialize(Row::of(&device, harmless)).map_err(into_io)?;
         }
         csv.flush()
     }
@@ -74,40 +76,8 @@ fn into_io(error: csv::Error) -> io::Error {
     }
 }
 
-fn write<W: io::Write>(csv: &mut csv::Writer<W>, device: &DeviceReport<'_>) -> csv::Result<()> {
-    let facts = &device.facts;
-    let texts = [
-        Some(device.device_key),
-        Some(device.job_id),
-        facts.product_key,
-        facts.from_version,
-        facts.to_version,
-        facts.reason,
-    ];
-    for text in texts {
-        csv.write_field(harmless(text).as_ref())?;
-    }
-    csv.write_field(device.became.outcome())?;
-    csv.write_field(device.code.map(|code| code.to_string()).unwrap_or_default())?;
-    csv.write_field(harmless(device.message).as_ref())?;
-    csv.write_field(harmless(device.request_id).as_ref())?;
-    csv.write_field(fate(device).map_or("", Fate::as_str))?;
-    csv.write_field(harmless(device.failed_again).as_ref())?;
-    csv.write_field(device.sent_at_ms.map(rfc3339).unwrap_or_default())?;
-    csv.write_field(harmless(Some(device.journal)).as_ref())?;
-    csv.write_record(None::<&[u8]>)
-}
-
-/// What a search has shown of a device for which that means something.
-pub(crate) fn fate(device: &DeviceReport<'_>) -> Option<Fate> {
-    let accepted = device.became.outcome() == "accepted";
-    let seen = device.became == Became::Unknown && device.fate != Fate::NotSeen;
-    (accepted || seen).then_some(device.fate)
-}
-
 /// A text that no spreadsheet takes for a formula.
-fn harmless(text: Option<&str>) -> Cow<'_, str> {
-    let text = text.unwrap_or_default();
+fn harmless(text: &str) -> Cow<'_, str> {
     if text.chars().all(char::is_alphanumeric) {
         return Cow::Borrowed(text);
     }
@@ -173,14 +143,14 @@ mod tests {
             ("a\x1b[0m\u{202e}", r"a\u{1b}[0m\u{202e}"),
             ("", ""),
         ] {
-            assert_eq!(harmless(Some(text)), written, "{text:?}");
+            assert_eq!(harmless(text), written, "{text:?}");
         }
     }
 
     proptest! {
         #[test]
         fn a_reader_gets_the_text_back(text in "[-=+@'; a\\n\\r\\t,\"＝]{0,12}") {
-            let written = harmless(Some(&text));
+            let written = harmless(&text);
             prop_assert_eq!(undone(&written), text.as_str());
             for cell in written.split(['\t', '\n', '\r', ';']) {
                 prop_assert!(!cell.trim_start().starts_with(['=', '+', '-', '@', '＝']), "{:?}", written);

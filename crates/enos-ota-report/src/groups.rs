@@ -21,14 +21,6 @@ pub(crate) struct Groups<K> {
 pub(crate) const GROUPS: usize = 1000;
 
 impl<K> Groups<K> {
-    pub(crate) const fn nothing() -> Self {
-        Self {
-            rows: Vec::new(),
-            others: 0,
-            of_others: Tally::nothing(),
-        }
-    }
-
     /// Groups devices by a key. `each` goes through them, twice.
     pub(crate) fn of<B: Hash + Ord + Copy>(each: impl Fn(&mut dyn FnMut(B, Standing)), owned: impl Fn(B) -> K) -> Self {
         let mut counts: HashMap<B, usize> = HashMap::new();

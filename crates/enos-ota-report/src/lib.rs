@@ -41,6 +41,7 @@ mod groups;
 mod json;
 mod page;
 mod report;
+mod row;
 mod section;
 mod table;
 mod tally;

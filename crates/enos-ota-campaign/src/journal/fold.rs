@@ -600,9 +600,10 @@ impl Fold {
                     "device {key:?} was seen to be {fate} after its retry, although none was accepted"
                 ));
             }
-            if standing.state == State::Settled(Outcome::Accepted) {
-                let from = before.iter_mut().find(|(from, _)| *from == standing.fate);
-                from.into_iter().for_each(|(_, devices)| *devices += 1);
+            if standing.state == State::Settled(Outcome::Accepted)
+                && let Some((_, devices)) = before.iter_mut().find(|(from, _)| *from == standing.fate)
+            {
+                *devices += 1;
             }
             standing.fate = fate;
             standing.failed_again = reason;
