@@ -18,6 +18,14 @@ pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
     let mut read = Vec::with_capacity(args.journals.len());
     for path in &args.journals {
         let recovered = Journal::read(path).map_err(|error| journals::unreadable(&error))?;
+        if let Some(torn) = &recovered.torn {
+            console::warning(format_args!(
+                "{} is cut off: line {}, with {} bytes, is not whole and does not count",
+                path.display(),
+                torn.line,
+                torn.bytes
+            ));
+        }
         read.push((path.to_string_lossy().into_owned(), recovered));
     }
     let report = Report::of(read)

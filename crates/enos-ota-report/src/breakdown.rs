@@ -34,37 +34,21 @@ pub(crate) struct Message {
     pub(crate) text: Option<String>,
 }
 
-/// The breakdown of a report without journals, of which there is none.
-pub(crate) static NOTHING: Breakdown = Breakdown::nothing();
-
 type Each<'r, 'e> = &'e mut dyn FnMut(&'r Recovered, DeviceId);
 
 impl Breakdown {
-    /// What was said of failures, where anything was.
-    pub(crate) fn said(&self) -> Groups<Message> {
+    /// What was said of failures, where anything was: the first messages with their devices, and how many others there
+    /// are, of how many devices.
+    pub(crate) fn said(&self, count: usize) -> (Vec<&(Message, Tally)>, usize, usize) {
         let told = |message: &Message| message.code.is_some() || message.text.is_some();
-        Groups {
-            rows: self
-                .messages
-                .rows
-                .iter()
-                .filter(|(message, _)| told(message))
-                .cloned()
-                .collect(),
-            others: self.messages.others,
-            of_others: self.messages.of_others,
-        }
-    }
-
-    pub(crate) const fn nothing() -> Self {
-        Self {
-            tally: Tally::nothing(),
-            reasons: Groups::nothing(),
-            products: Groups::nothing(),
-            versions: Groups::nothing(),
-            messages: Groups::nothing(),
-            new_reasons: Groups::nothing(),
-        }
+        let mut first: Vec<_> = self.messages.rows.iter().filter(|(message, _)| told(message)).collect();
+        let rest = first.split_off(count.min(first.len()));
+        let devices = rest.iter().map(|(_, tally)| tally.devices()).sum::<usize>();
+        (
+            first,
+            rest.len() + self.messages.others,
+            devices + self.messages.of_others.devices(),
+        )
     }
 
     /// `each` goes through the devices, as often as it is called.
@@ -131,46 +115,30 @@ impl Breakdown {
         }
     }
 
-    /// Whether there are so many devices, and everything adds up.
+    /// Whether there are so many devices, and every breakdown has all of them.
     pub(crate) fn check(&self, devices: usize) -> Result<(), Problem> {
-        let equal = |what: &str, sum, expected| {
-            if sum == expected {
-                return Ok(());
-            }
-            Err(Problem(what.to_owned(), sum, expected))
+        let equal = |what: &str, sum, expected| match sum == expected {
+            true => Ok(()),
+            false => Err(Problem(what.to_owned(), sum, expected)),
         };
         equal("the devices that were counted", self.tally.devices(), devices)?;
-        if let Some((what, sum, expected)) = self.tally.problem() {
-            return Err(Problem(what, sum, expected));
-        }
-        for (by, total) in [
-            ("reason", self.reasons.total()),
-            ("product", self.products.total()),
-            ("version", self.versions.total()),
+        for (what, total) in [
+            ("the devices by reason", self.reasons.total()),
+            ("the devices by product", self.products.total()),
+            ("the devices by version", self.versions.total()),
         ] {
-            equal(&format!("the devices by {by}"), total.devices(), devices)?;
             for became in Became::ALL {
-                equal(
-                    &format!("the devices by {by} that are {}", became.label()),
-                    total.became(became),
-                    self.tally.became(became),
-                )?;
+                equal(what, total.became(became), self.tally.became(became))?;
             }
         }
-        let failed_again = self.tally.became(Became::FailedAgain);
-        equal(
-            "the devices by new reason",
-            self.new_reasons.total().devices(),
-            failed_again,
-        )?;
-        let accepted: usize = [Became::FailedAgain, Became::StillFailed, Became::Gone]
-            .into_iter()
-            .map(|became| self.tally.became(became))
-            .sum();
+        let again = self.tally.became(Became::FailedAgain);
+        equal("the devices by new reason", self.new_reasons.total().devices(), again)?;
+        let accepted = again + self.tally.became(Became::StillFailed) + self.tally.became(Became::Gone);
+        let said = self.messages.total().devices();
         equal(
             "the failures by what was said of them",
-            self.messages.total().devices(),
-            self.tally.failures() - accepted,
+            said + accepted,
+            self.tally.failures(),
         )
     }
 }

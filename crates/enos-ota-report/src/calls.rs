@@ -36,15 +36,23 @@ pub(crate) const ENDS: [(Option<CallEnd>, &str, &str); 8] = [
 impl CallSums {
     pub(crate) fn of(recovered: &Recovered) -> Self {
         let calls = &recovered.calls;
-        let times = || calls.iter().filter_map(|call| Some(call.ended_ms? - call.sent_ms));
-        let ended = i64::try_from(times().count()).unwrap_or(i64::MAX);
+        let times = || {
+            calls
+                .iter()
+                .filter_map(|call| Some(call.ended_ms?.saturating_sub(call.sent_ms)))
+        };
+        let ended = times().count() as i128;
         Self {
             sent: calls.len(),
             devices: calls.iter().map(|call| call.devices as usize).sum(),
             ends: ENDS.map(|(end, ..)| recovered.calls_that_ended(end)),
             first_sent_ms: calls.iter().map(|call| call.sent_ms).min(),
             last_ended_ms: calls.iter().filter_map(|call| call.ended_ms).max(),
-            mean_ms: times().sum::<i64>().checked_div(ended),
+            mean_ms: times()
+                .map(i128::from)
+                .sum::<i128>()
+                .checked_div(ended)
+                .and_then(|mean| i64::try_from(mean).ok()),
             longest_ms: times().max(),
         }
     }

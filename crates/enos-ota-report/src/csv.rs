@@ -1,12 +1,11 @@
-//! One line a device, for spreadsheets.
+//! One line per device, for spreadsheets.
 
 use std::borrow::Cow;
 use std::io;
 
-use super::tally::Became;
-use super::text::rfc3339;
-use super::{DeviceReport, Report};
-use enos_ota_campaign::Fate;
+use crate::Report;
+use crate::row::Row;
+use crate::text::is_hidden;
 
 const HEADER: [&str; 14] = [
     "deviceKey",
@@ -26,7 +25,7 @@ const HEADER: [&str; 14] = [
 ];
 
 impl Report {
-    /// Writes one line a device, after a header: comma-separated, UTF-8, lines ended by a line feed.
+    /// Writes one line per device, after a header: comma-separated, UTF-8, lines ended by a line feed.
     ///
     /// | Column | What it is |
     /// | --- | --- |
@@ -36,7 +35,7 @@ impl Report {
     /// | `code`, `message`, `requestId` | what the platform said, or what went wrong |
     /// | `fate` | [`Fate`] of an accepted device, or of one of unknown outcome that a search has shown |
     /// | `failedAgainReason` | why it failed again |
-    /// | `sentAt` | when it was sent, if it is in doubt or suspect: RFC 3339 |
+    /// | `sentAt` | when the last call that carried it was sent: RFC 3339 |
     /// | `journal` | the journal in which it stands so |
     ///
     /// What is not known is empty.
@@ -50,17 +49,21 @@ impl Report {
     /// at the beginning of a text and after a tab, line break or semicolon has the text as it was. Numbers and times
     /// are written as they are.
     ///
-    /// Control characters but tabs and line breaks are written as `�`.
+    /// Tabs and line breaks are written as they are. Every other character that could not be seen is written as an
+    /// escape such as `\u{202e}`: control characters, marks of direction, and what has no width.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
     pub fn write_csv<W: io::Write>(&self, out: W) -> io::Result<()> {
         // Lines of different lengths are an error of the writer, which cannot be: there is one place that writes them.
-        let mut csv = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
+        let mut csv = csv::WriterBuilder::new()
+            .has_headers(false)
+            .buffer_capacity(1 << 16)
+            .from_writer(out);
         csv.write_record(HEADER).map_err(into_io)?;
         for device in self.devices() {
-            write(&mut csv, &device).map_err(into_io)?;
+            csv.serialize(Row::of(&device, harmless)).map_err(into_io)?;
         }
         csv.flush()
     }
@@ -73,56 +76,26 @@ fn into_io(error: csv::Error) -> io::Error {
     }
 }
 
-fn write<W: io::Write>(csv: &mut csv::Writer<W>, device: &DeviceReport<'_>) -> csv::Result<()> {
-    let facts = &device.facts;
-    let texts = [
-        Some(device.device_key),
-        Some(device.job_id),
-        facts.product_key,
-        facts.from_version,
-        facts.to_version,
-        facts.reason,
-    ];
-    for text in texts {
-        csv.write_field(harmless(text).as_ref())?;
-    }
-    csv.write_field(device.became.outcome())?;
-    csv.write_field(device.code.map(|code| code.to_string()).unwrap_or_default())?;
-    csv.write_field(harmless(device.message).as_ref())?;
-    csv.write_field(harmless(device.request_id).as_ref())?;
-    csv.write_field(fate(device).map_or("", Fate::as_str))?;
-    csv.write_field(harmless(device.failed_again).as_ref())?;
-    csv.write_field(device.sent_at_ms.map(rfc3339).unwrap_or_default())?;
-    csv.write_field(harmless(Some(device.journal)).as_ref())?;
-    csv.write_record(None::<&[u8]>)
-}
-
-/// What a search has shown of a device for which that means something.
-pub(crate) fn fate(device: &DeviceReport<'_>) -> Option<Fate> {
-    let accepted = device.became.outcome() == "accepted";
-    let seen = device.became == Became::Unknown && device.fate != Fate::NotSeen;
-    (accepted || seen).then_some(device.fate)
-}
-
 /// A text that no spreadsheet takes for a formula.
-fn harmless(text: Option<&str>) -> Cow<'_, str> {
-    let text = text.unwrap_or_default();
+fn harmless(text: &str) -> Cow<'_, str> {
     if text.chars().all(char::is_alphanumeric) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 1);
     let mut begins = true;
+    let mut before = None;
     for (at, character) in text.char_indices() {
         let breaks = matches!(character, '\t' | '\n' | '\r');
         if begins && (looks_like_a_formula(&text[at..]) || (breaks && at == 0)) {
             out.push('\'');
         }
         begins = breaks || character == ';';
-        out.push(if character.is_control() && !breaks {
-            char::REPLACEMENT_CHARACTER
+        if is_hidden(before, character) && !breaks {
+            out.extend(character.escape_unicode());
         } else {
-            character
-        });
+            out.push(character);
+        }
+        before = Some(character);
     }
     Cow::Owned(out)
 }
@@ -167,17 +140,17 @@ mod tests {
             ("'quoted'", "''quoted'"),
             ("a;=1", "a;'=1"),
             ("a;b\n-1", "a;b\n'-1"),
-            ("a\x1b[0m", "a�[0m"),
+            ("a\x1b[0m\u{202e}", r"a\u{1b}[0m\u{202e}"),
             ("", ""),
         ] {
-            assert_eq!(harmless(Some(text)), written, "{text:?}");
+            assert_eq!(harmless(text), written, "{text:?}");
         }
     }
 
     proptest! {
         #[test]
         fn a_reader_gets_the_text_back(text in "[-=+@'; a\\n\\r\\t,\"＝]{0,12}") {
-            let written = harmless(Some(&text));
+            let written = harmless(&text);
             prop_assert_eq!(undone(&written), text.as_str());
             for cell in written.split(['\t', '\n', '\r', ';']) {
                 prop_assert!(!cell.trim_start().starts_with(['=', '+', '-', '@', '＝']), "{:?}", written);

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::hash::Hash;
 
-use enos_ota_campaign::journal::Standing;
+use enos_ota_campaign::Standing;
 use hashbrown::HashMap;
 
 use crate::tally::Tally;
@@ -21,14 +21,6 @@ pub(crate) struct Groups<K> {
 pub(crate) const GROUPS: usize = 1000;
 
 impl<K> Groups<K> {
-    pub(crate) const fn nothing() -> Self {
-        Self {
-            rows: Vec::new(),
-            others: 0,
-            of_others: Tally::nothing(),
-        }
-    }
-
     /// Groups devices by a key. `each` goes through them, twice.
     pub(crate) fn of<B: Hash + Ord + Copy>(each: impl Fn(&mut dyn FnMut(B, Standing)), owned: impl Fn(B) -> K) -> Self {
         let mut counts: HashMap<B, usize> = HashMap::new();

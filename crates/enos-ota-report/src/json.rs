@@ -1,19 +1,24 @@
 //! For programs.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 
-use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
+use enos_ota_campaign::{Fate, Outcome};
+use serde::Serialize;
+use serde::ser::{Error as _, Serializer};
+use serde_json::ser::Formatter;
 
-use super::breakdown::{Breakdown, Message, Versions};
-use super::calls::{CallSums, ENDS};
-use super::csv::fate;
-use super::groups::Groups;
-use super::section::Section;
-use super::tally::Tally;
-use super::text::rfc3339;
-use super::{DeviceReport, Report};
-use enos_ota_campaign::journal::{Operator, WaveLog};
+use crate::Report;
+use crate::breakdown::Breakdown;
+use crate::calls::ENDS;
+use crate::groups::Groups;
+use crate::row::Row;
+use crate::section::Section;
+use crate::tally::{OPEN, Tally};
+use crate::text::{is_hidden, rfc3339};
+use crate::waves::{self, waves};
 
 impl Report {
     /// Writes one JSON object of schema [`REPORT_SCHEMA`] and a line feed. Devices are written one by one, so no more
@@ -60,24 +65,26 @@ impl Report {
     /// | `journal`, `jobId`, `baseUrl` | its name, and where it was carried out |
     /// | `counted` | how many of its devices are in no later journal of the same job |
     /// | `overlaps` | whether it was written to after such a journal was begun |
-    /// | `began`, `lastEntry` | the first and the last time in it |
+    /// | `began`, `lastEntry` | when it was begun, and when something happened last: a resume that did nothing is nothing |
     /// | `ended` | `how` it ended, and when (`at`); null if it did not |
     /// | `torn` | whether its last line was cut off |
+    /// | `tornTail` | that line: its number `line` and its `bytes`; null if none was cut off |
     /// | `resumes` | how often it was resumed |
     /// | `operators` | who began it and who resumed it: `at`, `who`, `program`, `command` |
     /// | `selection`, `leftOut`, `moved`, `chunkSize`, `planCreated` | as in the header of its plan |
     /// | `settings` | the settings of the campaign |
-    /// | `waves` | `wave`, `at`, `devices` (up to this wave), `succeeded`, `failedAgain` (of this wave), `passed` |
+    /// | `waves` | those that were judged: `wave`, `at`, `devices` (accepted up to this wave), `devicesOfWave`, `succeeded`, `failedAgain` (or gone; both of this wave), `passed` |
+    /// | `unjudgedWave` | the wave after these, as it stands: the same, but `at` and `passed` are null; null if it was not begun |
     /// | `calls` | `sent`, `devices`; of these calls `accepted`, `notFailed`, `refused`, `tooMany`, `throttled`, `lost`, `notSent`, `noEnd`; `firstSent`, `lastEnded`, `meanMs`, `longestMs` |
     ///
     /// A failure has the columns of [CSV](Self::write_csv) as members; what is not known is null. Texts are as they
-    /// were, without the apostrophes of CSV. `code` is a number. Times are texts as in RFC 3339.
+    /// were, without the apostrophes of CSV; characters that could not be seen are written as `\u202e`. `code` is a number. Times are texts as in RFC 3339.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
     pub fn write_json<W: io::Write>(&self, mut out: W) -> io::Result<()> {
-        serde_json::to_writer(&mut out, self)?;
+        self.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Visible))?;
         out.write_all(b"\n")?;
         out.flush()
     }
@@ -86,240 +93,333 @@ impl Report {
 /// The schema of a report in JSON; see [`Report::write_json`].
 pub const REPORT_SCHEMA: &str = "enos-ota/report/1";
 
+/// Writes what could not be seen as `\u202e`, so that a terminal neither obeys nor hides it. To a program it is the same.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut plain = 0;
+        let mut before = None;
+        for (at, character) in fragment.char_indices() {
+            if is_hidden(before, character) {
+                writer.write_all(&fragment.as_bytes()[plain..at])?;
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+                plain = at + character.len_utf8();
+            }
+            before = Some(character);
+        }
+        writer.write_all(&fragment.as_bytes()[plain..])
+    }
+}
+
 /// As [`Report::write_json`].
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("schema", REPORT_SCHEMA)?;
-        if let Some(made) = self.made_ms {
-            map.serialize_entry("made", &rfc3339(made))?;
+        Whole {
+            schema: REPORT_SCHEMA,
+            made: self.made_ms.map(rfc3339),
+            org_id: self.org_id(),
+            job_ids: self.jobs(),
+            sentence: self.sentence(),
+            repeated: self.repeated(),
+            all: Groupings::of(self.all()),
+            journals: self.sections.iter().map(Journal::of).collect(),
+            failures: OneByOne::new(
+                self.failures()
+                    .map(|device| Row::of(&device, |text| Cow::Borrowed(text))),
+            ),
         }
-        map.serialize_entry("orgId", self.org_id())?;
-        map.serialize_entry("jobIds", &self.jobs())?;
-        map.serialize_entry("sentence", &self.sentence())?;
-        map.serialize_entry("repeated", &self.repeated())?;
-        self.all().serialize_into(&mut map)?;
-        map.serialize_entry("journals", &self.sections)?;
-        map.serialize_entry("failures", &OneByOne::new(self.failures()))?;
-        map.end()
+        .serialize(serializer)
     }
 }
 
-impl Serialize for Section {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let recovered = &self.recovered;
-        let header = &recovered.begin.plan;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("journal", &self.name)?;
-        map.serialize_entry("jobId", recovered.plan.job_id.as_str())?;
-        map.serialize_entry("baseUrl", &recovered.begin.base_url)?;
-        map.serialize_entry("began", &rfc3339(recovered.begin.at_ms))?;
-        map.serialize_entry("lastEntry", &rfc3339(recovered.last_at_ms))?;
-        map.serialize_entry(
-            "ended",
-            &recovered.ended.as_ref().map(|ended| Ended {
-                at: rfc3339(ended.at_ms),
-                how: &ended.how,
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Whole<'a, F: Serialize> {
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made: Option<String>,
+    org_id: &'a str,
+    job_ids: Vec<&'a str>,
+    sentence: String,
+    repeated: usize,
+    #[serde(flatten)]
+    all: Groupings<'a>,
+    journals: Vec<Journal<'a>>,
+    failures: F,
+}
+
+type Counts = BTreeMap<&'static str, usize>;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TallyOf {
+    devices: usize,
+    outcomes: Counts,
+    open: Counts,
+    fates: Counts,
+    #[serde(skip_serializing_if = "Counts::is_empty")]
+    fates_of_unknown: Counts,
+}
+
+impl TallyOf {
+    fn of(tally: &Tally) -> Self {
+        let of_unknown = Fate::ALL.map(|fate| (fate.as_str(), tally.fate_of_unknown(fate)));
+        Self {
+            devices: tally.devices(),
+            outcomes: Outcome::ALL.map(|one| (one.as_str(), tally.outcome(one))).into(),
+            open: OPEN.map(|one| (one.outcome(), tally.became(one))).into(),
+            fates: Fate::ALL.map(|one| (one.as_str(), tally.fate(one))).into(),
+            fates_of_unknown: match of_unknown.iter().any(|(_, devices)| *devices > 0) {
+                true => of_unknown.into(),
+                false => Counts::new(),
+            },
+        }
+    }
+}
+
+/// A breakdown.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Groupings<'a> {
+    #[serde(flatten)]
+    tally: TallyOf,
+    reasons: Vec<Group<'a>>,
+    products: Vec<Group<'a>>,
+    versions: Vec<Group<'a>>,
+    messages: Vec<Message<'a>>,
+    failed_again_reasons: Vec<Again<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    others: BTreeMap<&'static str, Others>,
+}
+
+#[derive(Serialize)]
+struct Group<'a> {
+    #[serde(flatten)]
+    names: BTreeMap<&'static str, Option<&'a str>>,
+    #[serde(flatten)]
+    tally: TallyOf,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    outcome: &'static str,
+    code: Option<i64>,
+    message: Option<&'a str>,
+    devices: usize,
+}
+
+#[derive(Serialize)]
+struct Again<'a> {
+    reason: Option<&'a str>,
+    devices: usize,
+}
+
+#[derive(Serialize)]
+struct Others {
+    groups: usize,
+    #[serde(flatten)]
+    tally: TallyOf,
+}
+
+impl<'a> Groupings<'a> {
+    fn of(all: &'a Breakdown) -> Self {
+        let mut others = BTreeMap::new();
+        let mut other = |name, groups, tally| {
+            if groups > 0 {
+                let tally = TallyOf::of(tally);
+                others.insert(name, Others { groups, tally });
+            }
+        };
+        other("reasons", all.reasons.others, &all.reasons.of_others);
+        other("products", all.products.others, &all.products.of_others);
+        other("versions", all.versions.others, &all.versions.of_others);
+        other("messages", all.messages.others, &all.messages.of_others);
+        other("failedAgainReasons", all.new_reasons.others, &all.new_reasons.of_others);
+        let messages = all.messages.rows.iter().map(|(message, tally)| Message {
+            outcome: message.became.outcome(),
+            code: message.code,
+            message: message.text.as_deref(),
+            devices: tally.devices(),
+        });
+        let again = all.new_reasons.rows.iter().map(|(reason, tally)| Again {
+            reason: reason.as_deref(),
+            devices: tally.devices(),
+        });
+        Self {
+            tally: TallyOf::of(&all.tally),
+            reasons: list(&all.reasons, |reason| [("reason", reason.as_deref())]),
+            products: list(&all.products, |product| [("productKey", product.as_deref())]),
+            versions: list(&all.versions, |versions| {
+                [
+                    ("fromVersion", versions.from.as_deref()),
+                    ("toVersion", versions.to.as_deref()),
+                ]
             }),
-        )?;
-        map.serialize_entry("torn", &recovered.torn.is_some())?;
-        map.serialize_entry("resumes", &recovered.resumes)?;
-        map.serialize_entry(
-            "operators",
-            &OneByOne::new(recovered.operators.iter().map(|(at, who)| At(*at, who))),
-        )?;
-        map.serialize_entry("selection", &header.selection)?;
-        map.serialize_entry("leftOut", &header.left_out)?;
-        map.serialize_entry("moved", &header.moved)?;
-        map.serialize_entry("chunkSize", &header.chunk_size)?;
-        map.serialize_entry("planCreated", &header.created)?;
-        map.serialize_entry("settings", &recovered.begin.settings)?;
-        map.serialize_entry("counted", &self.counted())?;
-        map.serialize_entry("overlaps", &self.overlaps)?;
-        self.own.serialize_into(&mut map)?;
-        map.serialize_entry("waves", &OneByOne::new(recovered.waves.iter().map(Wave)))?;
-        map.serialize_entry("calls", &self.calls())?;
-        map.end()
+            messages: messages.collect(),
+            failed_again_reasons: again.collect(),
+            others,
+        }
     }
 }
 
-#[derive(serde::Serialize)]
+fn list<'a, K, const N: usize>(
+    groups: &'a Groups<K>,
+    names: impl Fn(&'a K) -> [(&'static str, Option<&'a str>); N],
+) -> Vec<Group<'a>> {
+    let rows = groups.rows.iter().map(|(key, tally)| Group {
+        names: names(key).into(),
+        tally: TallyOf::of(tally),
+    });
+    rows.collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Journal<'a> {
+    journal: &'a str,
+    job_id: &'a str,
+    base_url: &'a str,
+    began: String,
+    last_entry: String,
+    ended: Option<Ended<'a>>,
+    torn: bool,
+    torn_tail: Option<Torn>,
+    resumes: usize,
+    operators: Vec<Operator<'a>>,
+    selection: &'a enos_ota_campaign::Selection,
+    left_out: &'a enos_ota_campaign::LeftOut,
+    moved: bool,
+    chunk_size: std::num::NonZeroUsize,
+    plan_created: &'a str,
+    settings: &'a serde_json::Value,
+    counted: usize,
+    overlaps: bool,
+    #[serde(flatten)]
+    own: Groupings<'a>,
+    waves: Vec<Wave>,
+    unjudged_wave: Option<Wave>,
+    calls: Calls,
+}
+
+#[derive(Serialize)]
 struct Ended<'a> {
     at: String,
     how: &'a str,
 }
 
-struct At<'a>(i64, &'a Operator);
-
-impl Serialize for At<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("at", &rfc3339(self.0))?;
-        map.serialize_entry("who", &self.1.who)?;
-        map.serialize_entry("program", &self.1.program)?;
-        map.serialize_entry("command", &self.1.command)?;
-        map.end()
-    }
+#[derive(Serialize)]
+struct Torn {
+    line: u64,
+    bytes: u64,
 }
 
-struct Wave<'a>(&'a WaveLog);
-
-impl Serialize for Wave<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("wave", &self.0.wave)?;
-        map.serialize_entry("at", &rfc3339(self.0.at_ms))?;
-        map.serialize_entry("devices", &self.0.devices)?;
-        map.serialize_entry("succeeded", &self.0.succeeded)?;
-        map.serialize_entry("failedAgain", &self.0.failed)?;
-        map.serialize_entry("passed", &self.0.passed)?;
-        map.end()
-    }
+#[derive(Serialize)]
+struct Operator<'a> {
+    at: String,
+    who: &'a str,
+    program: &'a str,
+    command: &'a [String],
 }
 
-impl Serialize for CallSums {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("sent", &self.sent)?;
-        map.serialize_entry("devices", &self.devices)?;
-        for ((_, name, _), calls) in ENDS.iter().zip(&self.ends) {
-            map.serialize_entry(name, calls)?;
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wave {
+    wave: usize,
+    at: Option<String>,
+    devices: usize,
+    devices_of_wave: usize,
+    succeeded: usize,
+    failed_again: usize,
+    passed: Option<bool>,
+}
+
+impl Wave {
+    fn of(wave: waves::Wave) -> Self {
+        Self {
+            wave: wave.number,
+            at: wave.judged_ms.map(rfc3339),
+            devices: wave.so_far,
+            devices_of_wave: wave.devices,
+            succeeded: wave.succeeded,
+            failed_again: wave.failed,
+            passed: wave.passed,
         }
-        map.serialize_entry("firstSent", &self.first_sent_ms.map(rfc3339))?;
-        map.serialize_entry("lastEnded", &self.last_ended_ms.map(rfc3339))?;
-        map.serialize_entry("meanMs", &self.mean_ms)?;
-        map.serialize_entry("longestMs", &self.longest_ms)?;
-        map.end()
     }
 }
 
-impl Breakdown {
-    fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        self.tally.serialize_into(map)?;
-        map.serialize_entry("reasons", &list(&self.reasons, &|key| vec![("reason", key.as_deref())]))?;
-        map.serialize_entry(
-            "products",
-            &list(&self.products, &|key| vec![("productKey", key.as_deref())]),
-        )?;
-        map.serialize_entry(
-            "versions",
-            &list(&self.versions, &|Versions { from, to }| {
-                vec![("fromVersion", from.as_deref()), ("toVersion", to.as_deref())]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Calls {
+    sent: usize,
+    devices: usize,
+    #[serde(flatten)]
+    ends: Counts,
+    first_sent: Option<String>,
+    last_ended: Option<String>,
+    mean_ms: Option<i64>,
+    longest_ms: Option<i64>,
+}
+
+impl<'a> Journal<'a> {
+    fn of(section: &'a Section) -> Self {
+        let recovered = &section.recovered;
+        let begin = &recovered.begin;
+        let calls = section.calls();
+        let (judged, unjudged): (Vec<_>, Vec<_>) = waves(recovered).into_iter().partition(|wave| wave.passed.is_some());
+        Self {
+            journal: &section.name,
+            job_id: recovered.plan.job_id.as_str(),
+            base_url: &begin.base_url,
+            began: rfc3339(begin.at_ms),
+            last_entry: rfc3339(recovered.last_event_ms),
+            ended: recovered.ended.as_ref().map(|ended| Ended {
+                at: rfc3339(ended.at_ms),
+                how: &ended.how,
             }),
-        )?;
-        let messages = self.messages.rows.iter().map(|(message, tally)| Said(message, tally));
-        map.serialize_entry("messages", &OneByOne::new(messages))?;
-        let reasons = self.new_reasons.rows.iter();
-        let reasons = reasons.map(|(reason, tally)| NewReason(reason.as_deref(), tally));
-        map.serialize_entry("failedAgainReasons", &OneByOne::new(reasons))?;
-        let others: Vec<_> = [
-            ("reasons", self.reasons.others, &self.reasons.of_others),
-            ("products", self.products.others, &self.products.of_others),
-            ("versions", self.versions.others, &self.versions.of_others),
-            ("messages", self.messages.others, &self.messages.of_others),
-            (
-                "failedAgainReasons",
-                self.new_reasons.others,
-                &self.new_reasons.of_others,
-            ),
-        ]
-        .into_iter()
-        .filter(|(_, groups, _)| *groups > 0)
-        .map(|(name, groups, tally)| (name, Others(groups, tally)))
-        .collect();
-        if !others.is_empty() {
-            map.serialize_entry("others", &Pairs(&others))?;
+            torn: recovered.torn.is_some(),
+            torn_tail: recovered.torn.map(|torn| Torn {
+                line: torn.line,
+                bytes: torn.bytes,
+            }),
+            resumes: recovered.resumes,
+            operators: recovered
+                .operators
+                .iter()
+                .map(|(at, by)| Operator {
+                    at: rfc3339(*at),
+                    who: &by.who,
+                    program: &by.program,
+                    command: &by.command,
+                })
+                .collect(),
+            selection: &begin.plan.selection,
+            left_out: &begin.plan.left_out,
+            moved: begin.plan.moved,
+            chunk_size: begin.plan.chunk_size,
+            plan_created: &begin.plan.created,
+            settings: &begin.settings,
+            counted: section.counted(),
+            overlaps: section.overlaps,
+            own: Groupings::of(&section.own),
+            waves: judged.into_iter().map(Wave::of).collect(),
+            unjudged_wave: unjudged.into_iter().map(Wave::of).next(),
+            calls: Calls {
+                sent: calls.sent,
+                devices: calls.devices,
+                ends: ENDS
+                    .iter()
+                    .zip(calls.ends)
+                    .map(|((_, name, _), calls)| (*name, calls))
+                    .collect(),
+                first_sent: calls.first_sent_ms.map(rfc3339),
+                last_ended: calls.last_ended_ms.map(rfc3339),
+                mean_ms: calls.mean_ms,
+                longest_ms: calls.longest_ms,
+            },
         }
-        Ok(())
-    }
-}
-
-/// The members that name a group.
-type Names<K> = dyn Fn(&K) -> Vec<(&'static str, Option<&str>)>;
-
-/// Groups with their names and tallies.
-fn list<'a, K>(groups: &'a Groups<K>, names: &'a Names<K>) -> impl Serialize + use<'a, K> {
-    OneByOne::new(groups.rows.iter().map(move |(key, tally)| Group { key, tally, names }))
-}
-
-struct Group<'a, K> {
-    key: &'a K,
-    tally: &'a Tally,
-    names: &'a Names<K>,
-}
-
-impl<K> Serialize for Group<'_, K> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in (self.names)(self.key) {
-            map.serialize_entry(name, &value)?;
-        }
-        self.tally.serialize_into(&mut map)?;
-        map.end()
-    }
-}
-
-struct Others<'a>(usize, &'a Tally);
-
-impl Serialize for Others<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("groups", &self.0)?;
-        self.1.serialize_into(&mut map)?;
-        map.end()
-    }
-}
-
-struct Pairs<'a, T>(&'a [(&'static str, T)]);
-
-impl<T: Serialize> Serialize for Pairs<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
-}
-
-struct Said<'a>(&'a Message, &'a Tally);
-
-impl Serialize for Said<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("outcome", self.0.became.outcome())?;
-        map.serialize_entry("code", &self.0.code)?;
-        map.serialize_entry("message", &self.0.text)?;
-        map.serialize_entry("devices", &self.1.devices())?;
-        map.end()
-    }
-}
-
-struct NewReason<'a>(Option<&'a str>, &'a Tally);
-
-impl Serialize for NewReason<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("reason", &self.0)?;
-        map.serialize_entry("devices", &self.1.devices())?;
-        map.end()
-    }
-}
-
-impl Serialize for DeviceReport<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("deviceKey", self.device_key)?;
-        map.serialize_entry("jobId", self.job_id)?;
-        map.serialize_entry("productKey", &self.facts.product_key)?;
-        map.serialize_entry("fromVersion", &self.facts.from_version)?;
-        map.serialize_entry("toVersion", &self.facts.to_version)?;
-        map.serialize_entry("reason", &self.facts.reason)?;
-        map.serialize_entry("outcome", self.became.outcome())?;
-        map.serialize_entry("code", &self.code)?;
-        map.serialize_entry("message", &self.message)?;
-        map.serialize_entry("requestId", &self.request_id)?;
-        map.serialize_entry("fate", &fate(self))?;
-        map.serialize_entry("failedAgainReason", &self.failed_again)?;
-        map.serialize_entry("sentAt", &self.sent_at_ms.map(rfc3339))?;
-        map.serialize_entry("journal", self.journal)?;
-        map.end()
     }
 }
 

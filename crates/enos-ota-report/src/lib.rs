@@ -35,16 +35,19 @@
 mod breakdown;
 mod calls;
 mod csv;
+mod describe;
 mod error;
 mod groups;
-mod html;
 mod json;
+mod page;
 mod report;
+mod row;
 mod section;
 mod table;
 mod tally;
 mod text;
 mod timeline;
+mod waves;
 
 pub use error::ReportError;
 pub use json::REPORT_SCHEMA;

@@ -3,7 +3,7 @@
 use enos_ota_campaign::journal::Recovered;
 use enos_ota_campaign::{Fate, Outcome};
 
-use crate::breakdown::{Breakdown, NOTHING};
+use crate::breakdown::Breakdown;
 use crate::error::ReportError;
 use crate::section::{DeviceReport, Section};
 use crate::tally::{Became, Tally};
@@ -144,6 +144,17 @@ impl Report {
         )
     }
 
+    /// How many devices need attention, in words.
+    pub(crate) fn attention(&self) -> String {
+        let (failures, devices) = (self.tally().failures(), self.tally().devices());
+        let verb = if failures == 1 { "needs" } else { "need" };
+        format!(
+            "{} of {} {verb} attention",
+            text::number(failures),
+            text::counted(devices, "device")
+        )
+    }
+
     /// What to do about open devices.
     pub(crate) fn resume(&self) -> String {
         let mut names = self
@@ -159,16 +170,12 @@ impl Report {
     }
 
     pub(crate) fn all(&self) -> &Breakdown {
-        self.overall
-            .as_ref()
-            .or_else(|| self.sections.first().map(|section| &section.own))
-            .unwrap_or(&NOTHING)
+        // There is a section: no report is made of no journals.
+        self.overall.as_ref().unwrap_or_else(|| &self.sections[0].own)
     }
 
     pub(crate) fn org_id(&self) -> &str {
-        self.sections
-            .first()
-            .map_or("", |section| section.recovered.plan.org_id.as_str())
+        self.sections[0].recovered.plan.org_id.as_str()
     }
 
     pub(crate) fn jobs(&self) -> Vec<&str> {

@@ -1,13 +1,14 @@
 //! One journal of a report.
 
 use enos_ota_campaign::journal::Recovered;
-use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{DeviceId, Fate, Outcome, TaskFacts};
 
 use crate::breakdown::Breakdown;
 use crate::calls::CallSums;
 use crate::error::{Problem, ReportError};
 use crate::tally::Became;
+use crate::text::{duration, time};
+use crate::timeline::{self, FOLLOWED};
 
 /// A journal.
 #[derive(Debug)]
@@ -43,28 +44,27 @@ pub struct DeviceReport<'a> {
     pub request_id: Option<&'a str>,
     /// Why it failed again.
     pub failed_again: Option<&'a str>,
-    /// When it was sent, in milliseconds since 1970-01-01 UTC. Only told of devices that are in doubt or suspect.
+    /// When the last call that carried it was sent, in milliseconds since 1970-01-01 UTC; `None` if it never was.
     pub sent_at_ms: Option<i64>,
     /// The name of the journal in which it stands so.
     pub journal: &'a str,
+}
+
+impl<'a> DeviceReport<'a> {
+    /// Code and text that say what is wrong with a failed device. That its retry was accepted is not.
+    pub(crate) fn blame(&self) -> (Option<i64>, Option<&'a str>) {
+        if self.became.outcome() == Outcome::Accepted.as_str() {
+            (None, self.failed_again)
+        } else {
+            (self.code, self.message)
+        }
+    }
 }
 
 impl Section {
     /// `later` are the journals that were begun after this one.
     pub(crate) fn new(name: String, recovered: Recovered, later: &[(String, Recovered)]) -> Result<Self, ReportError> {
         let plan = &recovered.plan;
-        let sums = |what: &str, sum, expected| {
-            if sum == expected {
-                return Ok(());
-            }
-            Err(Problem(what.to_owned(), sum, expected).of(Some(&name)))
-        };
-        sums(
-            "the devices with a standing",
-            recovered.standings.len(),
-            plan.devices.len(),
-        )?;
-
         let mut in_later = Vec::new();
         let mut overlaps = false;
         for (_, other) in later.iter().filter(|(_, other)| other.plan.job_id == plan.job_id) {
@@ -76,7 +76,7 @@ impl Section {
                     shared = true;
                 }
             }
-            overlaps |= shared && recovered.last_at_ms > other.begin.at_ms;
+            overlaps |= shared && recovered.last_event_ms > other.begin.at_ms;
         }
         if !in_later.contains(&true) {
             in_later = Vec::new();
@@ -116,6 +116,11 @@ impl Section {
                     told(ended.summary),
                 )?;
             }
+        }
+        // The last point of every line over time is the number that is told beside it.
+        for (line, devices) in FOLLOWED.into_iter().zip(timeline::at_the_end(&recovered)) {
+            let what = format!("the {} devices over time", line.label());
+            sums(&what, devices, line.at_the_end(&own.tally))?;
         }
         if let Some(ended) = &recovered.ended {
             sums(
@@ -172,12 +177,16 @@ impl Section {
             message: recovered.standing(id).message,
             request_id: recovered.standing(id).request_id,
             failed_again: recovered.standing(id).failed_again,
-            sent_at_ms: match standing.state {
-                DeviceState::InDoubt { sent_at_ms, .. } | DeviceState::Refused { sent_at_ms } => Some(sent_at_ms),
-                DeviceState::Waiting | DeviceState::Settled(_) => None,
-            },
+            sent_at_ms: recovered.sent_at_ms(id),
             journal: &self.name,
         }
+    }
+
+    /// When something happened last.
+    pub(crate) fn last_event(&self) -> String {
+        let (begun, last) = (self.recovered.begin.at_ms, self.recovered.last_event_ms);
+        let took = duration(last.saturating_sub(begun));
+        format!("{}, {took} after it was begun", time(last))
     }
 
     pub(crate) fn calls(&self) -> CallSums {

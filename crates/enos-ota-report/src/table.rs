@@ -3,73 +3,77 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::Report;
-use super::breakdown::Breakdown;
-use super::calls::ENDS;
-use super::groups::Groups;
-use super::section::Section;
-use super::tally::{Became, OPEN, Tally};
-use super::text::{
-    command, counted, duration, ending, left_out, number, percent, selection, shortened, time, visible, width,
-};
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table};
 use enos_ota_campaign::{Fate, Outcome};
+
+use crate::Report;
+use crate::breakdown::Breakdown;
+use crate::calls::ENDS;
+use crate::describe::{self, command, ending, left_out, selection};
+use crate::groups::Groups;
+use crate::section::Section;
+use crate::tally::{Became, OPEN, Tally};
+use crate::text::{counted, duration, number, percent, shortened, time, visible, width};
+use crate::waves::waves;
 
 /// So many groups of a breakdown are listed.
 const GROUPS_SHOWN: usize = 15;
 /// So many failures are listed.
-pub(crate) const FAILURES_SHOWN: usize = 100;
+const FAILURES_SHOWN: usize = 100;
 const LEAST_WIDTH: usize = 60;
+/// Columns that a name has at least.
+const LEAST_NAME: usize = 24;
+/// Columns between two columns of a table.
+const GAP: u16 = 2;
 
 impl Report {
     /// Writes the report for a terminal with so many columns, without colours. Where they do not suffice for a reason or
     /// a message, it is cut, but no key of a device and no id of a request ever is.
     ///
-    /// Of the failures the first 100 are listed, and for the others it is said where to find them.
+    /// Of the failures the first 100 are listed, and for the others it is said where to find them. What could not be seen
+    /// in a foreign text is shown as an escape such as `\u{202e}`.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
     pub fn write_table<W: io::Write>(&self, out: W, columns: usize) -> io::Result<()> {
-        let mut table = Table {
+        let mut writer = Writer {
             out,
             columns: columns.max(LEAST_WIDTH),
         };
-        table.wrapped("", &self.sentence())?;
-        table.line("")?;
-        table.fact("organization", self.org_id())?;
+        writer.wrapped("", &self.sentence())?;
+        writer.line("")?;
+        writer.fact("organization", self.org_id())?;
         for job in self.jobs() {
-            table.fact("job", job)?;
+            writer.fact("job", job)?;
         }
         if let Some(made) = self.made_ms {
-            table.fact("made", &time(made))?;
+            writer.fact("made", &time(made))?;
         }
         if self.sections.len() > 1 {
-            table.fact("journals", &number(self.sections.len()))?;
+            writer.fact("journals", &number(self.sections.len()))?;
         }
         if self.repeated() > 0 {
-            table.fact(
-                "counted once",
-                &format!(
-                    "{} in several journals of a job, as they stand in the one begun last",
-                    counted(self.repeated(), "device")
-                ),
-            )?;
+            let devices = counted(self.repeated(), "device");
+            let told = format!("{devices} in several journals of a job, as they stand in the one begun last");
+            writer.fact("counted once", &told)?;
         }
         for section in &self.sections {
-            table.section(self, section)?;
+            writer.section(self, section)?;
         }
-        table.breakdown(self.all())?;
-        table.failures(self)?;
-        table.out.flush()
+        writer.breakdown(self.all())?;
+        writer.failures(self)?;
+        writer.out.flush()
     }
 }
 
-struct Table<W> {
+struct Writer<W> {
     out: W,
     columns: usize,
 }
 
-/// Columns of numbers, each with its heading and what it counts.
+/// A column of numbers: its heading, and what it counts.
 type Column = (&'static str, fn(&Tally) -> usize);
 
 const DETAILED: &[Column] = &[
@@ -99,10 +103,18 @@ const COMPACT: &[Column] = &[
     ("open", Tally::open),
 ];
 
-/// Columns that a name has at least.
-const LEAST_NAME: usize = 24;
+fn right(text: impl ToString) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
 
-impl<W: io::Write> Table<W> {
+/// A row of one line, in which a text that does not fit is cut.
+fn one_line(cells: Vec<Cell>) -> Row {
+    let mut row = Row::from(cells);
+    row.max_height(1);
+    row
+}
+
+impl<W: io::Write> Writer<W> {
     fn line(&mut self, line: &str) -> io::Result<()> {
         writeln!(self.out, "{}", line.trim_end())
     }
@@ -112,7 +124,29 @@ impl<W: io::Write> Table<W> {
         self.line(&heading.to_uppercase())
     }
 
-    /// A text in as many lines as it takes, each after a margin of spaces but the first, which comes after `first`.
+    /// A table without lines, as wide as the terminal at most.
+    fn table(&mut self, header: Option<Vec<Cell>>, rows: Vec<Vec<Cell>>) -> io::Result<()> {
+        let mut table = Table::new();
+        table
+            .load_style(NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(self.columns).unwrap_or(u16::MAX).saturating_add(GAP))
+            .set_truncation_indicator("…");
+        if let Some(header) = header {
+            table.set_header(header);
+        }
+        table.add_rows(rows.into_iter().map(one_line));
+        for column in table.column_iter_mut() {
+            column.set_padding((0, GAP));
+        }
+        for line in table.lines() {
+            self.line(&line)?;
+        }
+        Ok(())
+    }
+
+    /// A text in as many lines as it takes, each after a margin of spaces but the first, which comes after `first`. No
+    /// word is broken, so that paths and commands can be copied.
     fn wrapped(&mut self, first: &str, text: &str) -> io::Result<()> {
         let margin = width(first);
         let mut line = first.to_owned();
@@ -156,25 +190,22 @@ impl<W: io::Write> Table<W> {
         if begin.plan.moved {
             self.fact("", "tasks came or went while they were read: some may be missing")?;
         }
+        self.fact("last event", &section.last_event())?;
         let how = recovered.ended.as_ref().map(|ended| ended.how.as_str());
-        let took = duration(recovered.last_at_ms - begin.at_ms);
-        self.fact(
-            "last entry",
-            &format!("{}, {took} after it was begun", time(recovered.last_at_ms)),
-        )?;
         self.fact("end", &ending(how))?;
-        if recovered.torn.is_some() {
-            self.fact("", "the last line was cut off and does not count")?;
+        if let Some(torn) = &recovered.torn {
+            self.fact("cut off", &describe::torn(torn))?;
         }
         self.calls(section)?;
-        for wave in &recovered.waves {
+        for wave in waves(recovered) {
             let told = format!(
-                "{} up to {}: {} succeeded, {} failed again; {}",
-                wave.wave,
+                "{}: {}, {} so far; {} succeeded, {} failed again or gone: {}",
+                wave.number,
                 counted(wave.devices, "device"),
+                number(wave.so_far),
                 number(wave.succeeded),
                 number(wave.failed),
-                if wave.passed { "passed" } else { "stopped here" }
+                wave.verdict()
             );
             self.fact("wave", &told)?;
         }
@@ -183,26 +214,16 @@ impl<W: io::Write> Table<W> {
             self.fact("open", &format!("{}: resume it", counted(open, "device")))?;
         }
         if report.sections.len() > 1 {
-            let told: Vec<_> = Became::ALL
-                .into_iter()
-                .map(|became| (section.own.tally.became(became), became.label()))
-                .filter(|(devices, _)| *devices > 0)
-                .map(|(devices, label)| format!("{} {label}", number(devices)))
-                .collect();
-            self.fact("devices", &told.join(", "))?;
+            self.fact("devices", &section.own.tally.told())?;
         }
         if section.repeated() > 0 {
             let devices = counted(section.repeated(), "device");
-            self.fact(
-                "of these",
-                &format!("{devices} in a later journal of the job, which counts"),
-            )?;
+            let told = format!("{devices} in a later journal of the job, which counts");
+            self.fact("of these", &told)?;
         }
         if section.overlaps {
-            self.fact(
-                "note",
-                "something was written here after that one was begun: see which is right",
-            )?;
+            let told = "something was written here after that one was begun: see which is right";
+            self.fact("note", told)?;
         }
         Ok(())
     }
@@ -217,93 +238,83 @@ impl<W: io::Write> Table<W> {
         }
         self.fact("calls", &told)?;
         if let (Some(mean), Some(longest)) = (calls.mean_ms, calls.longest_ms) {
-            self.fact(
-                "",
-                &format!("{} each on average, {} at most", duration(mean), duration(longest)),
-            )?;
+            let told = format!("{} each on average, {} at most", duration(mean), duration(longest));
+            self.fact("", &told)?;
         }
         Ok(())
     }
 
     fn breakdown(&mut self, all: &Breakdown) -> io::Result<()> {
         let tally = &all.tally;
+        self.outcomes(tally)?;
+        let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "(not known)".to_owned());
+        let before = "reasons before, and what became of them";
+        self.groups(before, "reason", tally, &all.reasons, name)?;
+        self.groups("products", "product", tally, &all.products, name)?;
+        self.groups("versions", "version", tally, &all.versions, |versions| {
+            let [from, to] = [&versions.from, &versions.to].map(|version| version.as_deref().unwrap_or("?"));
+            format!("{from} → {to}")
+        })?;
+        if !all.new_reasons.rows.is_empty() {
+            let again = "reasons of those that failed again";
+            self.groups(again, "reason", tally, &all.new_reasons, name)?;
+        }
+        self.messages(all)
+    }
+
+    fn outcomes(&mut self, tally: &Tally) -> io::Result<()> {
         self.heading("outcomes")?;
-        let row = |indent: &str, label: &str, devices: usize| {
-            let label = format!("{indent}{label}");
-            format!(
-                "{label:<20}{:>11}{:>10}",
-                number(devices),
-                percent(devices, tally.devices())
-            )
+        let mut rows = Vec::new();
+        let mut row = |label: String, devices: usize, note: &str| {
+            let share = percent(devices, tally.devices());
+            // The first column is as wide in every report.
+            let label = Cell::new(format!("{label:<20}"));
+            rows.push(vec![label, right(number(devices)), right(share), Cell::new(note)]);
         };
         for outcome in Outcome::ALL {
-            self.line(&row("", outcome.as_str(), tally.outcome(outcome)))?;
+            row(outcome.to_string(), tally.outcome(outcome), "");
             for fate in Fate::ALL {
-                if outcome == Outcome::Accepted && tally.was_watched() && tally.fate(fate) > 0 {
-                    self.line(&row("  ", Became::of_fate(fate).label(), tally.fate(fate)))?;
-                }
-                if outcome == Outcome::Unknown && tally.fate_of_unknown(fate) > 0 {
-                    self.line(&row("  ", Became::of_fate(fate).label(), tally.fate_of_unknown(fate)))?;
+                let devices = match outcome {
+                    Outcome::Accepted if tally.was_watched() => tally.fate(fate),
+                    Outcome::Unknown => tally.fate_of_unknown(fate),
+                    Outcome::Accepted | Outcome::Rejected | Outcome::Skipped => 0,
+                };
+                if devices > 0 {
+                    row(format!("  {}", Became::of_fate(fate).label()), devices, "");
                 }
             }
         }
         if tally.open() > 0 {
-            self.line(&(row("", "open", tally.open()) + "  resume it"))?;
+            row("open".to_owned(), tally.open(), "resume it");
             for open in OPEN {
-                self.line(&row("  ", open.label(), tally.became(open)))?;
+                row(format!("  {}", open.label()), tally.became(open), "");
             }
         }
-        let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "(not known)".to_owned());
-        self.groups(
-            "reasons before, and what became of them",
-            "reason",
-            tally,
-            &all.reasons,
-            name,
-        )?;
-        self.groups("products", "product", tally, &all.products, name)?;
-        self.groups("versions", "version", tally, &all.versions, |versions| {
-            format!(
-                "{} → {}",
-                versions.from.as_deref().unwrap_or("?"),
-                versions.to.as_deref().unwrap_or("?")
-            )
-        })?;
-        if !all.new_reasons.rows.is_empty() {
-            self.groups(
-                "reasons of those that failed again",
-                "reason",
-                tally,
-                &all.new_reasons,
-                name,
-            )?;
-        }
-        let messages = all.said();
-        if !messages.rows.is_empty() {
-            self.heading("what was said of those that were not accepted")?;
-            let (first, others, rest) = messages.first(GROUPS_SHOWN);
-            for (message, tally) in first {
-                let code = message.code.map(|code| format!("{code} ")).unwrap_or_default();
-                let text = message.text.as_deref().unwrap_or_default();
-                let before = format!("{:>9}  {:<9} {code}", number(tally.devices()), message.became.label());
-                self.cut(before, text)?;
-            }
-            if others > 0 {
-                self.line(&format!(
-                    "{:>9}  {} other messages",
-                    number(rest.devices()),
-                    number(others)
-                ))?;
-            }
-        }
-        Ok(())
+        self.table(None, rows)
     }
 
-    /// A line whose last text is cut if it is too long.
-    fn cut(&mut self, mut line: String, text: &str) -> io::Result<()> {
-        let room = self.columns.saturating_sub(width(&line)).max(16);
-        line.push_str(&shortened(&visible(text), room));
-        self.line(&line)
+    /// What was said of devices that were not accepted.
+    fn messages(&mut self, all: &Breakdown) -> io::Result<()> {
+        let (first, others, of_others) = all.said(GROUPS_SHOWN);
+        if first.is_empty() {
+            return Ok(());
+        }
+        self.heading("what was said of those that were not accepted")?;
+        let rows = first.into_iter().map(|(message, tally)| {
+            let code = message.code.map(|code| format!("{code} ")).unwrap_or_default();
+            let text = visible(message.text.as_deref().unwrap_or_default());
+            vec![
+                right(number(tally.devices())),
+                Cell::new(message.became.label()),
+                Cell::new(code + &text),
+            ]
+        });
+        let mut rows: Vec<_> = rows.collect();
+        if others > 0 {
+            let told = format!("{} other messages", number(others));
+            rows.push(vec![right(number(of_others)), Cell::new(""), Cell::new(told)]);
+        }
+        self.table(None, rows)
     }
 
     fn groups<K>(
@@ -316,47 +327,51 @@ impl<W: io::Write> Table<W> {
     ) -> io::Result<()> {
         self.heading(heading)?;
         let total = groups.total();
-        let of = |columns: &'static [Column]| -> Vec<(Column, usize)> {
-            columns
-                .iter()
-                .enumerate()
-                // Those that are nothing but failed again need no columns for everything else.
-                .filter(|(index, (_, count))| *index == 0 || (total.devices() == tally.devices() && count(&total) > 0))
-                .map(|(_, column)| (*column, number(column.1(&total)).len().max(heading_width(column.0)) + 2))
-                .collect()
+        // Those that are nothing but failed again need no columns for everything else.
+        let all = total.devices() == tally.devices();
+        let of = |columns: &[Column]| -> Vec<Column> {
+            let columns = columns.iter().enumerate();
+            let columns = columns.filter(|(index, (_, count))| *index == 0 || (all && count(&total) > 0));
+            columns.map(|(_, column)| *column).collect()
+        };
+        let room = |columns: &[Column]| -> usize {
+            let widths = columns.iter().map(|(heading, count)| {
+                let words = heading.split(' ').map(str::len).max().unwrap_or(0);
+                number(count(&total)).len().max(words) + usize::from(GAP)
+            });
+            widths.sum()
         };
         let mut columns = of(DETAILED);
-        if columns.iter().map(|(_, width)| width).sum::<usize>() + LEAST_NAME > self.columns {
+        if room(&columns) + LEAST_NAME > self.columns {
             columns = of(COMPACT);
         }
-        let (first, others, rest) = groups.first(GROUPS_SHOWN);
         // Headings of two words take two lines.
-        for half in 0..2 {
-            let mut line = String::new();
-            for ((heading, _), width) in &columns {
-                let (above, below) = heading.split_once(' ').unwrap_or(("", heading));
-                let word = if half == 0 { above } else { below };
-                let _ = write!(line, "{word:>width$}");
-            }
-            if half == 1 {
-                line = format!("{line}  {what}");
-            }
-            if !line.trim().is_empty() {
-                self.line(&line)?;
-            }
-        }
-        let cells = |tally: &Tally| {
-            let cells = columns.iter();
-            let cells = cells.map(|((_, count), width)| format!("{:>width$}", number(count(tally))));
-            cells.collect::<String>() + "  "
+        let two_lines = columns.iter().any(|(heading, _)| heading.contains(' '));
+        let heading = |heading: &str| match heading.split_once(' ') {
+            Some((above, below)) => format!("{above}\n{below}"),
+            None if two_lines => format!("\n{heading}"),
+            None => heading.to_owned(),
         };
-        for (key, tally) in first {
-            self.cut(cells(tally), &name(key))?;
-        }
+        let mut header: Vec<_> = columns.iter().map(|(name, _)| right(heading(name))).collect();
+        header.push(Cell::new(heading(what)));
+        let row = |tally: &Tally, name: &str| {
+            let mut cells: Vec<_> = columns.iter().map(|(_, count)| right(number(count(tally)))).collect();
+            cells.push(Cell::new(visible(name)));
+            cells
+        };
+        let (first, others, rest) = groups.first(GROUPS_SHOWN);
+        let mut rows: Vec<_> = first.iter().map(|(key, tally)| row(tally, &name(key))).collect();
         if others > 0 {
-            self.line(&format!("{}{} other {what}s", cells(&rest), number(others)))?;
+            rows.push(row(&rest, &counted(others, &format!("other {what}"))));
         }
-        Ok(())
+        self.table(Some(header), rows)
+    }
+
+    /// A line whose last text is cut if it is too long.
+    fn cut(&mut self, mut line: String, text: &str) -> io::Result<()> {
+        let room = self.columns.saturating_sub(width(&line)).max(16);
+        line.push_str(&shortened(&visible(text), room));
+        self.line(&line)
     }
 
     fn failures(&mut self, report: &Report) -> io::Result<()> {
@@ -364,18 +379,17 @@ impl<W: io::Write> Table<W> {
         if failures == 0 {
             return Ok(());
         }
+        self.heading("failures")?;
         let shown = failures.min(FAILURES_SHOWN);
-        let of = if shown < failures {
-            format!("failures (the first {shown} of {})", number(failures))
-        } else {
-            "failures".to_owned()
-        };
-        self.heading(&of)?;
+        let mut told = report.attention();
+        if shown < failures {
+            let _ = write!(told, "; the first {shown} are listed, --format csv or json has all");
+        }
+        self.wrapped("", &told)?;
         for device in report.failures().take(FAILURES_SHOWN) {
             let mut line = format!("{:<13} {}  ", device.became.label(), visible(device.device_key));
-            let accepted = device.became.outcome() == Outcome::Accepted.as_str();
-            let said = if accepted { device.failed_again } else { device.message };
-            if let Some(code) = device.code.filter(|_| !accepted) {
+            let (code, said) = device.blame();
+            if let Some(code) = code {
                 let _ = write!(line, "{code} ");
             }
             self.cut(line, said.unwrap_or_default())?;
@@ -392,16 +406,6 @@ impl<W: io::Write> Table<W> {
                 self.line(&format!("{:<14}{more}", ""))?;
             }
         }
-        if shown < failures {
-            self.line(&format!(
-                "… and {} more; --format csv or json has all",
-                number(failures - shown)
-            ))?;
-        }
         Ok(())
     }
-}
-
-fn heading_width(heading: &str) -> usize {
-    heading.split(' ').map(str::len).max().unwrap_or(0)
 }

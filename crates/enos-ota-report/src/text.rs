@@ -5,36 +5,49 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthChar as _;
 
-use enos_ota_campaign::{Criteria, Exclusion, LeftOut, Pattern, Selection};
-
-/// A text that a device or the platform wrote, so that it can neither steer a terminal nor reorder what stands around
-/// it: what is not to be seen becomes `�`, and a line break or tab a space.
+/// A foreign text, so that it can neither steer a terminal nor reorder or pose as what stands around it: what cannot be
+/// seen is shown as an escape, such as `\u{202e}` or `\n`.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|character| seen(character) == character) {
-        Cow::Borrowed(text)
-    } else {
-        text.chars().map(seen).collect::<String>().into()
-    }
+    escaped(text, is_hidden)
 }
 
-fn seen(character: char) -> char {
+/// The text with escapes for these characters.
+pub(crate) fn escaped(text: &str, is_escaped: impl Fn(Option<char>, char) -> bool) -> Cow<'_, str> {
+    let mut before = None;
+    let mut out: Option<String> = None;
+    for (at, character) in text.char_indices() {
+        if is_escaped(before, character) {
+            let out = out.get_or_insert_with(|| text[..at].to_owned());
+            match character {
+                '\t' | '\n' | '\r' => out.extend(character.escape_default()),
+                _ => out.extend(character.escape_unicode()),
+            }
+        } else if let Some(out) = &mut out {
+            out.push(character);
+        }
+        before = Some(character);
+    }
+    out.map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// Whether a character, which comes after another one, is not to be seen: control characters, marks of direction, and
+/// characters without width.
+pub(crate) fn is_hidden(before: Option<char>, character: char) -> bool {
     match character {
-        '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => ' ',
-        _ if character.is_control() => char::REPLACEMENT_CHARACTER,
-        // Marks of direction, characters without width, and the copy of ASCII that is never shown. Joiners stay, as
-        // scripts need them.
+        // Joiners, which some scripts need between their letters.
+        '\u{200c}' | '\u{200d}' => !matches!(before, Some('\u{590}'..='\u{109f}')),
         '\u{ad}'
         | '\u{61c}'
         | '\u{180e}'
         | '\u{200b}'
         | '\u{200e}'
         | '\u{200f}'
-        | '\u{202a}'..='\u{202e}'
+        | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
         | '\u{feff}'
         | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => char::REPLACEMENT_CHARACTER,
-        _ => character,
+        | '\u{e0000}'..='\u{e007f}' => true,
+        _ => character.is_control(),
     }
 }
 
@@ -120,126 +133,6 @@ pub(crate) fn duration(ms: i64) -> String {
     }
 }
 
-/// A command line as it could be given to a POSIX shell.
-pub(crate) fn command(arguments: &[String]) -> String {
-    let quoted: Vec<_> = arguments
-        .iter()
-        .map(|argument| {
-            let plain = !argument.is_empty()
-                && argument
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c));
-            if plain {
-                argument.clone()
-            } else {
-                format!("'{}'", argument.replace('\'', r"'\''"))
-            }
-        })
-        .collect();
-    visible(&quoted.join(" ")).into_owned()
-}
-
-/// How a campaign ended, by the word that its journal has for it. `None` if it has not.
-pub(crate) fn ending(how: Option<&str>) -> Cow<'_, str> {
-    Cow::Borrowed(match how {
-        None => "has not ended: it is still running, or was cut off",
-        Some("complete") => "complete: all that was planned was done",
-        Some("stopped") => "stopped by an error after which further calls made no sense",
-        Some("gaveUp") => "gave up, as the gateway answered nothing for too long",
-        Some("tooManyRefused") => "stopped, as too many devices were refused",
-        Some("waveFailed") => "stopped, as not enough devices of a wave succeeded in time",
-        Some("interrupted") => "interrupted",
-        Some("journal") => "stopped, as the journal could not be written",
-        Some("panicked") => "stopped by a defect of the program",
-        Some(other) => return visible(other),
-    })
-}
-
-/// How the devices were chosen, each criterion for itself.
-pub(crate) fn selection(selection: &Selection) -> Vec<String> {
-    let mut told = Vec::new();
-    match selection {
-        Selection::Failed(criteria) => {
-            told.push("all failed tasks of the job".to_owned());
-            of_criteria(criteria, &mut told);
-        }
-        Selection::Named(named) => {
-            told.push(format!("{} named by a person", counted(named.given(), "device")));
-            if named.repeated() > 0 {
-                told.push(format!("{} of them named again", number(named.repeated())));
-            }
-        }
-        _ => told.push("in a way that this program does not know".to_owned()),
-    }
-    told.extend(selection.exclude().map(excluded));
-    told
-}
-
-fn of_criteria(criteria: &Criteria, told: &mut Vec<String>) {
-    fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-        texts
-            .map(|text| format!("“{}”", visible(text)))
-            .collect::<Vec<_>>()
-            .join(" or ")
-    }
-
-    for (patterns, what) in [
-        (&criteria.reason, "with a reason like"),
-        (&criteria.not_reason, "without a reason like"),
-    ] {
-        if !patterns.is_empty() {
-            told.push(format!("{what} {}", list(patterns.iter().map(Pattern::as_str))));
-        }
-    }
-    for (versions, what) in [
-        (&criteria.from_version, "upgraded from"),
-        (&criteria.to_version, "upgraded to"),
-    ] {
-        if !versions.is_empty() {
-            told.push(format!("{what} {}", list(versions.iter().map(String::as_str))));
-        }
-    }
-    if !criteria.cause.is_empty() {
-        let causes = criteria.cause.iter().map(ToString::to_string);
-        told.push(format!("with the cause {}", causes.collect::<Vec<_>>().join(" or ")));
-    }
-    if let Some(since) = criteria.since_ms {
-        told.push(format!("changed since {}", time(since)));
-    }
-    told.push(
-        if criteria.include_cancelled {
-            "also those that a person cancelled"
-        } else {
-            "not those that a person cancelled"
-        }
-        .to_owned(),
-    );
-}
-
-fn excluded(exclusion: &Exclusion) -> String {
-    format!("without {} of a list", counted(exclusion.len(), "device"))
-}
-
-/// What was read and left out, if anything was.
-pub(crate) fn left_out(left_out: &LeftOut) -> Option<String> {
-    let reasons: Vec<_> = [
-        (left_out.unreadable, "that could not be read"),
-        (left_out.no_key, "without a device key"),
-        (left_out.other, "not asked for"),
-        (left_out.excluded, "on the list of those to leave out"),
-        (left_out.cancelled, "cancelled by a person"),
-        (left_out.by_version, "of other versions"),
-        (left_out.by_time, "changed before"),
-        (left_out.by_cause, "failed for another cause"),
-        (left_out.by_reason, "failed for another reason"),
-    ]
-    .into_iter()
-    .filter(|(tasks, _)| *tasks > 0)
-    .map(|(tasks, why)| format!("{} {why}", number(tasks)))
-    .collect();
-    (!reasons.is_empty()).then(|| reasons.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,8 +140,10 @@ mod tests {
     #[test]
     fn what_is_not_to_be_seen_is_shown_as_such() {
         assert_eq!(visible("no space"), Cow::Borrowed("no space"));
-        assert_eq!(visible("a\x1b[31mb\r\nc\td\0"), "a�[31mb  c d�");
-        assert_eq!(visible("pump\u{202e}10-\u{2066}x\u{200b}y\u{e0041}"), "pump�10-�x�y�");
+        assert_eq!(visible("a\x1b[31mb\r\nc\td\0"), r"a\u{1b}[31mb\r\nc\td\u{0}");
+        assert_eq!(visible("pump\u{9b}2J"), r"pump\u{9b}2J");
+        let posing = "pump\u{202e}10-\u{2066}x\u{200b}y\u{200d}\u{e0041}";
+        assert_eq!(visible(posing), r"pump\u{202e}10-\u{2066}x\u{200b}y\u{200d}\u{e0041}");
         // What scripts need stays.
         assert_eq!(visible("升级失败 نقص क्\u{200d}ष"), "升级失败 نقص क्\u{200d}ष");
     }
@@ -283,11 +178,5 @@ mod tests {
             [-5, 85, 3_250, 603_000, 7_500_000, 90_000_000].map(duration),
             ["0 ms", "85 ms", "3.2 s", "10 min 3 s", "2 h 5 min", "1 d 1 h"]
         );
-    }
-
-    #[test]
-    fn a_command_line_can_be_given_to_a_shell() {
-        let arguments = ["enos-ota", "retry", "--reason", "*it's*", "", "a\x1bb"].map(str::to_owned);
-        assert_eq!(command(&arguments), r"enos-ota retry --reason '*it'\''s*' '' 'a�b'");
     }
 }

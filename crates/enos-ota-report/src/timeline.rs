@@ -1,12 +1,11 @@
 //! How a campaign went over time.
 
-use enos_ota_campaign::journal::Recovered;
+use enos_ota_campaign::journal::{Changed, Recovered};
 use enos_ota_campaign::{Fate, Outcome};
 
-use super::tally::{Became, Tally};
+use crate::tally::{Became, Tally};
 
-/// What is followed. Of what became of accepted devices, there are times only for the ends of waves: it is followed only
-/// if there are waves, and what was seen since the last one is told at the end.
+/// What is followed over time.
 pub(crate) const FOLLOWED: [Line; 6] = [
     Line::Outcome(Outcome::Accepted),
     Line::Outcome(Outcome::Rejected),
@@ -16,7 +15,7 @@ pub(crate) const FOLLOWED: [Line; 6] = [
     Line::Fate(Fate::FailedAgain),
 ];
 
-/// How many devices have come so far, of one kind.
+/// Devices with an outcome, or accepted devices with a fate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     Outcome(Outcome),
@@ -31,107 +30,88 @@ impl Line {
         }
     }
 
-    /// What stands for it where devices are told by what they have come to.
+    /// What has its colour.
     pub(crate) fn became(self) -> Became {
         match self {
             Self::Outcome(Outcome::Accepted) => Became::NotSeen,
             Self::Outcome(Outcome::Rejected) => Became::Rejected,
             Self::Outcome(Outcome::Unknown) => Became::Unknown,
             Self::Outcome(Outcome::Skipped) => Became::Skipped,
-            Self::Fate(Fate::FailedAgain) => Became::FailedAgain,
-            Self::Fate(_) => Became::Succeeded,
+            Self::Fate(fate) => Became::of_fate(fate),
         }
     }
 
-    /// Whether it is what searches showed afterwards.
-    pub(crate) fn is_seen(self) -> bool {
-        matches!(self, Self::Fate(_))
-    }
-
-    /// Whether there is something to tell of it over time.
-    pub(crate) fn is_followed(self, recovered: &Recovered, tally: &Tally) -> bool {
-        self.at_the_end(tally) > 0 && !(self.is_seen() && recovered.waves.is_empty())
-    }
-
-    fn at_the_end(self, tally: &Tally) -> usize {
+    pub(crate) fn at_the_end(self, tally: &Tally) -> usize {
         match self {
             Self::Outcome(outcome) => tally.outcome(outcome),
             Self::Fate(fate) => tally.fate(fate),
         }
     }
+
+    /// What a change adds to the line and takes from it.
+    fn sign(self, what: Changed) -> (bool, bool) {
+        match (self, what) {
+            (Self::Outcome(outcome), Changed::Settled(settled)) => (outcome == settled, false),
+            (Self::Fate(fate), Changed::Seen { from, to }) => (fate == to, fate == from),
+            (Self::Outcome(_), Changed::Seen { .. }) | (Self::Fate(_), Changed::Settled(_)) => (false, false),
+        }
+    }
 }
 
-/// How many devices had come to what, from some time on.
+/// How many devices stood on each line of [`FOLLOWED`], from some time on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Point {
     pub(crate) at_ms: i64,
-    /// As [`FOLLOWED`].
     pub(crate) devices: [usize; FOLLOWED.len()],
 }
 
-/// From the beginning of a journal to its last entry, in no more than so many points and two.
-pub(crate) fn points(recovered: &Recovered, tally: &Tally, most: usize) -> Vec<Point> {
-    let (begin, end) = (recovered.begin.at_ms, recovered.last_at_ms);
-    let mut events = events(recovered);
-    events.sort_by_key(|(at, ..)| *at);
-
+/// From the beginning of a journal to its last event, at most so many points and two.
+///
+/// Every point is exact: it has all changes until its time. Time never runs backwards here, also where the clock was put
+/// back.
+pub(crate) fn points(recovered: &Recovered, most: usize) -> Vec<Point> {
+    let (begin, end) = (recovered.begin.at_ms, recovered.last_event_ms);
     let most = i64::try_from(most).unwrap_or(i64::MAX).max(1);
-    // Each point stands for an equal part of the time.
+    // There is one point for each equal part of the time.
     let part = (end.saturating_sub(begin) / most).max(1);
-    let mut points = vec![Point {
+    let first = Point {
         at_ms: begin,
         ..Point::default()
-    }];
-    let mut last = 0;
-    for (at, line, devices) in events {
-        let at = at.clamp(begin, end);
-        let number = (at - begin) / part;
-        let before = points.last().copied().unwrap_or_default();
-        if points.len() == 1 || number != last {
-            points.push(before);
-            last = number;
-        }
-        if let Some(point) = points.last_mut() {
-            point.at_ms = at;
-            let place = FOLLOWED.iter().position(|other| *other == line);
-            if let Some(place) = place {
-                // A device that a search had settled before its answer came is in both.
-                point.devices[place] = (point.devices[place] + devices).min(line.at_the_end(tally));
-            }
-        }
-    }
-    let last = Point {
-        at_ms: end,
-        devices: FOLLOWED.map(|line| line.at_the_end(tally)),
     };
-    if points.last().is_some_and(|point| point.at_ms == end) && points.len() > 1 {
-        points.pop();
+    let mut points = vec![first];
+    let (mut now, mut last_part) = (first, None);
+    for change in &recovered.changes {
+        now.at_ms = now.at_ms.max(change.at_ms);
+        let devices = change.devices as usize;
+        for (line, count) in FOLLOWED.into_iter().zip(&mut now.devices) {
+            let (more, less) = line.sign(change.what);
+            *count = count.saturating_add(devices * usize::from(more));
+            *count = count.saturating_sub(devices * usize::from(less));
+        }
+        let this_part = Some(now.at_ms.saturating_sub(begin) / part);
+        match points.last_mut() {
+            Some(point) if this_part == last_part => *point = now,
+            _ => points.push(now),
+        }
+        last_part = this_part;
     }
-    points.push(last);
+    now.at_ms = end;
+    match points.last_mut() {
+        Some(point) if point.at_ms == end && last_part.is_some() => *point = now,
+        _ => points.push(now),
+    }
     points
 }
 
-fn events(recovered: &Recovered) -> Vec<(i64, Line, usize)> {
-    use enos_ota_campaign::journal::CallEnd;
-
-    let accepted = recovered.calls.iter().filter_map(|call| {
-        let ended = call.ended_ms.filter(|_| call.end == Some(CallEnd::Accepted))?;
-        Some((ended, Line::Outcome(Outcome::Accepted), call.devices as usize))
-    });
-    let settled = recovered
-        .settled
-        .iter()
-        .map(|settled| (settled.at_ms, Line::Outcome(settled.outcome), settled.devices as usize));
-    let waves = recovered.waves.iter().flat_map(|wave| {
-        [
-            (wave.at_ms, Line::Fate(Fate::Succeeded), wave.succeeded),
-            (wave.at_ms, Line::Fate(Fate::FailedAgain), wave.failed),
-        ]
-    });
-    accepted.chain(settled).chain(waves).collect()
+/// The last of the points.
+pub(crate) fn at_the_end(recovered: &Recovered) -> [usize; FOLLOWED.len()] {
+    points(recovered, 1)
+        .last()
+        .map(|point| point.devices)
+        .unwrap_or_default()
 }
 
-/// The first point, the last one, and some between, so many in all.
+/// The first point, the last one, and some between: at most so many, and at least two.
 pub(crate) fn thinned(points: &[Point], most: usize) -> Vec<Point> {
     if points.len() <= most.max(2) {
         return points.to_vec();

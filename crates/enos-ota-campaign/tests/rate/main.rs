@@ -3,6 +3,7 @@
 #[path = "../../src/rate/mod.rs"]
 mod rate;
 #[path = "../../src/wait.rs"]
+#[expect(dead_code, reason = "the engine uses the rest")]
 mod wait;
 
 mod gateway;
