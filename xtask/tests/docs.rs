@@ -186,6 +186,7 @@ fn every_code_is_explained_under_its_operation() {
     }
     assert!(codes > 10);
     assert!(page.contains("id=\"common-99403\"") && page.contains("id=\"gateway-1001\""));
+    assert!(page.contains("<tr id=\"refusal-429\"><td><code>429</code></td><td>API rate limit exceeded</td>"));
 }
 
 #[test]
