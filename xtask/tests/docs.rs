@@ -345,6 +345,32 @@ fn the_help_of_the_command_line_is_shown_as_it_is_printed() {
 }
 
 #[test]
+fn what_is_not_known_has_a_page_in_the_navigation() {
+    let files = site();
+    let page = text(&files, "unknowns.html");
+    assert_eq!(page.matches("<h1>").count(), 1);
+    for (name, page) in pages(&files) {
+        assert!(page.contains("<a href=\"unknowns.html\""), "{name}");
+    }
+    // Each unknown says what the readings are, what is done, what that costs and what plays it.
+    let unknowns: Vec<_> = page.split("<li><strong>Either</strong>").skip(1).collect();
+    assert!(unknowns.len() >= 12, "{}", unknowns.len());
+    for unknown in unknowns {
+        for what in [
+            "<strong>Or</strong>",
+            "What the tool does.",
+            "What it costs.",
+            "Played by",
+        ] {
+            assert!(
+                unknown.contains(what) || (what.contains("Or") && unknown.contains("<strong>or</strong>")),
+                "{unknown}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_section_that_the_readme_has_no_longer_is_named() {
     let mut inputs = inputs();
     inputs.readme = inputs.readme.replace("\n## The SDK\n", "\n## Another\n");

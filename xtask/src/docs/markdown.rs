@@ -60,10 +60,17 @@ pub(super) fn sections(file: &str, text: &str, titles: &[&str]) -> Result<String
     Ok(out)
 }
 
+/// The title of a text, and what follows it.
+pub(super) fn titled<'a>(file: &str, text: &'a str) -> Result<(&'a str, &'a str), DocsError> {
+    let title = text.strip_prefix("# ").and_then(|text| text.split_once('\n'));
+    title.ok_or_else(|| DocsError::Source(format!("{file} does not begin with a title, `# ...`")))
+}
+
 /// Where a link that is written for readers of the repository leads here; nowhere, if the site has no such page.
 fn target(link: &str) -> Option<String> {
     let there = match link {
         "CONTRIBUTING.md" => "guide-spec.html",
+        "docs/unknowns.md" => "unknowns.html",
         "openapi/ota-jobs.yaml" => "downloads/ota-jobs.yaml",
         _ if link.starts_with("http://") || link.starts_with("https://") || link.starts_with('#') => link,
         _ => return None,

@@ -16,7 +16,7 @@ pub(super) struct Meta<'a> {
     pub(super) scripts: &'a [&'a str],
 }
 
-const NAVIGATION: [(&str, &str); 7] = [
+const NAVIGATION: [(&str, &str); 8] = [
     ("index.html", "Start"),
     ("reference.html", "Reference"),
     ("codes.html", "Error codes"),
@@ -24,6 +24,7 @@ const NAVIGATION: [(&str, &str); 7] = [
     ("guide-cli.html", "Command line"),
     ("guide-rust.html", "Rust"),
     ("guide-spec.html", "OpenAPI"),
+    ("unknowns.html", "Not known"),
 ];
 
 /// A page around its main part.
