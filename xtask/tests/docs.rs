@@ -159,6 +159,36 @@ fn the_page_with_a_secret_may_connect_to_nothing() {
     }
 }
 
+/// The policy forbids it, save in the reference, where the renderer has its own styles.
+#[test]
+fn no_page_has_an_inline_style() {
+    let files = site();
+    for (name, page) in pages(&files) {
+        assert!(name == "reference.html" || !page.contains(" style=\""), "{name}");
+    }
+    assert!(text(&files, "guide-spec.html").contains("<td class=\"right\">"));
+}
+
+#[test]
+fn every_heading_of_a_guide_links_to_itself() {
+    for (name, page) in pages(&site()) {
+        if !name.starts_with("guide-") && name != "unknowns.html" {
+            continue;
+        }
+        let of = |opening: &str| page.split(opening).skip(1).map(str::to_owned).collect::<Vec<_>>();
+        let headings = [of("<h2 id=\""), of("<h3 id=\"")].concat();
+        assert!(!headings.is_empty(), "{name}");
+        for heading in headings {
+            let id = heading.split('"').next().unwrap();
+            let heading = heading.split("</h").next().unwrap();
+            assert!(
+                heading.contains(&format!("<a class=\"anchor\" href=\"#{id}\"")),
+                "{name}: {id}"
+            );
+        }
+    }
+}
+
 #[test]
 fn ids_are_unique() {
     for (name, page) in pages(&site()) {

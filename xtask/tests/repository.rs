@@ -41,7 +41,11 @@ fn named_files(page: &str) -> Vec<&str> {
             // In a drawing of the tree, the name at the beginning of a line.
             continue;
         }
-        let words = line.split('`').skip(1).step_by(2).filter_map(|code| code.split_whitespace().next());
+        let words = line
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter_map(|code| code.split_whitespace().next());
         found.extend(words.filter(|word| {
             let is_source = ["crates/", "xtask/", "openapi/", "docs/", ".ci/", ".github/"]
                 .iter()
@@ -96,7 +100,10 @@ fn pages_name_only_files_that_exist() {
 #[test]
 fn a_file_that_does_not_exist_is_found_out() {
     let page = "`crates/enos-ota/src/retry_task.rs` and `client.rs`\n```sh\n.ci/nothing\n```\n`.ci/run --quick`";
-    assert_eq!(named_files(page), ["crates/enos-ota/src/retry_task.rs", "client.rs", ".ci/run"]);
+    assert_eq!(
+        named_files(page),
+        ["crates/enos-ota/src/retry_task.rs", "client.rs", ".ci/run"]
+    );
     assert!(!tree().contains("crates/enos-ota/src/retry_task.rs"));
 }
 
@@ -119,7 +126,9 @@ fn actions_are_pinned_by_their_commit() {
     let mut seen = 0;
     for workflow in files(".github/workflows") {
         for line in read(&workflow).lines() {
-            let Some((_, action)) = line.split_once("uses: ") else { continue };
+            let Some((_, action)) = line.split_once("uses: ") else {
+                continue;
+            };
             seen += 1;
             let (pinned, version) = action.split_once(" # ").unwrap_or((action, ""));
             let commit = pinned.split_once('@').map_or("", |(_, commit)| commit);
@@ -127,9 +136,15 @@ fn actions_are_pinned_by_their_commit() {
                 commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
                 "{workflow}: `{action}` is not pinned by a full commit SHA"
             );
-            assert!(version.starts_with('v'), "{workflow}: `{action}` lacks the version as a comment");
+            assert!(
+                version.starts_with('v'),
+                "{workflow}: `{action}` lacks the version as a comment"
+            );
         }
-        assert!(read(&workflow).contains("permissions:\n  contents: read\n"), "{workflow}");
+        assert!(
+            read(&workflow).contains("permissions:\n  contents: read\n"),
+            "{workflow}"
+        );
     }
     assert!(seen > 5, "{seen}");
 }
@@ -138,10 +153,22 @@ fn actions_are_pinned_by_their_commit() {
 #[test]
 fn tools_are_installed_from_lock_files() {
     let mut scripts: Vec<String> = files(".github/workflows");
-    scripts.extend([".ci/foreign", ".ci/run", ".ci/site", ".ci/tools.sh", "xtask/src/docs/tools.rs"].map(str::to_owned));
+    scripts.extend(
+        [
+            ".ci/foreign",
+            ".ci/run",
+            ".ci/site",
+            ".ci/tools.sh",
+            "xtask/src/docs/tools.rs",
+        ]
+        .map(str::to_owned),
+    );
     for script in scripts {
         let text = read(&script);
-        assert!(!text.contains("npm install") && !text.contains("\"install\""), "{script} installs without a lock file");
+        assert!(
+            !text.contains("npm install") && !text.contains("\"install\""),
+            "{script} installs without a lock file"
+        );
         assert!(!text.contains("npx "), "{script} runs what it has not locked");
         for line in text.lines().filter(|line| line.contains("pip\" install")) {
             assert!(line.contains("--require-hashes"), "{script}: {line}");
@@ -155,7 +182,10 @@ fn tools_are_installed_from_lock_files() {
     for folder in locks {
         let lock: serde_json::Value = serde_json::from_str(&read(&format!("{folder}/package-lock.json"))).unwrap();
         for (name, package) in lock["packages"].as_object().unwrap() {
-            assert!(name.is_empty() || package["integrity"].is_string(), "{folder}: {name} has no hash");
+            assert!(
+                name.is_empty() || package["integrity"].is_string(),
+                "{folder}: {name} has no hash"
+            );
         }
     }
 }

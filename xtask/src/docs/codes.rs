@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::html::{add, escape};
+use super::html::{add, anchor as heading_anchor, escape};
 use super::markdown;
 use super::page::{self, Meta, page};
 use super::search::Entry;
@@ -63,9 +63,10 @@ pub(super) fn pages(inputs: &Inputs, files: &mut Files, index: &mut Vec<Entry>) 
         add(
             &mut sections,
             format_args!(
-                "<h2 id=\"{}\">{}</h2>\n{}\n",
+                "<h2 id=\"{}\">{}{}</h2>\n{}\n",
                 escape(group.id),
                 escape(&group.title),
+                heading_anchor(group.id, &group.title),
                 group.note
             ),
         );
@@ -80,11 +81,12 @@ pub(super) fn pages(inputs: &Inputs, files: &mut Files, index: &mut Vec<Entry>) 
             add(
                 &mut sections,
                 format_args!(
-                    "<div class=\"code\">\n<h3 id=\"{group}-{code}\"><code>{code}</code> {message}</h3>\n\
+                    "<div class=\"code\">\n<h3 id=\"{group}-{code}\"><code>{code}</code> {message}{link}</h3>\n\
                  {description}<p><strong>What to do:</strong> {remedy}</p>\n<p class=\"note\">{category} · \
                  <code>{name}</code> in the SDK</p>\n</div>\n",
                     group = escape(group.id),
                     message = escape(field("message")),
+                    link = heading_anchor(&format!("{}-{code}", group.id), &code.to_string()),
                     description = markdown::render(field("description")).html,
                     remedy = escape(field("remedy")),
                     category = escape(&field("category").replace('_', " ")),
@@ -166,10 +168,11 @@ fn refusals(root: &Node, index: &mut Vec<Entry>) -> String {
         return rows;
     }
     format!(
-        "<h2 id=\"refusals\">Refusals by the gateway</h2>\n<p>These have an HTTP status other than 200 and, as inferred from the \
+        "<h2 id=\"refusals\">Refusals by the gateway{}</h2>\n<p>These have an HTTP status other than 200 and, as inferred from the \
          Kong gateway whose texts they are, the body <code>{{\"message\": \"...\"}}</code>.</p>\n<div class=\"table\" \
          tabindex=\"0\" role=\"group\" aria-label=\"Refusals by the gateway\">\n<table><thead><tr><th>Status</th>\
          <th>Message</th><th>Known from</th><th>What has happened</th><th>What to do</th></tr></thead>\n<tbody>\n{rows}\
-         </tbody></table>\n</div>\n"
+         </tbody></table>\n</div>\n",
+        heading_anchor("refusals", "Refusals by the gateway")
     )
 }

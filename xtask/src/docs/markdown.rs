@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::DocsError;
-use super::html::{add, escape};
+use super::html::{add, anchor, escape};
 
 /// What has become of a text.
 pub(super) struct Rendered {
@@ -111,6 +111,7 @@ pub(super) fn render(text: &str) -> Rendered {
                         classes: Vec::new(),
                         attrs: Vec::new(),
                     });
+                    events.push(Event::InlineHtml(anchor(&id, &title).into()));
                     sections.push(Section {
                         level,
                         id,
@@ -170,6 +171,10 @@ pub(super) fn render(text: &str) -> Rendered {
     }
     let mut html = String::new();
     pulldown_cmark::html::push_html(&mut html, events.into_iter());
+    // The policy of the pages allows no inline style, which is how the library aligns columns.
+    for side in ["left", "center", "right"] {
+        html = html.replace(&format!(" style=\"text-align: {side}\""), &format!(" class=\"{side}\""));
+    }
     Rendered {
         html: html.replace("<pre>", "<pre tabindex=\"0\">"),
         sections,

@@ -75,7 +75,7 @@ pub(super) fn page(meta: &Meta<'_>, main: &str) -> String {
 <div id="results" class="results" hidden></div>
 <div class="unseen" role="status" id="found"></div>
 </form>
-<button id="theme" class="plain" type="button" aria-pressed="false" hidden>Dark</button>
+<button id="theme" class="plain" type="button" hidden>Theme: system</button>
 </div>
 <nav aria-label="Pages">
 <ul>
