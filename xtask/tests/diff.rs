@@ -106,6 +106,10 @@ fn what_the_generator_refuses_has_no_verdict_but_its_report() {
             ..Options::default()
         })
     };
+    let accepted = base().replace("summary: Stop a job", "summary: Stop one job");
+    std::fs::write(&file, accepted).unwrap();
+    assert!(run(&base_file, &file).is_ok());
+
     let mut heads = cases();
     // Two schemas that become the same Rust type, `PageInfo`.
     let colliding = base().replace(
@@ -116,16 +120,11 @@ fn what_the_generator_refuses_has_no_verdict_but_its_report() {
     let mut refused = Vec::new();
     for (name, text) in heads {
         std::fs::write(&file, &text).unwrap();
-        let head = Document::load(&file).unwrap();
-        let Err(report) = xtask::codegen::files(&head) else {
-            assert!(run(&base_file, &file).is_ok(), "{name}");
+        let Err(report) = xtask::codegen::files(&Document::load(&file).unwrap()) else {
             continue;
         };
-        assert_eq!(
-            run(&base_file, &file).unwrap_err().to_string(),
-            report.to_string(),
-            "{name}"
-        );
+        let error = run(&base_file, &file).unwrap_err();
+        assert_eq!(error.to_string(), report.to_string(), "{name}");
         // Nor can it be what others were built from.
         let error = run(file.to_str().unwrap(), &folder().join("base.yaml")).unwrap_err();
         assert_eq!(error.to_string(), report.to_string(), "{name}");

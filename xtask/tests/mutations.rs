@@ -71,12 +71,7 @@ const MUTATIONS: &[Mutation] = &[
     ),
     mutation(&["\nsecurity:"], "signature: []", "signatur: []", Found(0)),
     mutation(&["\nsecurity:"], "    signature: []\n", "", Elsewhere),
-    mutation(
-        &["\ninfo:"],
-        "    url: https://crates",
-        "    url: htps://crates",
-        Found(0),
-    ),
+    mutation(&["\ninfo:"], "    url: https://spdx", "    url: htps://spdx", Found(0)),
     // Form.
     mutation(&[CREATE], "      operationId:", "     operationId:", Found(2)),
     mutation(&[CREATE], "      summary:", "        summary:", Found(2)),

@@ -50,7 +50,8 @@ fn named_files(page: &str) -> Vec<&str> {
             let is_source = ["crates/", "xtask/", "openapi/", "docs/", ".ci/", ".github/"]
                 .iter()
                 .any(|folder| word.starts_with(folder));
-            let is_rust = word.ends_with(".rs") && !word.contains('*');
+            let is_rust = Path::new(word).extension().is_some_and(|extension| extension == "rs");
+            let is_rust = is_rust && !word.contains('*');
             is_source || is_rust
         }));
     }
