@@ -65,6 +65,12 @@ impl Section {
     /// `later` are the journals that were begun after this one.
     pub(crate) fn new(name: String, recovered: Recovered, later: &[(String, Recovered)]) -> Result<Self, ReportError> {
         let plan = &recovered.plan;
+        let sums = |what: &str, sum, expected| {
+            if sum == expected {
+                return Ok(());
+            }
+            Err(Problem(what.to_owned(), sum, expected).of(Some(&name)))
+        };
         let mut in_later = Vec::new();
         let mut overlaps = false;
         for (_, other) in later.iter().filter(|(_, other)| other.plan.job_id == plan.job_id) {
