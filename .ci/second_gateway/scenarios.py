@@ -1,0 +1,3 @@
+NAMES = []
+def run(program, names, jobs):
+    return 0
