@@ -91,13 +91,17 @@ class Gateway:
         self.tokens, self.encryptions = {}, set()
         self.counts, self.trouble_counts, self.oddities = Counter(), Counter(), Counter()
         self.requests = 0
-        # A scenario answers what it likes: a function of the action, the count of such calls and the parsed body.
-        self.script = None
+        # What a scenario does otherwise; each gets the action and the count of its calls so far. `front` answers before the
+        # service is asked (status, text, headers), `plan` names a trouble, and `alter` changes what the service answers.
+        self.front = self.plan = self.alter = lambda *_: None
 
     def now(self):
         return time.time() + self.offset
 
     def pick_trouble(self, action):
+        planned = self.plan(action, self.counts[action])
+        if planned:
+            return planned
         if self.chance.random() >= self.share.get(action, 0) or self.in_a_row[action] >= 3:
             self.in_a_row[action] = 0
             return None
@@ -199,11 +203,15 @@ class Answers(BaseHTTPRequestHandler):
         with gateway.world.lock:
             gateway.counts[action] += 1
             passes, self.extra = gateway.limit.take(gateway.now())
-            trouble = gateway.pick_trouble(action) if passes else None
+            fronted = gateway.front(action, gateway.counts[action], body)
+            trouble = gateway.pick_trouble(action) if passes and not fronted else None
         if not passes:
             return self.refuse(429)
         if trouble == "429":
             return self.refuse(429, headers=gateway.chance.choice([{"Retry-After": "1"}, {}]))
+        if fronted:
+            status, text, headers = fronted
+            return self.raw(status, text.encode(), "text/html" if text.startswith("<") else "application/json", headers)
         call = self.begin(action, body, trouble)
         try:
             self.go_wrong(query, body, node, trouble, call)
@@ -252,7 +260,7 @@ class Answers(BaseHTTPRequestHandler):
         if trouble in ("cut after", "cut late"):
             return self.cut()
         if trouble == "cut inside":
-            text = json.dumps(result).encode()
+            text = result if isinstance(result, bytes) else json.dumps(result).encode()
             return self.raw(200, text, "application/json", send=text[:len(text) // 2])
         if trouble in ("502 page after", "503 page after", "504 page after"):
             return self.page(int(trouble[:3]))
@@ -302,15 +310,14 @@ class Answers(BaseHTTPRequestHandler):
                 return envelope(1003, "signature"), client, None
             if query.get("orgId") != ORG:
                 return envelope(99403, f"Denied resource: {query.get('orgId')}"), client, None
-            return self.act(query.get("action"), query, json.loads(body or b"{}"), client, call)
+            result, client, rows = self.act(query.get("action"), query, json.loads(body or b"{}"), client, call)
+            action = query.get("action")
+            altered = gateway.alter(action, gateway.counts[action], result)
+            return (result, client, rows) if altered is None else (altered, client, rows)
 
     def act(self, action, query, body, client, call):
         gateway, world, envelope = self.gateway, self.gateway.world, self.envelope
         now = time.time()
-        if gateway.script:
-            scripted = gateway.script(action, gateway.counts[action], body)
-            if scripted is not None:
-                return scripted, client, scripted.get("data") if isinstance(scripted, dict) else None
         if action == "searchTask":
             code, message, rows, pagination = gateway.search(body, now)
             more = {} if pagination is None else {"pagination": pagination}

@@ -16,12 +16,11 @@ class Forge:
     def __init__(self, **combo):
         self.world = World({**CALM, **combo}, 1, 0)
         self.zero = self.world.begun = time.time() - 100
-        from .world import Task
         for number in range(22):
             failed = number < 20
             key = f"f{number}" if failed else f"s{number - 20}"
             first = State(self.zero - 1000, "failed" if failed else "succeeded", -1, "", f"t{number}", ("start", None))
-            self.world.tasks[key] = Task(number, key, first)
+            self.world.add(number, key, first)
 
     def call(self, at, keys, code=0, answered=True, retried=(), client="A", trouble=None, carried=None):
         call = Call(len(self.world.calls) + 1, client, self.zero + at, frozenset(keys), trouble, code, answered,

@@ -82,6 +82,8 @@ class World:
         self.by_itself = combo["update"] != "status"
         self.sweep_next = self.begun + self.chance.uniform(0.5, 1.5)
         self.sweep_share = self.chance.choice([0.1, 0.5, 1.0])
+        # How many of the retried devices fail again, and how soon they are done.
+        self.fail_again, self.soon = 0.25, (0.3, 2.5)
         self.others_next = None
         self.others_end = None
         self.moves = 0
@@ -100,8 +102,14 @@ class World:
             else:
                 reason, progress = self.chance.choice(REASONS)
                 task = Task(number, key, self.state(past, "failed", progress, reason, "start"))
-            task.next_touch = self.begun + self.chance.expovariate(1 / 3)
-            self.tasks[key] = task
+            self.put(task)
+
+    def put(self, task):
+        task.next_touch = self.begun + self.chance.expovariate(1 / 3)
+        self.tasks[task.key] = task
+
+    def add(self, number, key, first):
+        self.put(Task(number, key, first))
 
     def state(self, when, status, progress, desc, by, task_id=None):
         if task_id is None:
@@ -156,8 +164,8 @@ class World:
         progress, desc = (last.progress, last.desc) if kept else (0, "")
         task.past.append(self.state(when, "init", progress, desc, by, task_id))
         task_id = task.past[-1].task_id
-        fails = self.chance.random() < 0.25
-        end = when + self.chance.uniform(0.3, 2.5)
+        fails = self.chance.random() < self.fail_again
+        end = when + self.chance.uniform(*self.soon)
         steps = sorted(self.chance.uniform(when, end) for _ in range(2))
         task.past.append(self.state(steps[0], "published", progress, desc, "device", task_id))
         task.past.append(self.state(steps[1], "upgrading", self.chance.randint(1, 99), "", "device", task_id))
