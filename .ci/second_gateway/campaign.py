@@ -18,7 +18,9 @@ from .gateway import APP_KEYS, SECRETS, Gateway, Server
 from .judge import Judge, Told, Verdict, history
 from .world import JOB, ORG, World
 
-LONGEST_RUN = 240
+LONGEST_RUN = 300
+# No more calls than these should meet a window that is used up.
+FUTILE = 2
 # The command is resumed as often when it gave up on a gateway with so much trouble.
 RESUMES = 12
 
@@ -196,7 +198,7 @@ def play(program, combo, seed, devices, keep=False, gate=None):
     minute = combo["limit"] in combos.MINUTES
     if minute:
         # Begin shortly before the minute of the gateway's clock is over, so that only a short wait is needed.
-        time.sleep((50 - (time.time() + float(combo["clock"]))) % 60)
+        time.sleep((52 - (time.time() + float(combo["clock"]))) % 60)
     gate = gate or threading.Semaphore()
     with gate:
         begun = time.time()
@@ -214,12 +216,24 @@ def play(program, combo, seed, devices, keep=False, gate=None):
     return result
 
 
+def minute_quota(combo, devices, chunk):
+    """Enough calls for a whole campaign in two windows, but not in one."""
+    calls = -(-devices // chunk) + -(-devices // 200)
+    if combo["devices"] == "named-no-lookup":
+        # A tenth has to be found by halving.
+        calls += devices / 10 * max(1, min(chunk, devices).bit_length() - 1)
+    if combo["others"] != "nobody":
+        calls *= 2
+    return 3 if combo["devices"] == "named-one-call" else max(6, int(calls * 0.75))
+
+
 def play_in(folder, program, combo, seed, devices, chance, result, minute):
     chunk = chance.choice([20, 60, 200])
     if combo["devices"] == "named-one-call":
         chunk = 200
-    # Enough for a whole campaign in two windows, not in one.
-    quota = max(12, devices // chunk * 3 + 10) if minute else chance.randint(20, 40)
+    elif minute:
+        chunk = 20
+    quota = minute_quota(combo, devices, chunk) if minute else chance.randint(20, 40)
     world = World(combo, seed, devices)
     gateway = Gateway(world, seed, quota, 1 if combo["devices"] == "named-one-call" else -(-devices // chunk))
     server = Server(gateway)
@@ -265,10 +279,14 @@ def play_in(folder, program, combo, seed, devices, chance, result, minute):
     server.server_close()
     for client in clients:
         judge_client(client, world, result)
+    # A window that is used up is learned from a refusal, which some calls under way may share.
+    futile = max(gateway.limit.refused.values(), default=0)
+    if minute and futile > FUTILE * len(clients) * (1 + len(clients[0].kills)):
+        result.verdict.needless.append(("knocks", None, f"{futile} calls in a minute that was used up"))
     result.figures = {
         "calls": dict(gateway.counts), "troubles": dict(gateway.trouble_counts), "oddities": dict(gateway.oddities),
         "kills": len(clients[0].kills), "exits": {client.name: dict(client.runs) for client in clients}, "moves": world.moves,
-        "futile": max(gateway.limit.refused.values(), default=0), "quota": gateway.limit.quota if gateway.limit.length else None,
+        "futile": futile, "quota": gateway.limit.quota if gateway.limit.length else None,
         "chunk": chunk, "longest": gateway.longest,
     }
     for kind, key, _ in (result.verdict.false + result.verdict.needless)[:400]:
