@@ -197,18 +197,31 @@ class Judge:
 
     def check_empty_acceptance(self, key, task, line):
         """Accepted, but this client's calls never retried it."""
-        told, carrying = self.told, self.carrying.get(key, [])
-        others = [state for state in task.past if state.when >= self.world.begun and state.status != "failed"] if task else []
-        for call in carrying:
+        for call in self.carrying.get(key, ()):
             before = self.looks(task, 0, call.at) if task else []
             shown = before[-1].status if before else None
             if self.told_of(call) and self.world.combo["mixed"] == "partly":
-                if shown == "failed" or (told.no_lookup and shown is None):
+                if shown == "failed" or (self.told.no_lookup and shown is None):
                     return self.apart("accepted by code 0", key, f"{call} left it out and said OK: {line}")
-            blind = self.lost(call) or (call.code == 24621 and self.world.combo["mixed"] == "partly-refused")
-            if blind and others and any(look.status == "failed" for look in before):
+            if self.tells_nothing(call) and before and self.moved_by_another(task, call):
                 return self.apart("accepted by another", key, f"somebody else moved it; {call} tells nothing: {line}")
         self.fault("accepted, never retried", key, f"{line}")
+
+    def tells_nothing(self, call):
+        """Whether the client cannot know from the answer if the call retried its failed devices."""
+        return self.lost(call) or (call.code == 24621 and self.world.combo["mixed"] == "partly-refused")
+
+    def moved_by_another(self, task, call):
+        """Whether somebody else took a task out of `failed` while it looked as if this call could have done so."""
+        behind = float(self.world.combo["reads"])
+        before = self.looks(task, 0, call.at)[-1]
+        left = [state.when for state in task.past if state.when >= before.when - behind and state.status != "failed"]
+        if before.status != "failed" or not left or left[0] > self.told.ended:
+            return False
+        # Seen failed and untouched after the call: then it did nothing, if updateTime is honest.
+        still = [look for look in self.looks(task, call.at + behind + LATELY, left[0])
+                 if look.status == "failed" and look.update_time == before.update_time]
+        return not (still and self.world.combo["update"] == "status")
 
     def check_denied(self, key, task, line, retries):
         """Rejected or skipped, but this client's calls retried it."""
@@ -225,7 +238,7 @@ class Judge:
         first, second = earlier.by[1], later.by[1]
         if self.told_of(first):
             return self.fault("retried twice", key, f"although {first} said so: {line}")
-        if not self.lost(first) and not (first.code == 24621 and self.world.combo["mixed"] == "partly-refused"):
+        if not self.tells_nothing(first):
             return self.fault("retried twice", key, f"after {first}: {line}")
         left = [look for look in self.looks(task, earlier.when, second.at - DECIDES) if look.status != "failed"]
         if left:

@@ -88,6 +88,30 @@ def cases():
     yield "retried by another while the answer was lost", forge.judge([("f0", "accepted")]), [], ["accepted by another"]
     forge = Forge(others="process")
     forge.look(0.5, "f0", "failed")
+    forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
+    forge.look(5, "f0", "failed")
+    forge.call(6, ["f0"], retried=["f0"], client="B")
+    forge.look(7, "f0", "init")
+    yield "retried by another, after it was seen untouched", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
+    forge = Forge(others="process")
+    forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
+    forge.call(2, ["f0"], retried=["f0"], client="B")
+    forge.look(3, "f0", "init")
+    yield "retried by another, never seen before", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
+    forge = Forge(others="person")
+    forge.look(0.5, "f0", "failed")
+    forge.state(0.7, "f0", "init", ("person", None))
+    forge.call(1, ["f0", "f1"], code=24621)
+    yield "retried by a person, the list refused", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
+    forge = Forge(others="person", mixed="partly-refused")
+    forge.look(0.5, "f0", "failed")
+    forge.state(0.7, "f0", "init", ("person", None))
+    forge.call(1, ["f0", "f1"], code=24621, retried=["f1"])
+    forge.look(3, "f0", "init")
+    yield ("retried by a person, the list refused in part", forge.judge([("f0", "accepted"), ("f1", "accepted")]), [],
+           ["accepted by another"])
+    forge = Forge(others="process")
+    forge.look(0.5, "f0", "failed")
     forge.call(2, ["f0"], retried=["f0"], client="B")
     forge.call(3, ["f0"], code=24621)
     yield "retried by another, and refused to us", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
