@@ -236,10 +236,8 @@ class Judge:
     def check_double(self, key, task, line, earlier, later):
         """Retried twice: only a fault if the client could have known."""
         first, second = earlier.by[1], later.by[1]
-        if self.told_of(first):
-            return self.fault("retried twice", key, f"although {first} said so: {line}")
         if not self.tells_nothing(first):
-            return self.fault("retried twice", key, f"after {first}: {line}")
+            return self.fault("retried twice", key, f"although {first} told what it did: {line}")
         left = [look for look in self.looks(task, earlier.when, second.at - DECIDES) if look.status != "failed"]
         if left:
             return self.fault("retried twice", key, f"it had been seen {left[0].status} after {first}: {line}")

@@ -69,6 +69,20 @@ def lost_and_failed_again(look=None, **combo):
     return forge
 
 
+def forge_never_seen():
+    forge = Forge(mixed="partly")
+    forge.call(1, ["f0", "s0"], retried=["f0"])
+    return forge
+
+
+def needless(name, verdict, kinds):
+    """A case in which the faults are none, and what is needless is what counts."""
+    found = [("needless", None, kind) for kind, _, _ in verdict.needless if kind not in kinds]
+    found += [("not needless", None, kind) for kind in kinds if kind not in [one for one, _, _ in verdict.needless]]
+    verdict.false += found
+    return name, verdict, [], []
+
+
 def cases():
     """Name, the verdict, and the kinds of faults and of things that cannot be told apart which it must have."""
     accepted = [("f0", "accepted"), ("f1", "accepted")]
@@ -110,6 +124,16 @@ def cases():
     forge.look(3, "f0", "init")
     yield ("retried by a person, the list refused in part", forge.judge([("f0", "accepted"), ("f1", "accepted")]), [],
            ["accepted by another"])
+    yield ("code 0, never seen, no look wanted", forge_never_seen().judge([("f0", "accepted"), ("s0", "accepted")], no_lookup=True),
+           [], ["accepted by code 0"])
+    yield ("code 0, never seen, a look wanted", forge_never_seen().judge([("f0", "accepted"), ("s0", "accepted")]),
+           ["accepted, never retried"], [])
+    forge = Forge(others="person")
+    forge.state(0.2, "f0", "init", ("person", None))
+    forge.look(0.5, "f0", "init")
+    forge.state(0.8, "f0", "published")
+    forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
+    yield "seen to have left before the lost call", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
     forge = Forge(others="process")
     forge.look(0.5, "f0", "failed")
     forge.call(2, ["f0"], retried=["f0"], client="B")
@@ -145,7 +169,7 @@ def cases():
     forge = lost_and_failed_again()
     forge.call(0.9, [f"f{number}" for number in range(1, 20)], retried=[f"f{number}" for number in range(1, 20)])
     yield "doubled, no unsent task", forge.judge([("f0", "accepted")]), [], ["doubled"]
-    forge = Forge()
+    forge = Forge(update="each")
     forge.call(1, ["f0"], retried=["f0"])
     forge.state(2, "f0", "failed")
     forge.call(4, ["f0"], retried=["f0"])
@@ -191,6 +215,16 @@ def cases():
     forge.call(1, ["f0"], answered=False, retried=["f0"], trouble="504 late", carried=2)
     forge.look(1.5, "f0", "failed")
     yield "skipped after a look, carried out later", forge.judge([("f0", "skipped")]), [], ["carried out belatedly"]
+
+    unknown = [("f0", "unknown")]
+    yield needless("unknown, though all is honest", retried("f0").judge(unknown), ["unknown"])
+    yield needless("unknown, updateTime moves by itself", retried("f0", update="each").judge(unknown), [])
+    yield needless("unknown after a kill", retried("f0").judge(unknown, kills=(time.time() - 90,)), [])
+    yield needless("unknown without a first look", retried("f0").judge(unknown, no_lookup=True), [])
+    everything = [f"f{number}" for number in range(20)]
+    yield needless("unknown, no unsent task", retried(*everything).judge([(key, "unknown") for key in everything]), [])
+    yield needless("skipped, though failed all the time", Forge().judge([("f0", "skipped")]), ["left undone"])
+    yield needless("rejected, as it had succeeded", Forge().judge([("s0", "rejected")], code=24621), [])
 
 
 def run():
