@@ -13,6 +13,7 @@ import urllib.parse
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from .combos import text
 from .world import JOB, ORG, Call
 
 # One application a client, so that the ledger knows whose call it is.
@@ -76,7 +77,7 @@ class Gateway:
 
     def __init__(self, world, seed, quota=30, calls=10):
         self.world, self.combo = world, world.combo
-        self.chance = random.Random(f"gateway {seed}")
+        self.chance = random.Random(f"gateway {seed} {text(self.combo)}")
         self.offset = float(self.combo["clock"])
         self.limit = Limit(self.combo["limit"], quota, self.chance.choice(["both", "plain"]))
         self.two_nodes = self.combo["nodes"] == "2"
@@ -94,6 +95,7 @@ class Gateway:
         # What a scenario does otherwise; each gets the action and the count of its calls so far. `front` answers before the
         # service is asked (status, text, headers), `plan` names a trouble, and `alter` changes what the service answers.
         self.front = self.plan = self.alter = lambda *_: None
+        self.token_answer = None
 
     def now(self):
         return time.time() + self.offset
@@ -131,6 +133,8 @@ class Gateway:
             self.tokens[client] = (os.urandom(16).hex(), now, node)
         token, since, _ = self.tokens[client]
         data = {"accessToken": token, "expire": int(since + 7200 - now)}
+        if self.token_answer:
+            return self.token_answer(data)
         return {"status": 0, "msg": "SUCCESS", "business": "apim-token-service", "data": data}
 
     def known(self, token, node):
@@ -191,7 +195,7 @@ class Answers(BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         with gateway.world.lock:
             gateway.requests += 1
-            node = gateway.requests % 2 if gateway.two_nodes else 0
+            node = gateway.chance.randrange(2) if gateway.two_nodes else 0
         if url.path in ("/apim-token-service/v2.0/token/get", "/apim-token-service/v2.0/token/refresh"):
             with gateway.world.lock:
                 return self.answer(200, gateway.get_token(json.loads(body), node, url.path.endswith("refresh")))
@@ -210,8 +214,8 @@ class Answers(BaseHTTPRequestHandler):
         if trouble == "429":
             return self.refuse(429, headers=gateway.chance.choice([{"Retry-After": "1"}, {}]))
         if fronted:
-            status, text, headers = fronted
-            return self.raw(status, text.encode(), "text/html" if text.startswith("<") else "application/json", headers)
+            status, content, headers = fronted
+            return self.raw(status, content.encode(), "text/html" if content.startswith("<") else "application/json", headers)
         call = self.begin(action, body, trouble)
         try:
             self.go_wrong(query, body, node, trouble, call)
@@ -260,8 +264,8 @@ class Answers(BaseHTTPRequestHandler):
         if trouble in ("cut after", "cut late"):
             return self.cut()
         if trouble == "cut inside":
-            text = result if isinstance(result, bytes) else json.dumps(result).encode()
-            return self.raw(200, text, "application/json", send=text[:len(text) // 2])
+            whole = result if isinstance(result, bytes) else json.dumps(result).encode()
+            return self.raw(200, whole, "application/json", send=whole[:len(whole) // 2])
         if trouble in ("502 page after", "503 page after", "504 page after"):
             return self.page(int(trouble[:3]))
         if trouble in ("500 after", "504 late"):

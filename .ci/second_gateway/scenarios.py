@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .campaign import environment, read_result
 from .gateway import Gateway, Server
-from .judge import Judge, Told
+from .judge import Judge, Told, history
 from .self_test import CALM
 from .world import JOB, State, World
 
@@ -87,9 +87,11 @@ class Stage:
                     no_lookup="--no-lookup" in words, named=None if named is None else frozenset(named))
         if self.exit >= 0 and not self.faults:
             verdict = Judge(self.world, told).run()
+            self.histories = [history(self.world, key) for _, key, _ in verdict.false[:1] if key]
             self.faults += [f"{kind}{' ' + key if key else ''}: {text}" for kind, key, text in verdict.false if kind not in self.forgiven]
         return self
 
+    histories = ()
     # What the judge must not mind in a scenario that is about it.
     forgiven = ()
 
@@ -365,6 +367,69 @@ def all_fail_again(program, _):
 
 
 @scenario()
+def a_canary_that_fails(program, _):
+    """Nothing after the canary is retried, and it is said that it was not sent."""
+    stage = Stage(program, failed=60)
+    stage.world.fail_again = 1
+    stage.run("--canary", 5, "--canary-success", "50%", "--canary-timeout", "20s", limit=90)
+    stage.expect(exits=[1], says="canary|wave")
+    retried = sum(bool(task.retries()) for task in stage.world.tasks.values())
+    if retried > 10:
+        stage.faults.append(f"{retried} were retried, although the canary failed")
+    return stage
+
+
+@scenario()
+def named_twice(program, _):
+    stage = Stage(program)
+    return stage.run(named=stage.failed + stage.failed[:5]).expect(exits=[0], accepted=stage.failed)
+
+
+@scenario("expire-missing", "expire-null", "expire-text", "stauts", "apim-status")
+def tokens_in_odd_forms(program, variant):
+    stage = Stage(program)
+
+    def answer(data):
+        whole = {"status": 0, "msg": "SUCCESS", "business": "apim-token-service", "data": data}
+        if variant == "expire-missing":
+            del data["expire"]
+        elif variant == "expire-null":
+            data["expire"] = None
+        elif variant == "expire-text":
+            data["expire"] = "7200"
+        elif variant == "stauts":
+            whole["stauts"] = whole.pop("status")
+        return whole
+
+    stage.gateway.token_answer = answer
+    if variant == "apim-status":
+        # How the vendor's own SDK learns that a token has expired.
+        expired = (200, '{"apim_status":4011,"apim_refreshtoken":"r"}', {})
+        stage.gateway.front = lambda action, count, body: expired if action == "retryTask" and count == 1 else None
+    return stage.run(named=stage.failed).expect(exits=[0], accepted=stage.failed)
+
+
+@scenario("whole", "partly", "partly-refused")
+def retried_by_a_person_meanwhile(program, variant):
+    """All were failed when they were read; half of them are retried by somebody else before the first call."""
+    stage = Stage(program, failed=40, mixed=variant)
+    moved = []
+
+    def front(action, count, body):
+        if action == "retryTask" and not moved:
+            for key in stage.failed[:20]:
+                stage.world.retry_one(stage.world.tasks[key], time.time(), ("person", None))
+                moved.append(key)
+
+    stage.gateway.front = front
+    stage.world.soon = (20, 30)
+    stage.run("--chunk-size", 40)
+    # Where code 0 is said to the whole list, nobody can tell.
+    return stage.expect(exits=[0, 1] if variant == "partly" else [1] if variant == "whole" else [0, 1],
+                        accepted=stage.failed[20:] if variant != "partly-refused" else None)
+
+
+@scenario()
 def terminated(program, _):
     """SIGTERM: what is under way is awaited, written and told."""
     stage = Stage(program, failed=200)
@@ -406,6 +471,8 @@ def run(program, names, jobs):
                 print(f"       {fault[:600]}")
             if len(faults) > 4:
                 print(f"       and {len(faults) - 4} more")
+            for entries in stage.histories if stage else ():
+                print("\n".join(f"           {entry}" for entry in entries))
             if faults:
                 failed.append(name)
                 if stage:

@@ -5,7 +5,9 @@ import random
 import threading
 import time
 from collections import namedtuple
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from .combos import text
 
 ORG, JOB = "o15724268424841", "5ed758ca49f032b4663063aa"
 REASONS = [("Failed to download the firmware", -2), ("Failed to verify the firmware", -3), ("Upgrade timed out", -1)]
@@ -74,11 +76,10 @@ class World:
     """A job of `devices` tasks, of which a tenth is not failed."""
 
     def __init__(self, combo, seed, devices):
-        self.combo, self.chance = combo, random.Random(f"world {seed}")
+        self.combo, self.chance = combo, random.Random(f"world {seed} {text(combo)}")
         self.lock = threading.RLock()
         self.begun = time.time()
         self.calls, self.tasks, self.task_ids = [], {}, 0
-        self.horizon = self.begun
         self.by_itself = combo["update"] != "status"
         self.sweep_next = self.begun + self.chance.uniform(0.5, 1.5)
         self.sweep_share = self.chance.choice([0.1, 0.5, 1.0])
