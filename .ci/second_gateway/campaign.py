@@ -256,7 +256,7 @@ def play_in(folder, program, combo, seed, devices, chance, result, minute, patie
             more.append("--no-lookup")
     watch = combo["watch"] == "yes"
     if watch:
-        more.append("--watch")
+        more += ["--watch", "--watch-timeout", "30s"]
     elif chance.random() < 0.2:
         more.append("--no-verify")
     arguments = {"selection": selection, "chunk": chunk, "more": more, "output": combo["output"]}

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 # An answer that leaves the gateway shortly before a kill, or late, may not have reached the client's journal.
 LATELY, SLOWLY = 1.0, 0.6
+# A killed run's last request may be read only now.
+QUEUED = 0.1
 # What arrives so shortly before a call can no longer stop it.
 DECIDES = 0.3
 LATE_TROUBLES = ("504 late", "cut late")
@@ -72,7 +74,7 @@ class Judge:
         """Whether the client may not have the answer of this call."""
         if not call.answered or call.done - call.at > SLOWLY:
             return True
-        return any(call.at <= kill and call.done >= kill - LATELY for kill in self.told.kills)
+        return any(call.at <= kill + QUEUED and call.done >= kill - LATELY for kill in self.told.kills)
 
     def told_of(self, call):
         """Whether the client was told that the call retried its devices."""
@@ -82,7 +84,7 @@ class Judge:
         """Looks of the client that surely reached it between two moments."""
         return [
             look for look in task.looks.get(self.told.client, ())
-            if begin < look.when < end and not any(kill - LATELY <= look.when <= kill for kill in self.told.kills)
+            if begin < look.when < end and not any(kill - LATELY <= look.when <= kill + QUEUED for kill in self.told.kills)
         ]
 
     def run(self):
