@@ -173,8 +173,8 @@ def report_faults(client, told):
 class Result:
     """What one combination came to."""
 
-    def __init__(self, combo, seed):
-        self.combo, self.seed = combo, seed
+    def __init__(self, combo, seed, devices):
+        self.combo, self.seed, self.devices = combo, seed, devices
         self.verdict, self.outcomes, self.clients = Verdict(), Counter(), []
         self.seconds = 0.0
         self.figures = {}
@@ -193,7 +193,7 @@ class Result:
 
 def play(program, combo, seed, devices, keep=False, patience=300):
     """Plays a combination, of which no run may take longer than `patience`, in seconds."""
-    result = Result(combo, seed)
+    result = Result(combo, seed, devices)
     chance = random.Random(f"campaign {seed} {combos.text(combo)}")
     folder = Path(tempfile.mkdtemp(prefix="enos-ota-fleet-"))
     minute = combo["limit"] in combos.MINUTES

@@ -324,7 +324,7 @@ def no_search_after_the_call(program, variant):
     return stage.expect(exits=[1, 5] if variant == "watch" else [0, 5], accepted=stage.failed)
 
 
-@scenario("1", "3", "6")
+@scenario("1", "2", "4")
 def dead_tokens_in_a_row(program, variant):
     stage = Stage(program)
     dead = (200, '{"code":1203,"msg":"access token expired","requestId":"r","data":null}', {})
