@@ -66,6 +66,8 @@ class Client:
         for _ in range(RESUMES + 10):
             begun = self.journal.exists() and self.journal.stat().st_size > 0
             run = self.run(again if begun else first, form)
+            if self.stuck:
+                return
             if run is None:
                 continue
             self.told.append(run)
@@ -89,7 +91,7 @@ class Client:
             out, err = process.communicate()
             if not self.kills_left:
                 self.stuck = f"still running after {self.patience:.0f} s: {err[-300:]}"
-                return Told(self.name, 5, [], None, err, time.time(), **self.common)
+                return None
             self.kills_left -= 1
             if form == "jsonl":
                 self.earlier += [line for line in lines_of(out) if "deviceKey" in line]

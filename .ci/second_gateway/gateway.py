@@ -40,30 +40,34 @@ MESSAGES = {429: "API rate limit exceeded", 500: "An unexpected error occurred",
 
 
 class Limit:
-    """Calls a window that begins on the gateway's clock."""
+    """Calls a window that begins on the gateway's clock. Nodes hear of each other's calls once a second."""
 
     def __init__(self, kind, quota, form):
         self.kind, self.quota, self.form = kind, quota, form
         self.length = {"none": 0, "second": 1}.get(kind, 60)
-        self.window, self.used = None, 0
+        self.window, self.used, self.heard, self.heard_at = None, Counter(), Counter(), 0
         self.refused = Counter()
 
-    def take(self, now):
+    def take(self, now, node):
         """Counts a call. Returns whether it may pass, and the headers of its answer."""
         if not self.length:
             return True, {}
         window = int(now // self.length)
         if window != self.window:
-            self.window, self.used = window, 0
-        passes = self.used < self.quota
+            self.window, self.used, self.heard = window, Counter(), Counter()
+        if now - self.heard_at >= 1:
+            self.heard, self.heard_at = Counter(self.used), now
+        used = self.used[node] + sum(count for other, count in self.heard.items() if other != node)
+        passes = used < self.quota
         if passes:
-            self.used += 1
+            self.used[node] += 1
+            used += 1
         else:
             self.refused[window] += 1
         headers = {}
         reset = max(1, int((window + 1) * self.length - now + 0.999))
         if self.kind == "minute-headers":
-            left = str(self.quota - self.used)
+            left = str(max(0, self.quota - used))
             headers = {"X-RateLimit-Limit-Minute": str(self.quota), "X-RateLimit-Remaining-Minute": left}
             if self.form == "both":
                 headers.update({"RateLimit-Limit": str(self.quota), "RateLimit-Remaining": left, "RateLimit-Reset": str(reset)})
@@ -188,7 +192,12 @@ class Answers(BaseHTTPRequestHandler):
         self.serve(b"")
 
     def do_POST(self):
-        self.serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # The program was killed as it sent.
+            return self.cut()
+        self.serve(body)
 
     def serve(self, body):
         gateway, self.extra = self.gateway, {}
@@ -206,7 +215,7 @@ class Answers(BaseHTTPRequestHandler):
         action = query.get("action")
         with gateway.world.lock:
             gateway.counts[action] += 1
-            passes, self.extra = gateway.limit.take(gateway.now())
+            passes, self.extra = gateway.limit.take(gateway.now(), node)
             fronted = gateway.front(action, gateway.counts[action], body)
             trouble = gateway.pick_trouble(action) if passes and not fronted else None
         if not passes:
