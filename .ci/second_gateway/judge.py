@@ -250,17 +250,21 @@ class Judge:
             return self.apart(kind, key, f"updateTime moves by itself, no look between {first} and its new failure: {line}")
         if self.told.no_lookup:
             return self.apart("doubled", key, f"no first look was wanted, {first}: {line}")
-        if self.controls(earlier.when, second.at) < CONTROLS:
-            return self.apart("doubled", key, f"no unsent failed task could prove what updateTime means, {first}: {line}")
+        steady, moved = self.controls(earlier.when, second.at)
+        if steady < CONTROLS or moved:
+            why = f"{moved} unsent tasks were moved by others" if moved else "there was no unsent failed task"
+            return self.apart("doubled", key, f"{why}, so updateTime proved nothing, {first}: {line}")
         self.fault("retried twice", key, f"updateTime showed the retry by {first}, and unsent tasks that it is honest: {line}")
 
     def controls(self, begin, end):
-        """Failed tasks that this client did not send meanwhile."""
+        """Tasks that this client did not send meanwhile: how many stayed failed, and how many others took out of it."""
         sent = set()
         for call in self.calls:
             if begin - LATELY <= call.at <= end:
                 sent |= call.keys
-        return sum(key not in sent and task.failed_during(begin, end) for key, task in self.world.tasks.items())
+        unsent = [task for key, task in self.world.tasks.items() if key not in sent and task.at(begin).status == "failed"]
+        steady = sum(task.failed_during(begin, end) for task in unsent)
+        return steady, len(unsent) - steady
 
     def needless_unknown(self, task):
         combo, told = self.world.combo, self.told

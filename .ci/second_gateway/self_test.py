@@ -169,6 +169,9 @@ def cases():
     forge = lost_and_failed_again()
     forge.call(0.9, [f"f{number}" for number in range(1, 20)], retried=[f"f{number}" for number in range(1, 20)])
     yield "doubled, no unsent task", forge.judge([("f0", "accepted")]), [], ["doubled"]
+    forge = lost_and_failed_again(others="person")
+    forge.state(3, "f9", "init", ("person", None))
+    yield "doubled, while a person moved others", forge.judge([("f0", "accepted")]), [], ["doubled"]
     forge = Forge(update="each")
     forge.call(1, ["f0"], retried=["f0"])
     forge.state(2, "f0", "failed")
