@@ -24,6 +24,17 @@ FUTILE = 2
 RESUMES = 12
 
 
+running = set()
+interrupted = threading.Event()
+
+
+def end_all():
+    """Ends the runs that are under way, and lets none begin."""
+    interrupted.set()
+    for process in list(running):
+        process.kill()
+
+
 class Program:
     """The command, and which of its options there are."""
 
@@ -78,8 +89,18 @@ class Client:
 
     def run(self, words, form):
         """One run: what it told, or None if it was killed."""
+        if interrupted.is_set():
+            self.stuck = "interrupted"
+            return None
         process = subprocess.Popen([str(word) for word in (self.program.path, *words)], env=self.environment, cwd=self.folder,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        running.add(process)
+        try:
+            return self.await_end(process, form)
+        finally:
+            running.discard(process)
+
+    def await_end(self, process, form):
         limit = self.patience
         if self.kills_left:
             limit = self.chance.choice([self.chance.uniform(0.03, 0.6), self.chance.uniform(0.3, 3)])
