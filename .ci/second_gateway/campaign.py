@@ -160,8 +160,9 @@ def report_faults(client, told):
     faults = []
 
     def report(form):
-        run = subprocess.run([str(word) for word in (client.program.path, "report", client.journal, client.program.report_form, form)],
-                             capture_output=True, text=True, env=client.environment, stdin=subprocess.DEVNULL)
+        command = [client.program.path, "report", client.journal, client.program.report_form, form]
+        run = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=client.environment,
+                             stdin=subprocess.DEVNULL)
         if run.returncode != 0:
             faults.append(("report", None, f"report as {form} exits with {run.returncode}: {run.stderr[-300:]}"))
             return None

@@ -16,7 +16,8 @@ CONTROLS = 5
 OUTCOMES = ("accepted", "rejected", "skipped", "unknown")
 CRASH = re.compile(r"panicked at|RUST_BACKTRACE|Traceback \(most recent")
 SUCCESS = re.compile(r"\b(accepted|succeeded|success|done|nothing to retry)\b", re.I)
-CAVEAT = re.compile(r"\b(error|hint|warning|rejected|skipped|unknown|unsettled|fail\w*|not|no|gave|stopped|interrupted|resume)\b", re.I)
+CAVEAT = re.compile(
+    r"\b(error|hint|warning|rejected|skipped|unknown|unsettled|fail\w*|not|no|gave|stopped|interrupted|resume)\b", re.I)
 
 
 @dataclass
@@ -228,7 +229,7 @@ class Judge:
     def check_denied(self, key, task, line, retries):
         """Rejected or skipped, but this client's calls retried it."""
         call = retries[0].by[1]
-        if len(retries) == 1 and call.trouble in ("504 late", "cut late"):
+        if len(retries) == 1 and call.trouble in LATE_TROUBLES:
             # The service went on after the gateway had given up; a look in between shows that nothing was done.
             if any(call.at < look.when <= call.carried + 2 and look.status == "failed"
                    for look in task.looks.get(self.told.client, ())):
@@ -276,8 +277,8 @@ class Judge:
         return unsent >= CONTROLS
 
 
-def history(world, key, client=None):
-    """What the ledger knows of a device, a line an entry."""
+def history(world, key):
+    """What the ledger knows of a device, one line per entry."""
     task = world.tasks.get(key)
     entries = [(call.at, f"sent in {call}") for call in world.calls if key in call.keys]
     if task is None:

@@ -88,7 +88,8 @@ class Stage:
         if self.exit >= 0 and not self.faults:
             verdict = Judge(self.world, told).run()
             self.histories = [history(self.world, key) for _, key, _ in verdict.false[:1] if key]
-            self.faults += [f"{kind}{' ' + key if key else ''}: {text}" for kind, key, text in verdict.false if kind not in self.forgiven]
+            self.faults += [f"{kind}{' ' + key if key else ''}: {text}" for kind, key, text in verdict.false
+                            if kind not in self.forgiven]
         return self
 
     histories = ()
@@ -101,7 +102,8 @@ class Stage:
         for keys, allowed in ((accepted, ("accepted",)), (refused, ("rejected", "skipped"))):
             odd = {key: self.outcomes.get(key) for key in keys or () if self.outcomes.get(key) not in allowed}
             if odd:
-                self.faults.append(f"{len(odd)} of {len(keys)} are not {' or '.join(allowed)}, such as {dict(list(odd.items())[:2])}")
+                some = dict(list(odd.items())[:2])
+                self.faults.append(f"{len(odd)} of {len(keys)} are not {' or '.join(allowed)}, such as {some}")
         text = self.stderr + json.dumps(self.lines)
         if says and not re.search(says, text, re.I):
             self.faults.append(f"does not say {says!r}: {self.stderr.strip()[-300:]}")
@@ -355,7 +357,8 @@ def a_job_that_is_stopped_on_the_way(program, _):
     stage = Stage(program, failed=60)
     answer = (200, '{"code":24617,"msg":"Job not running","requestId":"r","data":null}', {})
     stage.gateway.front = lambda action, count, body: answer if action == "retryTask" and count > 1 else None
-    return stage.run("--chunk-size", 20, "--concurrency", 1, named=stage.failed).expect(exits=[1, 4], retries=10, says="24617|not running")
+    stage.run("--chunk-size", 20, "--concurrency", 1, named=stage.failed)
+    return stage.expect(exits=[1, 4], retries=10, says="24617|not running")
 
 
 @scenario()
@@ -435,7 +438,8 @@ def terminated(program, _):
     stage = Stage(program, failed=200)
     stage.gateway.plan = lambda action, count: "slow" if action == "retryTask" else None
     stage.forgiven = ("exit code",)
-    stage.run("--chunk-size", 10, "--concurrency", 2, named=stage.failed, terminate=lambda gateway: gateway.counts["retryTask"] >= 3)
+    stage.run("--chunk-size", 10, "--concurrency", 2, named=stage.failed,
+              terminate=lambda gateway: gateway.counts["retryTask"] >= 3)
     stage.expect(exits=[143], says="resume")
     if not stage.outcomes:
         stage.faults.append("no result on standard output")

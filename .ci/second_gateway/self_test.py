@@ -2,7 +2,7 @@
 
 import time
 
-from .judge import Judge, Told
+from .judge import OUTCOMES, Judge, Told
 from .world import Call, Look, State, World
 
 CALM = {"mixed": "whole", "update": "status", "taskId": "same", "texts": "reset", "reads": "0", "byKey": "taken", "limit": "none",
@@ -36,10 +36,11 @@ class Forge:
     def look(self, at, key, status, client="A"):
         self.world.tasks[key].looks.setdefault(client, []).append(Look(self.zero + at, status, 0, "t", ""))
 
-    def judge(self, outcomes, exit=None, stderr=None, summary=None, code=None, message="Only failed tasks can be retried", **more):
+    def judge(self, outcomes, exit=None, stderr=None, summary=None, code=None, message="Only failed tasks can be retried",
+              **more):
         lines = [{"deviceKey": key, "outcome": outcome, "code": code, "message": None if outcome == "accepted" else message,
                   "requestId": None} for key, outcome in outcomes]
-        counts = {name: sum(outcome == name for _, outcome in outcomes) for name in ("accepted", "rejected", "skipped", "unknown")}
+        counts = {name: sum(outcome == name for _, outcome in outcomes) for name in OUTCOMES}
         if exit is None:
             exit = 0 if counts["accepted"] == len(lines) else 1
         if summary is None:
@@ -90,7 +91,8 @@ def cases():
     yield "accepted, but no call ever retried it", retried("f0").judge(accepted), ["accepted, never retried"], []
     forge = Forge()
     forge.call(1, ["s0", "s1"], code=24621)
-    yield "two succeeded tasks are accepted", forge.judge([("s0", "accepted"), ("s1", "accepted")]), ["accepted, never retried"] * 2, []
+    yield ("two succeeded tasks are accepted", forge.judge([("s0", "accepted"), ("s1", "accepted")]),
+           ["accepted, never retried"] * 2, [])
     forge = Forge()
     forge.call(1, ["f0"], retried=["f0"], client="B")
     yield "accepted, but another client retried it", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
@@ -124,9 +126,9 @@ def cases():
     forge.look(3, "f0", "init")
     yield ("retried by a person, the list refused in part", forge.judge([("f0", "accepted"), ("f1", "accepted")]), [],
            ["accepted by another"])
-    yield ("code 0, never seen, no look wanted", forge_never_seen().judge([("f0", "accepted"), ("s0", "accepted")], no_lookup=True),
-           [], ["accepted by code 0"])
-    yield ("code 0, never seen, a look wanted", forge_never_seen().judge([("f0", "accepted"), ("s0", "accepted")]),
+    mixed = [("f0", "accepted"), ("s0", "accepted")]
+    yield "code 0, never seen, no look wanted", forge_never_seen().judge(mixed, no_lookup=True), [], ["accepted by code 0"]
+    yield ("code 0, never seen, a look wanted", forge_never_seen().judge(mixed),
            ["accepted, never retried"], [])
     forge = Forge(others="person")
     forge.state(0.2, "f0", "init", ("person", None))
@@ -147,11 +149,11 @@ def cases():
     forge = Forge(mixed="partly")
     forge.look(0.5, "s0", "succeeded")
     forge.call(1, ["f0", "s0"], retried=["f0"])
-    yield "code 0, but it was seen succeeded", forge.judge([("f0", "accepted"), ("s0", "accepted")]), ["accepted, never retried"], []
+    yield "code 0, but it was seen succeeded", forge.judge(mixed), ["accepted, never retried"], []
     forge = Forge(mixed="partly")
     forge.look(0.5, "s0", "failed")
     forge.call(1, ["f0", "s0"], retried=["f0"])
-    yield "code 0, and it was seen failed", forge.judge([("f0", "accepted"), ("s0", "accepted")]), [], ["accepted by code 0"]
+    yield "code 0, and it was seen failed", forge.judge(mixed), [], ["accepted by code 0"]
 
     yield "rejected, but retried", retried("f0").judge([("f0", "rejected")], code=24621), ["rejected, but retried"], []
     yield "skipped, but retried", retried("f0").judge([("f0", "skipped")]), ["skipped, but retried"], []
@@ -164,7 +166,8 @@ def cases():
     yield "doubled, updateTime moves by itself", lost_and_failed_again(update="each").judge([("f0", "accepted")]), [], ["doubled"]
     yield ("doubled, taskId is new", lost_and_failed_again(update="each", taskId="new").judge([("f0", "accepted")]), [],
            ["doubled, taskId could tell"])
-    yield "doubled, though seen to leave", lost_and_failed_again("init", update="each").judge([("f0", "accepted")]), ["retried twice"], []
+    yield ("doubled, though seen to leave", lost_and_failed_again("init", update="each").judge([("f0", "accepted")]),
+           ["retried twice"], [])
     yield "doubled without a first look", lost_and_failed_again().judge([("f0", "accepted")], no_lookup=True), [], ["doubled"]
     forge = lost_and_failed_again()
     forge.call(0.9, [f"f{number}" for number in range(1, 20)], retried=[f"f{number}" for number in range(1, 20)])
