@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -101,27 +102,48 @@ class Client:
             running.discard(process)
 
     def await_end(self, process, form):
-        limit = self.patience
-        if self.kills_left:
-            limit = self.chance.choice([self.chance.uniform(0.03, 0.6), self.chance.uniform(0.3, 3)])
-        try:
-            out, err = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
+        killed = threading.Event()
+
+        def kill_at_a_moment():
+            """Kills the run after a while, or while one of its next retries is under way."""
+            if not self.wait_for_moment(process):
+                return
+            killed.set()
             process.kill()
             self.kills.append(time.time())
-            out, err = process.communicate()
-            if not self.kills_left:
-                self.stuck = f"still running after {self.patience:.0f} s: {err[-300:]}"
-                return None
+
+        if self.kills_left:
             self.kills_left -= 1
+            threading.Thread(target=kill_at_a_moment, daemon=True).start()
+        try:
+            out, err = process.communicate(timeout=self.patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, err = process.communicate()
+            self.stuck = f"still running after {self.patience:.0f} s: {err[-300:]}"
+            return None
+        if killed.is_set() and process.returncode == -signal.SIGKILL:
             if form == "jsonl":
                 self.earlier += [line for line in lines_of(out) if "deviceKey" in line]
             return None
-        self.kills_left = max(0, self.kills_left - 1)
         ended = time.time()
         lines, summary = read_result(out, form)
         return Told(self.name, process.returncode, lines, summary, err, ended,
                     kills=tuple(self.kills), earlier=tuple(self.earlier), **self.common)
+
+    def wait_for_moment(self, process):
+        """Waits until it is time to kill. False if the run has ended before."""
+        if self.chance.random() < 0.6:
+            end = len(self.world.calls) + self.chance.randint(1, 4)
+            while len(self.world.calls) < end:
+                if process.poll() is not None:
+                    return False
+                time.sleep(0.003)
+            pause = self.chance.uniform(0, 0.15)
+        else:
+            pause = self.chance.choice([self.chance.uniform(0.03, 0.6), self.chance.uniform(0.3, 3)])
+        time.sleep(pause)
+        return process.poll() is None
 
 
 def lines_of(text):

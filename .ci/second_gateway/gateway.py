@@ -92,6 +92,8 @@ class Gateway:
         share = min(0.6, max(0.25, 2.5 / calls))
         self.share = {"searchTask": 0.1, "retryTask": share} if self.combo["losses"] != "none" else {"retryTask": 0.05}
         self.in_a_row = Counter()
+        # Where the program is killed, a call takes a while, so that some are under way.
+        self.latency = self.chance.choice([0.02, 0.1]) if self.combo["kills"] == "yes" else self.chance.choice([0, 0, 0.02])
         # client -> [token, since, node]
         self.tokens, self.encryptions = {}, set()
         self.counts, self.trouble_counts, self.oddities = Counter(), Counter(), Counter()
@@ -269,7 +271,9 @@ class Answers(BaseHTTPRequestHandler):
                 for client, (_, since, _) in list(gateway.tokens.items()):
                     if time.time() > since + 1.5:
                         del gateway.tokens[client]
+        self.travel()
         result, client, rows = self.carry_out(query, body, node, call)
+        self.travel()
         if trouble in ("cut after", "cut late"):
             return self.cut()
         if trouble == "cut inside":
@@ -292,6 +296,10 @@ class Answers(BaseHTTPRequestHandler):
                     call.answered = True
                 if rows:
                     gateway.world.looked(client, rows, now)
+
+    def travel(self):
+        if self.gateway.latency:
+            time.sleep(self.gateway.latency * self.gateway.chance.uniform(0.1, 0.9))
 
     @staticmethod
     def envelope(code, message, data=None, **more):
