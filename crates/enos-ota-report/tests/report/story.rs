@@ -137,7 +137,6 @@ impl Story {
             code,
             message: Some(message.into()),
             request_id: code.map(|_| format!("request-{}", self.call).into()),
-            elsewhere: false,
         });
         self
     }
