@@ -36,8 +36,10 @@ pub struct Settings {
     /// Whether devices whose task nobody has seen are looked up before they are sent. On by default. Without it, nobody
     /// can tell after a lost answer whether a task that is not failed was retried or never was failed.
     pub lookup: bool,
-    /// How long the gateway may answer nothing before it has answered for the first time. 20 s by default. One that
-    /// cannot even be reached is given up after five calls.
+    /// After how many failed calls in a row a gateway is given up that cannot even be reached. 5 by default: it is not
+    /// down, but at another address.
+    pub first_contact: u32,
+    /// How long the gateway may answer nothing before it has answered for the first time. 20 s by default.
     #[serde(with = "seconds")]
     pub contact_patience: Duration,
     /// How long the confirmation at the end may take, if the devices are not watched. One minute by default.
@@ -66,6 +68,7 @@ impl Default for Settings {
             abort: None,
             max_lost: 10,
             lookup: true,
+            first_contact: 5,
             contact_patience: Duration::from_secs(20),
             confirm_patience: Duration::from_mins(1),
             patience: Duration::from_mins(10),

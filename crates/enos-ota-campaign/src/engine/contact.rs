@@ -58,7 +58,12 @@ impl Contact {
         if asked > settings.longest_retry_after {
             return true;
         }
-        if self.failures < FEW {
+        let few = if self.answered_at.is_none() && never_reached(error) {
+            settings.first_contact
+        } else {
+            FEW
+        };
+        if self.failures < few {
             return false;
         }
         let patience = match self.answered_at {

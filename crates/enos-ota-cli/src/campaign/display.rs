@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use enos_ota::{WaitReason, Waiting};
+use enos_ota::Window;
 use enos_ota_campaign::{Event, Progress, ReadProgress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -212,7 +213,22 @@ impl Display {
                     counted(*devices, "device")
                 ));
             }
-            Event::Throttled { pause } => {
+            Event::Learned { message } => self.say(console::warning_line(message)),
+            Event::Throttled {
+                pause,
+                quota: Some((calls, window)),
+            } => {
+                if let Some(untold) = self.throttled.again() {
+                    self.say(format_args!(
+                        "the gateway allows {} per {}; next calls in {:.0} s{}",
+                        counted(usize::try_from(*calls).unwrap_or(usize::MAX), "call"),
+                        name_of(*window),
+                        pause.as_secs_f64().ceil(),
+                        more(untold)
+                    ));
+                }
+            }
+            Event::Throttled { pause, quota: None } => {
                 if let Some(untold) = self.throttled.again() {
                     self.say(format_args!(
                         "the gateway asks for fewer calls: a pause of {:.1} s{}",
@@ -253,5 +269,15 @@ impl Display {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+fn name_of(window: Window) -> &'static str {
+    match window {
+        Window::Second => "second",
+        Window::Minute => "minute",
+        Window::Hour => "hour",
+        Window::Day => "day",
+        _ => "month",
     }
 }

@@ -157,7 +157,7 @@ impl Picture {
                 outcome: Outcome::Accepted,
                 ..
             } => self.told.accepted += devices.len(),
-            Event::Throttled { pause } => self.paused_until = Some(Instant::now() + *pause),
+            Event::Throttled { pause, .. } => self.paused_until = Some(Instant::now() + *pause),
             Event::Seen { devices, fate, reason } => match fate {
                 Fate::Succeeded => self.told.succeeded += devices.len(),
                 Fate::Gone => self.told.gone += devices.len(),

@@ -159,7 +159,7 @@ pub(crate) async fn read(
                 .map(|state| found.count(state))
                 .sum();
             chosen.gone = found.count(TaskState::Gone);
-            chosen.plan.devices = found.devices;
+            chosen.plan.devices = Arc::new(found.devices);
         }
         Err(error) if look_up == LookUp::Needed => return Err(unread(&error)),
         // The retries will tell what is wrong, unless it concerns searches alone.
