@@ -16,15 +16,21 @@ use std::time::Duration;
 
 use super::knowledge::{Before, SeenAt};
 use super::schedule::{Batch, Found, Reason, Scheduler, Seen, SendHistory};
-use super::witness::{Fields, Shown, Verdict};
+use super::witness::{Fields, Shown, Verdict, is_convincing};
 use super::{Observation, Reply, Step};
 use crate::devices::DeviceId;
 use crate::outcome::Outcome;
 
-/// How often tasks that no other can speak for are looked at once more, to see whether they change by themselves.
+/// How long tasks that no other can speak for are left alone, to see whether they change by themselves: so many times
+/// the interval in which they have changed.
+const QUIET_TIMES: u32 = 2;
+/// How often they are looked at meanwhile.
 const LOOKS: u32 = 2;
-/// How long they are left alone in between.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+/// Longer nobody waits for it.
+const LONGEST_QUIET: Duration = Duration::from_mins(1);
+
+const CHANGED: &str = "the answer was lost; the task is failed, and has changed since: it was retried and has failed \
+                       again, or was changed by something else";
 
 /// A device whose task is failed as before, and has changed all the same.
 #[derive(Clone, Debug)]
@@ -41,6 +47,19 @@ pub(super) struct Pending {
     /// Whether tasks that were not sent have been looked at since.
     compared: bool,
     looks: u32,
+    /// Whether it has not changed since, and how many of those that are alike have not.
+    quiet: usize,
+}
+
+impl Pending {
+    /// How long it must not change by itself, so that its change tells something.
+    fn quiet_time(&self, planned_before: Duration) -> Duration {
+        let since = match self.from {
+            Some(from) => self.seen.saturating_sub(from),
+            None => self.seen.saturating_add(planned_before),
+        };
+        since.saturating_mul(QUIET_TIMES)
+    }
 }
 
 impl Scheduler {
@@ -97,6 +116,7 @@ impl Scheduler {
                 alike,
                 compared: false,
                 looks: 0,
+                quiet: 0,
             }));
         self.settle_as(left, Outcome::Accepted, "the answer was lost; a search shows that the task was retried");
         self.settle_as(
@@ -147,6 +167,7 @@ impl Scheduler {
     /// Tasks in question have been looked at once more, and were not sent in between.
     pub(super) fn judge_again(&mut self, devices: &[DeviceId], found: &Found) {
         let mut accepted = Vec::new();
+        let mut quiet = 0;
         for id in devices {
             let Some(index) = self.pending.iter().position(|pending| pending.device == *id) else {
                 continue;
@@ -157,6 +178,8 @@ impl Scheduler {
                     let shown = Fields::of(&self.pending[index].task).compare(task);
                     if shown.has_changed() {
                         self.witness.discredit(shown);
+                    } else if shown.is_untouched() {
+                        quiet += 1;
                     }
                     self.pending[index].task = task.clone();
                 }
@@ -167,6 +190,9 @@ impl Scheduler {
                 }
                 Seen::Failed(None) | Seen::NoTask | Seen::Unclear => {}
             }
+        }
+        for pending in &mut self.pending {
+            pending.quiet = quiet;
         }
         self.settle_as(accepted, Outcome::Accepted, "the answer was lost; a search shows that the task was retried");
         self.pursue_pending(found.now);
@@ -180,6 +206,10 @@ impl Scheduler {
             match self.witness.judge(pending.shown, pending.from, pending.seen, pending.alike) {
                 Verdict::Retried => accepted.push(pending.device),
                 Verdict::Nothing => again.push(pending),
+                // They were not sent since, and are as they were for longer than the interval in which all of them changed.
+                Verdict::Open if pending.looks >= LOOKS && is_convincing(pending.alike, pending.quiet) => {
+                    accepted.push(pending.device);
+                }
                 Verdict::Open if pending.looks >= LOOKS => unknown.push(pending.device),
                 Verdict::Open => self.pending.push(pending),
             }
@@ -192,8 +222,7 @@ impl Scheduler {
         self.settle_as(
             unknown,
             Outcome::Unknown,
-            "the answer was lost; the task is failed, and has changed since: it was retried and has failed again, or \
-             was changed by something else",
+            CHANGED,
         );
         for pending in &again {
             self.known.observe(pending.device, &pending.task, pending.seen);
@@ -215,8 +244,16 @@ impl Scheduler {
                 return;
             }
         }
+        let quiet = self.pending.iter().map(|pending| pending.quiet_time(self.planned_before)).max();
+        let quiet = quiet.unwrap_or_default();
+        if quiet > LONGEST_QUIET {
+            // Those that nothing can be learned of any more.
+            let devices = self.pending.drain(..).map(|pending| pending.device).collect();
+            self.settle_as(devices, Outcome::Unknown, CHANGED);
+            return;
+        }
         let devices = self.pending.iter().map(|pending| pending.device).collect();
-        let ready = now.saturating_add(BETWEEN_LOOKS);
+        let ready = now.saturating_add(quiet / LOOKS);
         self.look_up(devices, SendHistory::default(), Reason::Again, ready);
     }
 

@@ -527,7 +527,11 @@ fn scheduler(plan: &Plan, settings: &Settings, table: &DeviceTable, limits: Limi
         .filter(|id| table.standing(*id).state == DeviceState::Waiting)
         .collect();
     let random = fastrand::Rng::new();
-    let mut scheduler = Scheduler::new(Arc::clone(devices), waiting, limits, settings.lookup, before, random);
+    // A clock that was put back since says nothing.
+    let planned_before = u64::try_from(time.now_ms().saturating_sub(plan.created_ms))
+        .map_or(Duration::MAX, Duration::from_millis)
+        .saturating_sub(time.elapsed());
+    let mut scheduler = Scheduler::new(Arc::clone(devices), waiting, limits, settings.lookup, planned_before, before, random);
     let ready = time.elapsed().saturating_add(settings.lag);
     // The devices of one call, which share a time and a reply.
     let mut calls: std::collections::BTreeMap<Option<usize>, Vec<DeviceId>> = std::collections::BTreeMap::new();

@@ -123,6 +123,8 @@ pub(crate) struct Scheduler {
     pub(super) searching: Searching,
     pub(super) steps: Vec<Step>,
     pub(super) random: fastrand::Rng,
+    /// How long before this run the plan was made.
+    pub(super) planned_before: Duration,
     /// All devices, in the order in which they are sent.
     order: Vec<DeviceId>,
     /// How many of `order` were taken, and how many may be.
@@ -183,12 +185,13 @@ impl RefusalRate {
 }
 
 impl Scheduler {
-    /// `before` says how the task of each device stood when the plan was made.
+    /// `before` says how the task of each device stood when the plan was made, `planned_before` how long ago that was.
     pub(crate) fn new(
         devices: Arc<Devices>,
         order: Vec<DeviceId>,
         limits: Limits,
         look_first: bool,
+        planned_before: Duration,
         before: impl Fn(DeviceId) -> Before,
         random: fastrand::Rng,
     ) -> Self {
@@ -201,6 +204,7 @@ impl Scheduler {
             searching: Searching::ByKey,
             steps: Vec::new(),
             random,
+            planned_before,
             devices,
             limits,
             order,

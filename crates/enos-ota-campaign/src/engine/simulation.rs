@@ -415,7 +415,7 @@ impl Play {
         let order = devices.ids().collect();
         let before = |_| if self.world.selected { Before::Failed } else { Before::Unknown };
         let random = fastrand::Rng::with_seed(self.seed);
-        let mut scheduler = Scheduler::new(Arc::new(devices), order, limits, self.look_first, before, random);
+        let mut scheduler = Scheduler::new(Arc::new(devices), order, limits, self.look_first, Duration::ZERO, before, random);
         scheduler.allow(count);
         let mut played = Played {
             outcomes: vec![None; count],

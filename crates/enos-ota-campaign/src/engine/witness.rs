@@ -147,7 +147,7 @@ impl Witness {
 
 /// Whether it cannot well be chance that all of some tasks have changed, and none of the others: if each changed by
 /// itself with the same probability, whichever that is, it would be so in fewer than one case in 200.
-fn is_convincing(changed: usize, quiet: usize) -> bool {
+pub(super) fn is_convincing(changed: usize, quiet: usize) -> bool {
     if changed == 0 || quiet == 0 {
         return false;
     }
