@@ -350,7 +350,7 @@ pub(crate) fn plan(chosen: Chosen, size: usize, chunk: usize) -> Plan {
     let facts = match chosen {
         Chosen::Named => TaskFacts::default(),
         Chosen::Failed => TaskFacts {
-            updated_ms: Some(LONG_AGO_MS - 1),
+            updated_ms: Some(LONG_AGO_MS),
             ..TaskFacts::default()
         },
     };
