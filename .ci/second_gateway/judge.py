@@ -81,11 +81,11 @@ class Judge:
         """Whether the client was told that the call retried its devices."""
         return not self.lost(call) and call.code == 0
 
-    def looks(self, task, begin, end):
-        """Looks of the client that surely reached it between two moments."""
+    def looks(self, task, begin, end, perhaps=False):
+        """Looks of the client that surely reached it between two moments, or also those that may have reached it."""
         return [
             look for look in task.looks.get(self.told.client, ())
-            if begin < look.when < end and not any(kill - LATELY <= look.when <= kill + QUEUED for kill in self.told.kills)
+            if begin < look.when < end and (perhaps or not any(kill - LATELY <= look.when <= kill + QUEUED for kill in self.told.kills))
         ]
 
     def run(self):
@@ -201,7 +201,7 @@ class Judge:
     def check_empty_acceptance(self, key, task, line):
         """Accepted, but this client's calls never retried it."""
         for call in self.carrying.get(key, ()):
-            before = self.looks(task, 0, call.at) if task else []
+            before = self.looks(task, 0, call.at, perhaps=True) if task else []
             shown = before[-1].status if before else None
             if self.told_of(call) and self.world.combo["mixed"] == "partly":
                 if shown == "failed" or (self.told.no_lookup and shown is None):
@@ -217,14 +217,20 @@ class Judge:
     def moved_by_another(self, task, call):
         """Whether somebody else took a task out of `failed` while it looked as if this call could have done so."""
         behind = float(self.world.combo["reads"])
-        before = self.looks(task, 0, call.at)[-1]
+        before, after = (self.looks(task, *span, perhaps=True) for span in ((0, call.at), (call.at, self.told.ended)))
+        before = before[-1]
         left = [state.when for state in task.past if state.when >= before.when - behind and state.status != "failed"]
         if before.status != "failed" or not left or left[0] > self.told.ended:
+            return False
+        honest, new = self.world.combo["update"] == "status", self.world.combo["taskId"] == "new"
+        # What the client must have seen to take it for retried.
+        if not any(look.status != "failed" or (honest and look.update_time != before.update_time)
+                   or (new and look.task_id != before.task_id) for look in after):
             return False
         # Seen failed and untouched after the call: then it did nothing, if updateTime is honest.
         still = [look for look in self.looks(task, call.at + behind + LATELY, left[0])
                  if look.status == "failed" and look.update_time == before.update_time]
-        return not (still and self.world.combo["update"] == "status")
+        return not (still and honest)
 
     def check_denied(self, key, task, line, retries):
         """Rejected or skipped, but this client's calls retried it."""

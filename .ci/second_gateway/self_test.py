@@ -109,6 +109,20 @@ def cases():
     forge.call(6, ["f0"], retried=["f0"], client="B")
     forge.look(7, "f0", "init")
     yield "retried by another, after it was seen untouched", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
+    forge = Forge(others="process", update="each")
+    forge.look(0.5, "f0", "failed")
+    forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
+    forge.call(2, ["f0"], retried=["f0"], client="B")
+    forge.state(3, "f0", "failed")
+    forge.look(4, "f0", "failed")
+    yield "retried by another, and only updateTime moved", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
+    forge = Forge(others="process")
+    forge.look(0.5, "f0", "failed")
+    forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
+    forge.call(2, ["f0"], retried=["f0"], client="B")
+    forge.look(3, "f0", "init")
+    yield ("retried by another, killed after the first look", forge.judge([("f0", "accepted")], kills=(forge.zero + 0.7,)), [],
+           ["accepted by another"])
     forge = Forge(others="process")
     forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
     forge.call(2, ["f0"], retried=["f0"], client="B")
