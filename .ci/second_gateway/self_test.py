@@ -149,11 +149,13 @@ def cases():
     forge.look(0.5, "f0", "init")
     forge.state(0.8, "f0", "published")
     forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
+    forge.look(2, "f0", "published")
     yield "seen to have left before the lost call", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
     forge = Forge(others="process")
     forge.look(0.5, "f0", "failed")
     forge.call(2, ["f0"], retried=["f0"], client="B")
     forge.call(3, ["f0"], code=24621)
+    forge.look(4, "f0", "init")
     yield "retried by another, and refused to us", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
     forge = Forge(update="sweep")
     forge.look(0.5, "f0", "failed")
