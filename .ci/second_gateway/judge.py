@@ -222,15 +222,20 @@ class Judge:
         left = [state.when for state in task.past if state.when >= before.when - behind and state.status != "failed"]
         if before.status != "failed" or not left or left[0] > self.told.ended:
             return False
-        honest, new = self.world.combo["update"] == "status", self.world.combo["taskId"] == "new"
+        honest = self.world.combo["update"] == "status"
         # What the client must have seen to take it for retried.
         if not any(look.status != "failed" or (honest and look.update_time != before.update_time)
-                   or (new and look.task_id != before.task_id) for look in after):
+                   or self.other_task(before, look) for look in after):
             return False
         # Seen failed and untouched after the call: then it did nothing, if updateTime is honest.
         still = [look for look in self.looks(task, call.at + behind + LATELY, left[0])
                  if look.status == "failed" and look.update_time == before.update_time]
         return not (still and honest)
+
+    @staticmethod
+    def other_task(one, other):
+        """Whether two looks show another task or another failure, whatever updateTime means."""
+        return one.task_id != other.task_id or one.texts != other.texts
 
     def check_denied(self, key, task, line, retries):
         """Rejected or skipped, but this client's calls retried it."""
@@ -253,7 +258,10 @@ class Judge:
         if first.trouble in LATE_TROUBLES and first.carried > second.at or second.trouble in LATE_TROUBLES:
             return self.apart("carried out belatedly", key, f"{first} and {second}: {line}")
         if self.world.by_itself:
-            kind = "doubled, taskId could tell" if self.world.combo["taskId"] == "new" else "doubled"
+            before = self.looks(task, 0, first.at)
+            after = self.looks(task, earlier.when, second.at - DECIDES)
+            could = before and any(self.other_task(before[-1], look) for look in after)
+            kind = "doubled, though taskId or texts could tell" if could else "doubled"
             return self.apart(kind, key, f"updateTime moves by itself, no look between {first} and its new failure: {line}")
         if self.told.no_lookup:
             return self.apart("doubled", key, f"no first look was wanted, {first}: {line}")
@@ -298,7 +306,8 @@ def history(world, key):
         last = None
         for look in looks:
             if (look.status, look.update_time) != last:
-                entries.append((look.when, f"{name} sees it {look.status}, updateTime {look.update_time}, {look.task_id}"))
+                known = f", updateTime {look.update_time}, {look.task_id}" if look.task_id else ""
+                entries.append((look.when, f"{name} sees it {look.status}{known}"))
                 last = (look.status, look.update_time)
     lines = [f"{when - world.begun:8.3f}  {text}" for when, text in sorted(entries)]
     return lines if len(lines) <= 40 else [*lines[:20], f"          ... {len(lines) - 40} more ...", *lines[-20:]]
