@@ -253,7 +253,8 @@ class Judge:
         if not self.tells_nothing(first):
             return self.fault("retried twice", key, f"although {first} told what it did: {line}")
         left = [look for look in self.looks(task, earlier.when, second.at - DECIDES) if look.status != "failed"]
-        if left:
+        # Without a first look such a look settles nothing, and a killed run takes it along.
+        if left and not (self.told.no_lookup and self.told.kills):
             return self.fault("retried twice", key, f"it had been seen {left[0].status} after {first}: {line}")
         if first.trouble in LATE_TROUBLES and first.carried > second.at or second.trouble in LATE_TROUBLES:
             return self.apart("carried out belatedly", key, f"{first} and {second}: {line}")

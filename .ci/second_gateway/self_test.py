@@ -190,6 +190,8 @@ def cases():
     yield "doubled, the reason is another", forge.judge([("f0", "accepted")]), [], ["doubled, though taskId or texts could tell"]
     yield ("doubled, though seen to leave", lost_and_failed_again("init", update="each").judge([("f0", "accepted")]),
            ["retried twice"], [])
+    yield ("doubled, seen to leave by a run that was killed", lost_and_failed_again("init").judge(
+        [("f0", "accepted")], no_lookup=True, kills=(time.time() - 97,)), [], ["doubled"])
     yield "doubled without a first look", lost_and_failed_again().judge([("f0", "accepted")], no_lookup=True), [], ["doubled"]
     forge = lost_and_failed_again()
     forge.call(0.9, [f"f{number}" for number in range(1, 20)], retried=[f"f{number}" for number in range(1, 20)])
