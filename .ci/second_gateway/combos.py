@@ -109,7 +109,7 @@ def pairs(allowed, seed, quick=True):
         drawn.append(best)
         left -= covers
     # Where nothing else takes long.
-    calm = {"kills": "no", "others": "nobody", "losses": "after", "nodes": "1", "devices": "selected"}
+    calm = {"kills": "no", "others": "nobody", "losses": "none", "nodes": "1", "devices": "selected", "watch": "no"}
     for value in slow:
         picks = {name: chance.choice(values[name]) for name in names}
         picks.update({name: value for name, value in calm.items() if value in values[name]})

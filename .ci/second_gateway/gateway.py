@@ -94,8 +94,8 @@ class Gateway:
         self.in_a_row = Counter()
         # Where the program is killed, a call takes a while, so that some are under way.
         self.latency = self.chance.choice([0.02, 0.1]) if self.combo["kills"] == "yes" else self.chance.choice([0, 0, 0.02])
-        # client -> [token, since, node]
-        self.tokens, self.encryptions = {}, set()
+        # client -> (token, since, node); and every token that there ever was -> client
+        self.tokens, self.issued, self.encryptions = {}, {}, set()
         self.counts, self.trouble_counts, self.oddities = Counter(), Counter(), Counter()
         self.requests = 0
         # What a scenario does otherwise; each gets the action and the count of its calls so far. `front` answers before the
@@ -137,6 +137,7 @@ class Gateway:
             return failure(1204, "refresh failed")
         if refresh or client not in self.tokens or now > self.tokens[client][1] + 7200:
             self.tokens[client] = (os.urandom(16).hex(), now, node)
+            self.issued[self.tokens[client][0]] = client
         token, since, _ = self.tokens[client]
         data = {"accessToken": token, "expire": int(since + 7200 - now)}
         if self.token_answer:
@@ -151,30 +152,32 @@ class Gateway:
         return None
 
     def search(self, body, now):
-        """Code, message, rows and pagination."""
+        """Code, message, rows, pagination, and the tasks that a whole reading shows not to be failed, by leaving them out."""
         expression = body.get("expression") or ""
         pagination = body.get("pagination") or {"pageNo": 1, "pageSize": 10}
         page, size = pagination.get("pageNo"), pagination.get("pageSize")
         if not (isinstance(page, int) and isinstance(size, int) and page > 0 and 0 < size <= 200):
-            return 99400, "Invalid Argument pagination", None, None
+            return 99400, "Invalid Argument pagination", None, None, ()
         conditions = {}
         for part in re.split(r"\s+and\s+", expression) if expression else []:
             match = re.fullmatch(r"\s*(\w+)\s*(?:=\s*(.*)|in\s*\((.*)\))\s*", part, re.S)
             if not match or match[1] not in FIELDS:
                 self.oddities[f"expression {part[:60]}"] += 1
-                return 99400, f"Invalid Argument expression: {part}", None, None
+                return 99400, f"Invalid Argument expression: {part}", None, None, ()
             literals = re.findall(r"'([^']*)'|\"([^\"]*)\"", match[2] or match[3])
             conditions[match[1]] = {one or other for one, other in literals}
         if "deviceKey" in conditions and self.combo["byKey"] == "refused":
-            return 99400, "Invalid Argument expression: deviceKey is not supported", None, None
+            return 99400, "Invalid Argument expression: deviceKey is not supported", None, None, ()
         world = self.world
         world.advance(now)
         moment, keys = world.seen(now), conditions.get("deviceKey")
         tasks = world.tasks.values() if keys is None else [world.tasks[key] for key in sorted(keys) if key in world.tasks]
-        rows = [world.row(task, moment, self.offset) for task in tasks]
-        rows = [row for row in rows if all(row[name] in values for name, values in conditions.items())]
+        whole = [world.row(task, moment, self.offset) for task in tasks]
+        rows = [row for row in whole if all(row[name] in values for name, values in conditions.items())]
+        last = conditions.get("status") == {"failed"} and page * size >= len(rows)
+        absent = [row["deviceKey"] for row in whole if last and row["status"] != "failed"]
         return 0, "OK", rows[(page - 1) * size:page * size], {
-            "pageNo": page, "pageSize": size, "totalSize": len(rows), "sortedBy": None}
+            "pageNo": page, "pageSize": size, "totalSize": len(rows), "sortedBy": None}, absent
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -244,9 +247,8 @@ class Answers(BaseHTTPRequestHandler):
         except (ValueError, KeyError, TypeError):
             keys = frozenset()
         with world.lock:
-            token = self.headers.get("apim-accesstoken")
-            clients = [client for client, (living, _, _) in self.gateway.tokens.items() if living == token]
-            call = Call(len(world.calls) + 1, clients[0] if clients else "?", time.time(), keys, trouble)
+            client = self.gateway.issued.get(self.headers.get("apim-accesstoken"), "?")
+            call = Call(len(world.calls) + 1, client, time.time(), keys, trouble)
             world.calls.append(call)
         return call
 
@@ -295,7 +297,7 @@ class Answers(BaseHTTPRequestHandler):
                 if call:
                     call.answered = True
                 if rows:
-                    gateway.world.looked(client, rows, now)
+                    gateway.world.looked(client, *rows, now)
 
     def travel(self):
         if self.gateway.latency:
@@ -310,16 +312,12 @@ class Answers(BaseHTTPRequestHandler):
         gateway, envelope = self.gateway, self.envelope
         with gateway.world.lock:
             token, timestamp = self.headers.get("apim-accesstoken"), self.headers.get("apim-timestamp")
-            client = gateway.known(token, node)
-            if belated and call:
-                client = client or call.client
+            client = call.client if belated and call.client in APP_KEYS else gateway.known(token, node)
             if client is None:
                 expired = envelope(1203, "access token expired")
                 if gateway.expired_as == "status":
                     expired["status"] = expired.pop("code")
                 return expired, None, None
-            if call:
-                call.client = client
             if not re.fullmatch(r"\d{10,16}", timestamp or "") or abs(gateway.now() - int(timestamp) / 1000) > 900:
                 gateway.oddities["timestamp"] += 1
                 return envelope(1004, "timestamp"), client, None
@@ -340,9 +338,9 @@ class Answers(BaseHTTPRequestHandler):
         gateway, world, envelope = self.gateway, self.gateway.world, self.envelope
         now = time.time()
         if action == "searchTask":
-            code, message, rows, pagination = gateway.search(body, now)
+            code, message, rows, pagination, absent = gateway.search(body, now)
             more = {} if pagination is None else {"pagination": pagination}
-            return envelope(code, message, rows, **more), client, rows
+            return envelope(code, message, rows, **more), client, (rows or (), absent)
         if action in ("retryTask", "get") and query.get("jobId") != JOB:
             return envelope(24404, "Job not found"), client, None
         if action == "get":

@@ -81,11 +81,11 @@ class Judge:
         """Whether the client was told that the call retried its devices."""
         return not self.lost(call) and call.code == 0
 
-    def looks(self, task, begin, end):
-        """Looks of the client that surely reached it between two moments."""
+    def looks(self, task, begin, end, perhaps=False):
+        """Looks of the client that surely reached it between two moments, or also those that may have reached it."""
         return [
             look for look in task.looks.get(self.told.client, ())
-            if begin < look.when < end and not any(kill - LATELY <= look.when <= kill + QUEUED for kill in self.told.kills)
+            if begin < look.when < end and (perhaps or not any(kill - LATELY <= look.when <= kill + QUEUED for kill in self.told.kills))
         ]
 
     def run(self):
@@ -201,7 +201,7 @@ class Judge:
     def check_empty_acceptance(self, key, task, line):
         """Accepted, but this client's calls never retried it."""
         for call in self.carrying.get(key, ()):
-            before = self.looks(task, 0, call.at) if task else []
+            before = self.looks(task, 0, call.at, perhaps=True) if task else []
             shown = before[-1].status if before else None
             if self.told_of(call) and self.world.combo["mixed"] == "partly":
                 if shown == "failed" or (self.told.no_lookup and shown is None):
@@ -217,14 +217,25 @@ class Judge:
     def moved_by_another(self, task, call):
         """Whether somebody else took a task out of `failed` while it looked as if this call could have done so."""
         behind = float(self.world.combo["reads"])
-        before = self.looks(task, 0, call.at)[-1]
+        before, after = (self.looks(task, *span, perhaps=True) for span in ((0, call.at), (call.at, self.told.ended)))
+        before = before[-1]
         left = [state.when for state in task.past if state.when >= before.when - behind and state.status != "failed"]
         if before.status != "failed" or not left or left[0] > self.told.ended:
+            return False
+        honest = self.world.combo["update"] == "status"
+        # What the client must have seen to take it for retried.
+        if not any(look.status != "failed" or (honest and look.update_time != before.update_time)
+                   or self.other_task(before, look) for look in after):
             return False
         # Seen failed and untouched after the call: then it did nothing, if updateTime is honest.
         still = [look for look in self.looks(task, call.at + behind + LATELY, left[0])
                  if look.status == "failed" and look.update_time == before.update_time]
-        return not (still and self.world.combo["update"] == "status")
+        return not (still and honest)
+
+    @staticmethod
+    def other_task(one, other):
+        """Whether two looks show another task or another failure, whatever updateTime means."""
+        return one.task_id != other.task_id or one.texts != other.texts
 
     def check_denied(self, key, task, line, retries):
         """Rejected or skipped, but this client's calls retried it."""
@@ -242,12 +253,16 @@ class Judge:
         if not self.tells_nothing(first):
             return self.fault("retried twice", key, f"although {first} told what it did: {line}")
         left = [look for look in self.looks(task, earlier.when, second.at - DECIDES) if look.status != "failed"]
-        if left:
+        # Without a first look such a look settles nothing, and a killed run takes it along.
+        if left and not (self.told.no_lookup and self.told.kills):
             return self.fault("retried twice", key, f"it had been seen {left[0].status} after {first}: {line}")
         if first.trouble in LATE_TROUBLES and first.carried > second.at or second.trouble in LATE_TROUBLES:
             return self.apart("carried out belatedly", key, f"{first} and {second}: {line}")
         if self.world.by_itself:
-            kind = "doubled, taskId could tell" if self.world.combo["taskId"] == "new" else "doubled"
+            before = self.looks(task, 0, first.at)
+            after = self.looks(task, earlier.when, second.at - DECIDES)
+            could = before and any(self.other_task(before[-1], look) for look in after)
+            kind = "doubled, though taskId or texts could tell" if could else "doubled"
             return self.apart(kind, key, f"updateTime moves by itself, no look between {first} and its new failure: {line}")
         if self.told.no_lookup:
             return self.apart("doubled", key, f"no first look was wanted, {first}: {line}")
@@ -292,7 +307,8 @@ def history(world, key):
         last = None
         for look in looks:
             if (look.status, look.update_time) != last:
-                entries.append((look.when, f"{name} sees it {look.status}, updateTime {look.update_time}, {look.task_id}"))
+                known = f", updateTime {look.update_time}, {look.task_id}" if look.task_id else ""
+                entries.append((look.when, f"{name} sees it {look.status}{known}"))
                 last = (look.status, look.update_time)
     lines = [f"{when - world.begun:8.3f}  {text}" for when, text in sorted(entries)]
     return lines if len(lines) <= 40 else [*lines[:20], f"          ... {len(lines) - 40} more ...", *lines[-20:]]

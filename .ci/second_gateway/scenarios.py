@@ -238,7 +238,8 @@ def one_unreadable_row(program, variant):
     stage.run()
     stage.expect(exits=[0, 1], accepted=[key for key in stage.failed if key != bad])
     if stage.outcomes.get(bad) != "accepted":
-        stage.expect(says=bad)
+        # The key of a row that is longer than an answer may be cannot be known.
+        stage.expect(says="could not be read" if variant == "long" else bad)
     return stage
 
 

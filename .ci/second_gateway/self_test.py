@@ -33,8 +33,8 @@ class Forge:
     def state(self, at, key, status, by=("device", None)):
         self.world.tasks[key].past.append(State(self.zero + at, status, 0, "", "t", by))
 
-    def look(self, at, key, status, client="A"):
-        self.world.tasks[key].looks.setdefault(client, []).append(Look(self.zero + at, status, 0, "t", ""))
+    def look(self, at, key, status, client="A", update_time=0, task_id="t", texts=(0, "")):
+        self.world.tasks[key].looks.setdefault(client, []).append(Look(self.zero + at, status, update_time, task_id, texts))
 
     def judge(self, outcomes, exit=None, stderr=None, summary=None, code=None, message="Only failed tasks can be retried",
               **more):
@@ -109,6 +109,22 @@ def cases():
     forge.call(6, ["f0"], retried=["f0"], client="B")
     forge.look(7, "f0", "init")
     yield "retried by another, after it was seen untouched", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
+    forge = Forge(others="process", update="each")
+    forge.look(0.5, "f0", "failed")
+    forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
+    forge.call(2, ["f0"], retried=["f0"], client="B")
+    forge.state(3, "f0", "failed")
+    forge.look(4, "f0", "failed", update_time=9)
+    yield "retried by another, and only updateTime moved", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
+    forge.look(5, "f0", "failed", update_time=9, texts=(-3, "Failed to verify the firmware"))
+    yield "retried by another, failed for another reason", forge.judge([("f0", "accepted")]), [], ["accepted by another"]
+    forge = Forge(others="process")
+    forge.look(0.5, "f0", "failed")
+    forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
+    forge.call(2, ["f0"], retried=["f0"], client="B")
+    forge.look(3, "f0", "init")
+    yield ("retried by another, killed after the first look", forge.judge([("f0", "accepted")], kills=(forge.zero + 0.7,)), [],
+           ["accepted by another"])
     forge = Forge(others="process")
     forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
     forge.call(2, ["f0"], retried=["f0"], client="B")
@@ -135,11 +151,13 @@ def cases():
     forge.look(0.5, "f0", "init")
     forge.state(0.8, "f0", "published")
     forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
+    forge.look(2, "f0", "published")
     yield "seen to have left before the lost call", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
     forge = Forge(others="process")
     forge.look(0.5, "f0", "failed")
     forge.call(2, ["f0"], retried=["f0"], client="B")
     forge.call(3, ["f0"], code=24621)
+    forge.look(4, "f0", "init")
     yield "retried by another, and refused to us", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
     forge = Forge(update="sweep")
     forge.look(0.5, "f0", "failed")
@@ -164,10 +182,16 @@ def cases():
 
     yield "doubled, honest updateTime", lost_and_failed_again().judge([("f0", "accepted")]), ["retried twice"], []
     yield "doubled, updateTime moves by itself", lost_and_failed_again(update="each").judge([("f0", "accepted")]), [], ["doubled"]
-    yield ("doubled, taskId is new", lost_and_failed_again(update="each", taskId="new").judge([("f0", "accepted")]), [],
-           ["doubled, taskId could tell"])
+    forge = lost_and_failed_again(update="each", taskId="new")
+    forge.look(3, "f0", "failed", task_id="t2")
+    yield "doubled, taskId is new", forge.judge([("f0", "accepted")]), [], ["doubled, though taskId or texts could tell"]
+    forge = lost_and_failed_again(update="each")
+    forge.look(3, "f0", "failed", texts=(-3, "Failed to verify the firmware"))
+    yield "doubled, the reason is another", forge.judge([("f0", "accepted")]), [], ["doubled, though taskId or texts could tell"]
     yield ("doubled, though seen to leave", lost_and_failed_again("init", update="each").judge([("f0", "accepted")]),
            ["retried twice"], [])
+    yield ("doubled, seen to leave by a run that was killed", lost_and_failed_again("init").judge(
+        [("f0", "accepted")], no_lookup=True, kills=(time.time() - 97,)), [], ["doubled"])
     yield "doubled without a first look", lost_and_failed_again().judge([("f0", "accepted")], no_lookup=True), [], ["doubled"]
     forge = lost_and_failed_again()
     forge.call(0.9, [f"f{number}" for number in range(1, 20)], retried=[f"f{number}" for number in range(1, 20)])

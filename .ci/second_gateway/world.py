@@ -16,7 +16,7 @@ NOT_FAILED = ["init", "published", "upgrading", "succeeded"]
 # A state of a task, since when, and whose doing it was.
 State = namedtuple("State", "when status progress desc task_id by")
 # A row of a search that reached a client: when, and what it said.
-Look = namedtuple("Look", "when status update_time task_id desc")
+Look = namedtuple("Look", "when status update_time task_id texts")
 
 
 class Task:
@@ -201,10 +201,13 @@ class World:
             "updateTime": int((task.update_time(moment) + offset) * 1000),
         }
 
-    def looked(self, client, rows, now):
-        """Records rows that have reached a client."""
+    def looked(self, client, rows, absent, now):
+        """Records rows that have reached a client, and tasks that were left out of all that failed."""
         for row in rows:
-            task = self.tasks.get(row["deviceKey"]) if isinstance(row, dict) else None
+            task = self.tasks.get(row["deviceKey"])
             if task is not None:
-                look = Look(now, row["status"], row["updateTime"], row["taskId"], row["desc"])
+                texts = (row["progress"], row["desc"]) if isinstance(row["desc"], str) else None
+                look = Look(now, row["status"], row["updateTime"], row["taskId"], texts)
                 task.looks.setdefault(client, []).append(look)
+        for key in absent:
+            self.tasks[key].looks.setdefault(client, []).append(Look(now, "not among the failed", None, None, None))
