@@ -1,6 +1,6 @@
 //! `enos-ota report`
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -37,12 +37,8 @@ pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
                 Failure::usage(format!("the report {} cannot be written: {error}", path.display()))
                     .with_hint("give another file with -o; one that is there is not overwritten without --force")
             };
-            let file = if args.force {
-                File::create(path)
-            } else {
-                File::create_new(path)
-            };
-            let mut out = BufWriter::new(file.map_err(|error| cannot(&error))?);
+            let file = create(path, args.force).map_err(|error| cannot(&error))?;
+            let mut out = BufWriter::new(file);
             let columns = 100;
             write(&report, args.format, &mut out, columns)
                 .and_then(|()| out.flush())
@@ -57,6 +53,20 @@ pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Success)
+}
+
+/// A file that names a fleet: nobody else may read it. One that is there keeps the mode that somebody gave it.
+fn create(path: &Path, overwrite: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if overwrite {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn write(report: &Report, format: ReportFormat, out: &mut impl Write, columns: usize) -> io::Result<()> {

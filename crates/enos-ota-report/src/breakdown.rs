@@ -117,9 +117,11 @@ impl Breakdown {
 
     /// Whether there are so many devices, and every breakdown has all of them.
     pub(crate) fn check(&self, devices: usize) -> Result<(), Problem> {
-        let equal = |what: &str, sum, expected| match sum == expected {
-            true => Ok(()),
-            false => Err(Problem(what.to_owned(), sum, expected)),
+        let equal = |what: &str, sum, expected| {
+            if sum == expected {
+                return Ok(());
+            }
+            Err(Problem(what.to_owned(), sum, expected))
         };
         equal("the devices that were counted", self.tally.devices(), devices)?;
         for (what, total) in [

@@ -33,7 +33,7 @@ impl Report {
     /// | `productKey`, `fromVersion`, `toVersion`, `reason` | what was known of the task when it was selected |
     /// | `outcome` | `accepted`, `rejected`, `skipped`, `unknown`; or, while it is open, `waiting`, `inDoubt`, `suspect` |
     /// | `code`, `message`, `requestId` | what the platform said, or what went wrong |
-    /// | `fate` | [`Fate`] of an accepted device, or of one of unknown outcome that a search has shown |
+    /// | `fate` | [`Fate`](enos_ota_campaign::Fate) of an accepted device, or of one of unknown outcome that a search has shown |
     /// | `failedAgainReason` | why it failed again |
     /// | `sentAt` | when the last call that carried it was sent: RFC 3339 |
     /// | `journal` | the journal in which it stands so |

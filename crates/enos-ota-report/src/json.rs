@@ -2,23 +2,23 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io;
 
 use enos_ota_campaign::{Fate, Outcome};
 use serde::Serialize;
 use serde::ser::{Error as _, Serializer};
 use serde_json::ser::Formatter;
+use serde_json::{Map, Value, json};
 
 use crate::Report;
-use crate::breakdown::Breakdown;
-use crate::calls::ENDS;
+use crate::breakdown::{Breakdown, Versions};
+use crate::calls::{CallSums, ENDS};
 use crate::groups::Groups;
 use crate::row::Row;
 use crate::section::Section;
 use crate::tally::{OPEN, Tally};
 use crate::text::{is_hidden, rfc3339};
-use crate::waves::{self, waves};
+use crate::waves::{Wave, waves};
 
 impl Report {
     /// Writes one JSON object of schema [`REPORT_SCHEMA`] and a line feed. Devices are written one by one, so no more
@@ -124,12 +124,9 @@ impl Serialize for Report {
             job_ids: self.jobs(),
             sentence: self.sentence(),
             repeated: self.repeated(),
-            all: Groupings::of(self.all()),
-            journals: self.sections.iter().map(Journal::of).collect(),
-            failures: OneByOne::new(
-                self.failures()
-                    .map(|device| Row::of(&device, |text| Cow::Borrowed(text))),
-            ),
+            all: breakdown_of(self.all()),
+            journals: self.sections.iter().map(journal_of).collect(),
+            failures: OneByOne::new(self.failures().map(|device| Row::of(&device, Cow::Borrowed))),
         }
         .serialize(serializer)
     }
@@ -146,281 +143,164 @@ struct Whole<'a, F: Serialize> {
     sentence: String,
     repeated: usize,
     #[serde(flatten)]
-    all: Groupings<'a>,
-    journals: Vec<Journal<'a>>,
+    all: Map<String, Value>,
+    journals: Vec<Map<String, Value>>,
     failures: F,
 }
 
-type Counts = BTreeMap<&'static str, usize>;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TallyOf {
-    devices: usize,
-    outcomes: Counts,
-    open: Counts,
-    fates: Counts,
-    #[serde(skip_serializing_if = "Counts::is_empty")]
-    fates_of_unknown: Counts,
-}
-
-impl TallyOf {
-    fn of(tally: &Tally) -> Self {
-        let of_unknown = Fate::ALL.map(|fate| (fate.as_str(), tally.fate_of_unknown(fate)));
-        Self {
-            devices: tally.devices(),
-            outcomes: Outcome::ALL.map(|one| (one.as_str(), tally.outcome(one))).into(),
-            open: OPEN.map(|one| (one.outcome(), tally.became(one))).into(),
-            fates: Fate::ALL.map(|one| (one.as_str(), tally.fate(one))).into(),
-            fates_of_unknown: match of_unknown.iter().any(|(_, devices)| *devices > 0) {
-                true => of_unknown.into(),
-                false => Counts::new(),
-            },
-        }
+/// The members of a tally.
+fn tally_of(tally: &Tally) -> Map<String, Value> {
+    let fates = |count: &dyn Fn(Fate) -> usize| object(Fate::ALL.map(|fate| (fate.as_str(), count(fate))));
+    let mut members = object([("devices", tally.devices())]);
+    let outcomes = Outcome::ALL.map(|one| (one.as_str(), tally.outcome(one)));
+    members.insert("outcomes".to_owned(), object(outcomes).into());
+    let open = OPEN.map(|one| (one.outcome(), tally.became(one)));
+    members.insert("open".to_owned(), object(open).into());
+    members.insert("fates".to_owned(), fates(&|fate| tally.fate(fate)).into());
+    if Fate::ALL.into_iter().any(|fate| tally.fate_of_unknown(fate) > 0) {
+        let of_unknown = fates(&|fate| tally.fate_of_unknown(fate));
+        members.insert("fatesOfUnknown".to_owned(), of_unknown.into());
     }
+    members
 }
 
-/// A breakdown.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Groupings<'a> {
-    #[serde(flatten)]
-    tally: TallyOf,
-    reasons: Vec<Group<'a>>,
-    products: Vec<Group<'a>>,
-    versions: Vec<Group<'a>>,
-    messages: Vec<Message<'a>>,
-    failed_again_reasons: Vec<Again<'a>>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    others: BTreeMap<&'static str, Others>,
+fn object<T: Into<Value>>(members: impl IntoIterator<Item = (&'static str, T)>) -> Map<String, Value> {
+    let members = members.into_iter();
+    members.map(|(name, value)| (name.to_owned(), value.into())).collect()
 }
 
-#[derive(Serialize)]
-struct Group<'a> {
-    #[serde(flatten)]
-    names: BTreeMap<&'static str, Option<&'a str>>,
-    #[serde(flatten)]
-    tally: TallyOf,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    outcome: &'static str,
-    code: Option<i64>,
-    message: Option<&'a str>,
-    devices: usize,
-}
-
-#[derive(Serialize)]
-struct Again<'a> {
-    reason: Option<&'a str>,
-    devices: usize,
-}
-
-#[derive(Serialize)]
-struct Others {
-    groups: usize,
-    #[serde(flatten)]
-    tally: TallyOf,
-}
-
-impl<'a> Groupings<'a> {
-    fn of(all: &'a Breakdown) -> Self {
-        let mut others = BTreeMap::new();
-        let mut other = |name, groups, tally| {
-            if groups > 0 {
-                let tally = TallyOf::of(tally);
-                others.insert(name, Others { groups, tally });
-            }
-        };
-        other("reasons", all.reasons.others, &all.reasons.of_others);
-        other("products", all.products.others, &all.products.of_others);
-        other("versions", all.versions.others, &all.versions.of_others);
-        other("messages", all.messages.others, &all.messages.of_others);
-        other("failedAgainReasons", all.new_reasons.others, &all.new_reasons.of_others);
-        let messages = all.messages.rows.iter().map(|(message, tally)| Message {
-            outcome: message.became.outcome(),
-            code: message.code,
-            message: message.text.as_deref(),
-            devices: tally.devices(),
-        });
-        let again = all.new_reasons.rows.iter().map(|(reason, tally)| Again {
-            reason: reason.as_deref(),
-            devices: tally.devices(),
-        });
-        Self {
-            tally: TallyOf::of(&all.tally),
-            reasons: list(&all.reasons, |reason| [("reason", reason.as_deref())]),
-            products: list(&all.products, |product| [("productKey", product.as_deref())]),
-            versions: list(&all.versions, |versions| {
-                [
-                    ("fromVersion", versions.from.as_deref()),
-                    ("toVersion", versions.to.as_deref()),
-                ]
-            }),
-            messages: messages.collect(),
-            failed_again_reasons: again.collect(),
-            others,
-        }
+/// The members of a tally and of a breakdown.
+fn breakdown_of(all: &Breakdown) -> Map<String, Value> {
+    let messages = all.messages.rows.iter().map(|(message, tally)| {
+        json!({
+            "outcome": message.became.outcome(),
+            "code": message.code,
+            "message": message.text,
+            "devices": tally.devices(),
+        })
+    });
+    let again = all.new_reasons.rows.iter();
+    let again = again.map(|(reason, tally)| json!({"reason": reason, "devices": tally.devices()}));
+    let mut members = tally_of(&all.tally);
+    members.extend(object([
+        ("reasons", list(&all.reasons, |reason| json!({"reason": reason}))),
+        (
+            "products",
+            list(&all.products, |product| json!({"productKey": product})),
+        ),
+        (
+            "versions",
+            list(
+                &all.versions,
+                |Versions { from, to }| json!({"fromVersion": from, "toVersion": to}),
+            ),
+        ),
+        ("messages", messages.collect()),
+        ("failedAgainReasons", again.collect()),
+    ]));
+    let others = [
+        ("reasons", all.reasons.rest()),
+        ("products", all.products.rest()),
+        ("versions", all.versions.rest()),
+        ("messages", all.messages.rest()),
+        ("failedAgainReasons", all.new_reasons.rest()),
+    ];
+    let others = others.into_iter().filter(|(_, (groups, _))| *groups > 0);
+    let others = object(others.map(|(name, (groups, tally))| {
+        let mut of = tally_of(tally);
+        of.insert("groups".to_owned(), groups.into());
+        (name, of)
+    }));
+    if !others.is_empty() {
+        members.insert("others".to_owned(), others.into());
     }
+    members
 }
 
-fn list<'a, K, const N: usize>(
-    groups: &'a Groups<K>,
-    names: impl Fn(&'a K) -> [(&'static str, Option<&'a str>); N],
-) -> Vec<Group<'a>> {
-    let rows = groups.rows.iter().map(|(key, tally)| Group {
-        names: names(key).into(),
-        tally: TallyOf::of(tally),
+/// Groups, each with the members that name it and its tally.
+fn list<K>(groups: &Groups<K>, names: impl Fn(&K) -> Value) -> Value {
+    let rows = groups.rows.iter().map(|(key, tally)| {
+        let mut members = tally_of(tally);
+        if let Value::Object(names) = names(key) {
+            members.extend(names);
+        }
+        members
     });
     rows.collect()
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Journal<'a> {
-    journal: &'a str,
-    job_id: &'a str,
-    base_url: &'a str,
-    began: String,
-    last_entry: String,
-    ended: Option<Ended<'a>>,
-    torn: bool,
-    torn_tail: Option<Torn>,
-    resumes: usize,
-    operators: Vec<Operator<'a>>,
-    selection: &'a enos_ota_campaign::Selection,
-    left_out: &'a enos_ota_campaign::LeftOut,
-    moved: bool,
-    chunk_size: std::num::NonZeroUsize,
-    plan_created: &'a str,
-    settings: &'a serde_json::Value,
-    counted: usize,
-    overlaps: bool,
-    #[serde(flatten)]
-    own: Groupings<'a>,
-    waves: Vec<Wave>,
-    unjudged_wave: Option<Wave>,
-    calls: Calls,
+fn wave_of(wave: &Wave) -> Value {
+    json!({
+        "wave": wave.number,
+        "at": wave.judged_ms.map(rfc3339),
+        "devices": wave.so_far,
+        "devicesOfWave": wave.devices,
+        "succeeded": wave.succeeded,
+        "failedAgain": wave.failed,
+        "passed": wave.passed,
+    })
 }
 
-#[derive(Serialize)]
-struct Ended<'a> {
-    at: String,
-    how: &'a str,
+fn calls_of(calls: &CallSums) -> Map<String, Value> {
+    let mut members = object(ENDS.iter().zip(calls.ends).map(|((_, name, _), calls)| (*name, calls)));
+    members.extend(object([
+        ("sent", json!(calls.sent)),
+        ("devices", json!(calls.devices)),
+        ("firstSent", json!(calls.first_sent_ms.map(rfc3339))),
+        ("lastEnded", json!(calls.last_ended_ms.map(rfc3339))),
+        ("meanMs", json!(calls.mean_ms)),
+        ("longestMs", json!(calls.longest_ms)),
+    ]));
+    members
 }
 
-#[derive(Serialize)]
-struct Torn {
-    line: u64,
-    bytes: u64,
-}
-
-#[derive(Serialize)]
-struct Operator<'a> {
-    at: String,
-    who: &'a str,
-    program: &'a str,
-    command: &'a [String],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Wave {
-    wave: usize,
-    at: Option<String>,
-    devices: usize,
-    devices_of_wave: usize,
-    succeeded: usize,
-    failed_again: usize,
-    passed: Option<bool>,
-}
-
-impl Wave {
-    fn of(wave: waves::Wave) -> Self {
-        Self {
-            wave: wave.number,
-            at: wave.judged_ms.map(rfc3339),
-            devices: wave.so_far,
-            devices_of_wave: wave.devices,
-            succeeded: wave.succeeded,
-            failed_again: wave.failed,
-            passed: wave.passed,
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Calls {
-    sent: usize,
-    devices: usize,
-    #[serde(flatten)]
-    ends: Counts,
-    first_sent: Option<String>,
-    last_ended: Option<String>,
-    mean_ms: Option<i64>,
-    longest_ms: Option<i64>,
-}
-
-impl<'a> Journal<'a> {
-    fn of(section: &'a Section) -> Self {
-        let recovered = &section.recovered;
-        let begin = &recovered.begin;
-        let calls = section.calls();
-        let (judged, unjudged): (Vec<_>, Vec<_>) = waves(recovered).into_iter().partition(|wave| wave.passed.is_some());
-        Self {
-            journal: &section.name,
-            job_id: recovered.plan.job_id.as_str(),
-            base_url: &begin.base_url,
-            began: rfc3339(begin.at_ms),
-            last_entry: rfc3339(recovered.last_event_ms),
-            ended: recovered.ended.as_ref().map(|ended| Ended {
-                at: rfc3339(ended.at_ms),
-                how: &ended.how,
-            }),
-            torn: recovered.torn.is_some(),
-            torn_tail: recovered.torn.map(|torn| Torn {
-                line: torn.line,
-                bytes: torn.bytes,
-            }),
-            resumes: recovered.resumes,
-            operators: recovered
-                .operators
-                .iter()
-                .map(|(at, by)| Operator {
-                    at: rfc3339(*at),
-                    who: &by.who,
-                    program: &by.program,
-                    command: &by.command,
-                })
-                .collect(),
-            selection: &begin.plan.selection,
-            left_out: &begin.plan.left_out,
-            moved: begin.plan.moved,
-            chunk_size: begin.plan.chunk_size,
-            plan_created: &begin.plan.created,
-            settings: &begin.settings,
-            counted: section.counted(),
-            overlaps: section.overlaps,
-            own: Groupings::of(&section.own),
-            waves: judged.into_iter().map(Wave::of).collect(),
-            unjudged_wave: unjudged.into_iter().map(Wave::of).next(),
-            calls: Calls {
-                sent: calls.sent,
-                devices: calls.devices,
-                ends: ENDS
-                    .iter()
-                    .zip(calls.ends)
-                    .map(|((_, name, _), calls)| (*name, calls))
-                    .collect(),
-                first_sent: calls.first_sent_ms.map(rfc3339),
-                last_ended: calls.last_ended_ms.map(rfc3339),
-                mean_ms: calls.mean_ms,
-                longest_ms: calls.longest_ms,
-            },
-        }
-    }
+fn journal_of(section: &Section) -> Map<String, Value> {
+    let recovered = &section.recovered;
+    let (begin, header) = (&recovered.begin, &recovered.begin.plan);
+    let ended = recovered.ended.as_ref();
+    let ended = ended.map(|ended| json!({"at": rfc3339(ended.at_ms), "how": ended.how}));
+    let operators = recovered.operators.iter().map(|(at, by)| {
+        json!({
+            "at": rfc3339(*at),
+            "who": by.who,
+            "program": by.program,
+            "command": by.command,
+        })
+    });
+    let waves = waves(recovered);
+    let (judged, unjudged): (Vec<&Wave>, Vec<&Wave>) = waves.iter().partition(|wave| wave.passed.is_some());
+    let mut members = breakdown_of(&section.own);
+    members.extend(object([
+        ("journal", json!(section.name)),
+        ("jobId", json!(recovered.plan.job_id.as_str())),
+        ("baseUrl", json!(begin.base_url)),
+        ("began", json!(rfc3339(begin.at_ms))),
+        ("lastEntry", json!(rfc3339(recovered.last_event_ms))),
+        ("ended", json!(ended)),
+        ("torn", json!(recovered.torn.is_some())),
+        (
+            "tornTail",
+            json!(
+                recovered
+                    .torn
+                    .map(|torn| json!({"line": torn.line, "bytes": torn.bytes}))
+            ),
+        ),
+        ("resumes", json!(recovered.resumes)),
+        ("operators", operators.collect()),
+        ("selection", json!(header.selection)),
+        ("leftOut", json!(header.left_out)),
+        ("moved", json!(header.moved)),
+        ("chunkSize", json!(header.chunk_size)),
+        ("planCreated", json!(header.created)),
+        ("settings", begin.settings.clone()),
+        ("counted", json!(section.counted())),
+        ("overlaps", json!(section.overlaps)),
+        ("waves", judged.into_iter().map(wave_of).collect()),
+        ("unjudgedWave", json!(unjudged.first().map(|wave| wave_of(wave)))),
+        ("calls", calls_of(&section.calls()).into()),
+    ]));
+    members
 }
 
 /// What an iterator gives, as a list that is never in memory.

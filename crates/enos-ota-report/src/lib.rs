@@ -34,11 +34,14 @@
 
 mod breakdown;
 mod calls;
+mod columns;
 mod csv;
 mod describe;
 mod error;
+mod facts;
 mod groups;
 mod json;
+mod outcomes;
 mod page;
 mod report;
 mod row;

@@ -9,7 +9,7 @@ use crate::section::{DeviceReport, Section};
 use crate::tally::{Became, Tally};
 use crate::text;
 
-/// A report on journals; see the [module](self).
+/// A report on journals; see the [crate](crate).
 #[derive(Debug)]
 pub struct Report {
     /// In the order in which they were begun.

@@ -7,7 +7,6 @@ use crate::breakdown::Breakdown;
 use crate::calls::CallSums;
 use crate::error::{Problem, ReportError};
 use crate::tally::Became;
-use crate::text::{duration, time};
 use crate::timeline::{self, FOLLOWED};
 
 /// A journal.
@@ -186,13 +185,6 @@ impl Section {
             sent_at_ms: recovered.sent_at_ms(id),
             journal: &self.name,
         }
-    }
-
-    /// When something happened last.
-    pub(crate) fn last_event(&self) -> String {
-        let (begun, last) = (self.recovered.begin.at_ms, self.recovered.last_event_ms);
-        let took = duration(last.saturating_sub(begun));
-        format!("{}, {took} after it was begun", time(last))
     }
 
     pub(crate) fn calls(&self) -> CallSums {

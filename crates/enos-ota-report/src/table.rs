@@ -10,10 +10,12 @@ use enos_ota_campaign::{Fate, Outcome};
 use crate::Report;
 use crate::breakdown::Breakdown;
 use crate::calls::ENDS;
-use crate::describe::{self, command, ending, left_out, selection};
+use crate::columns::{COLUMNS, Column};
+use crate::facts::{COMMAND, facts};
 use crate::groups::Groups;
+use crate::outcomes::outcomes;
 use crate::section::Section;
-use crate::tally::{Became, OPEN, Tally};
+use crate::tally::Tally;
 use crate::text::{counted, duration, number, percent, shortened, time, visible, width};
 use crate::waves::waves;
 
@@ -73,23 +75,7 @@ struct Writer<W> {
     columns: usize,
 }
 
-/// A column of numbers: its heading, and what it counts.
-type Column = (&'static str, fn(&Tally) -> usize);
-
-const DETAILED: &[Column] = &[
-    ("devices", |tally| tally.devices()),
-    ("accepted", |tally| tally.outcome(Outcome::Accepted)),
-    ("succeeded", |tally| tally.fate(Fate::Succeeded)),
-    ("failed again", |tally| tally.fate(Fate::FailedAgain)),
-    ("still failed", |tally| tally.fate(Fate::StillFailed)),
-    ("gone", |tally| tally.fate(Fate::Gone)),
-    ("rejected", |tally| tally.outcome(Outcome::Rejected)),
-    ("unknown", |tally| tally.outcome(Outcome::Unknown)),
-    ("skipped", |tally| tally.outcome(Outcome::Skipped)),
-    ("open", Tally::open),
-];
-
-/// The same in fewer columns.
+/// The same as [`COLUMNS`] in fewer columns.
 const COMPACT: &[Column] = &[
     ("devices", |tally| tally.devices()),
     ("accepted", |tally| tally.outcome(Outcome::Accepted)),
@@ -168,36 +154,14 @@ impl<W: io::Write> Writer<W> {
     }
 
     fn section(&mut self, report: &Report, section: &Section) -> io::Result<()> {
-        let recovered = &section.recovered;
-        let begin = &recovered.begin;
         self.line("")?;
         self.wrapped("JOURNAL  ", &visible(&section.name))?;
-        if report.jobs().len() > 1 {
-            self.fact("job", recovered.plan.job_id.as_str())?;
-        }
-        self.fact("platform", &begin.base_url)?;
-        for (index, (at, who)) in recovered.operators.iter().enumerate() {
-            let name = if index == 0 { "begun" } else { "resumed" };
-            self.fact(name, &format!("{} by {} with {}", time(*at), who.who, who.program))?;
-            if !who.command.is_empty() {
-                self.fact("", &command(&who.command))?;
-            }
-        }
-        self.fact("selection", &selection(&begin.plan.selection).join(", "))?;
-        if let Some(left_out) = left_out(&begin.plan.left_out) {
-            self.fact("left out", &left_out)?;
-        }
-        if begin.plan.moved {
-            self.fact("", "tasks came or went while they were read: some may be missing")?;
-        }
-        self.fact("last event", &section.last_event())?;
-        let how = recovered.ended.as_ref().map(|ended| ended.how.as_str());
-        self.fact("end", &ending(how))?;
-        if let Some(torn) = &recovered.torn {
-            self.fact("cut off", &describe::torn(torn))?;
+        for (name, fact) in facts(section, report.jobs().len() > 1, report.sections.len() > 1) {
+            let name = if name == COMMAND { "" } else { name };
+            self.fact(name, &fact)?;
         }
         self.calls(section)?;
-        for wave in waves(recovered) {
+        for wave in waves(&section.recovered) {
             let told = format!(
                 "{}: {}, {} so far; {} succeeded, {} failed again or gone: {}",
                 wave.number,
@@ -208,22 +172,6 @@ impl<W: io::Write> Writer<W> {
                 wave.verdict()
             );
             self.fact("wave", &told)?;
-        }
-        let open = section.own.tally.open();
-        if open > 0 {
-            self.fact("open", &format!("{}: resume it", counted(open, "device")))?;
-        }
-        if report.sections.len() > 1 {
-            self.fact("devices", &section.own.tally.told())?;
-        }
-        if section.repeated() > 0 {
-            let devices = counted(section.repeated(), "device");
-            let told = format!("{devices} in a later journal of the job, which counts");
-            self.fact("of these", &told)?;
-        }
-        if section.overlaps {
-            let told = "something was written here after that one was begun: see which is right";
-            self.fact("note", told)?;
         }
         Ok(())
     }
@@ -264,32 +212,18 @@ impl<W: io::Write> Writer<W> {
 
     fn outcomes(&mut self, tally: &Tally) -> io::Result<()> {
         self.heading("outcomes")?;
-        let mut rows = Vec::new();
-        let mut row = |label: String, devices: usize, note: &str| {
-            let share = percent(devices, tally.devices());
-            // The first column is as wide in every report.
-            let label = Cell::new(format!("{label:<20}"));
-            rows.push(vec![label, right(number(devices)), right(share), Cell::new(note)]);
-        };
-        for outcome in Outcome::ALL {
-            row(outcome.to_string(), tally.outcome(outcome), "");
-            for fate in Fate::ALL {
-                let devices = match outcome {
-                    Outcome::Accepted if tally.was_watched() => tally.fate(fate),
-                    Outcome::Unknown => tally.fate_of_unknown(fate),
-                    Outcome::Accepted | Outcome::Rejected | Outcome::Skipped => 0,
-                };
-                if devices > 0 {
-                    row(format!("  {}", Became::of_fate(fate).label()), devices, "");
-                }
-            }
-        }
-        if tally.open() > 0 {
-            row("open".to_owned(), tally.open(), "resume it");
-            for open in OPEN {
-                row(format!("  {}", open.label()), tally.became(open), "");
-            }
-        }
+        let rows = outcomes(tally).into_iter().map(|line| {
+            let indent = if line.is_part { "  " } else { "" };
+            let note = if line.label == "open" { "resume it" } else { "" };
+            vec![
+                // As wide in every report.
+                Cell::new(format!("{:<20}", format!("{indent}{}", line.label))),
+                right(number(line.devices)),
+                right(percent(line.devices, tally.devices())),
+                Cell::new(note),
+            ]
+        });
+        let rows = rows.collect();
         self.table(None, rows)
     }
 
@@ -341,7 +275,7 @@ impl<W: io::Write> Writer<W> {
             });
             widths.sum()
         };
-        let mut columns = of(DETAILED);
+        let mut columns = of(&COLUMNS);
         if room(&columns) + LEAST_NAME > self.columns {
             columns = of(COMPACT);
         }

@@ -31,13 +31,19 @@ pub(crate) fn escaped(text: &str, is_escaped: impl Fn(Option<char>, char) -> boo
 }
 
 /// Whether a character, which comes after another one, is not to be seen: control characters, marks of direction, and
-/// characters without width.
+/// characters without width or ink.
 pub(crate) fn is_hidden(before: Option<char>, character: char) -> bool {
     match character {
         // Joiners, which some scripts need between their letters.
         '\u{200c}' | '\u{200d}' => !matches!(before, Some('\u{590}'..='\u{109f}')),
         '\u{ad}'
         | '\u{61c}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{3164}'
+        | '\u{ffa0}'
         | '\u{180e}'
         | '\u{200b}'
         | '\u{200e}'

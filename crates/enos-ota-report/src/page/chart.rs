@@ -87,9 +87,9 @@ pub(super) struct Bars {
 pub(super) struct Bar {
     /// Text and number above the bar. Without one, the bar is all there is.
     pub(super) label: Option<(String, String)>,
-    /// Pixels from the top, to the row and to the bar in it.
+    /// Pixels from the top: where the row begins, and the bar in it.
     pub(super) top: usize,
-    pub(super) bar_top: usize,
+    pub(super) middle: usize,
     pub(super) parts: Vec<BarPart>,
 }
 
@@ -136,7 +136,7 @@ impl Bars {
             Bar {
                 label,
                 top: index * row_height,
-                bar_top: index * row_height + above,
+                middle: index * row_height + above,
                 parts,
             }
         });
@@ -167,7 +167,7 @@ pub(super) struct Path {
     /// Lengths of dashes and gaps: lines are told apart not by colour alone, also where one lies upon the other.
     pub(super) dashes: Option<&'static str>,
     /// In a box of [`Lines::WIDTH`] and [`Lines::HEIGHT`].
-    pub(super) path: String,
+    pub(super) d: String,
 }
 
 impl Lines {
@@ -213,7 +213,7 @@ impl Lines {
                         Line::Fate(Fate::FailedAgain) => Some("2 4"),
                         Line::Fate(_) => Some("7 4"),
                     },
-                    path: path(*place),
+                    d: path(*place),
                 })
                 .collect(),
             across: axis::of_time(from, to)

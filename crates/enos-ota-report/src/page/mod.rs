@@ -2,24 +2,24 @@
 
 mod axis;
 mod chart;
-mod facts;
 mod journal;
 
 use std::borrow::Cow;
 use std::io;
 
 use askama::Template;
-use enos_ota_campaign::{Fate, Outcome};
+use enos_ota_campaign::Outcome;
 
 use crate::breakdown::Breakdown;
+use crate::columns::{COLUMNS, Column};
 use crate::describe::ending;
 use crate::groups::Groups;
-use crate::tally::{Became, OPEN, Tally};
+use crate::outcomes::{Line, outcomes};
+use crate::tally::{Became, Tally};
 use crate::text::{counted, number, percent, time, visible};
 use crate::timeline::{points, thinned};
 use crate::{DeviceReport, Report};
 use chart::{Bars, Lines, class};
-use facts::{of_fate, of_open, of_outcome};
 use journal::Journal;
 
 /// So many groups are in a chart.
@@ -101,10 +101,7 @@ struct Tile {
 }
 
 struct OutcomeRow {
-    class: &'static str,
-    sub: bool,
-    label: &'static str,
-    meaning: &'static str,
+    line: Line,
     devices: String,
     share: String,
 }
@@ -191,23 +188,6 @@ struct Failure<'a> {
     versions: Name<'a>,
 }
 
-/// A column of numbers: its heading, and what it counts.
-type Column = (&'static str, fn(&Tally) -> usize);
-
-const COLUMNS: [Column; 11] = [
-    ("devices", |tally| tally.devices()),
-    ("accepted", |tally| tally.outcome(Outcome::Accepted)),
-    ("succeeded", |tally| tally.fate(Fate::Succeeded)),
-    ("under way", |tally| tally.fate(Fate::UnderWay)),
-    ("failed again", |tally| tally.fate(Fate::FailedAgain)),
-    ("still failed", |tally| tally.fate(Fate::StillFailed)),
-    ("gone", |tally| tally.fate(Fate::Gone)),
-    ("rejected", |tally| tally.outcome(Outcome::Rejected)),
-    ("unknown", |tally| tally.outcome(Outcome::Unknown)),
-    ("skipped", |tally| tally.outcome(Outcome::Skipped)),
-    ("open", Tally::open),
-];
-
 /// A share that is not broken before its sign.
 fn share(part: usize, whole: usize) -> String {
     percent(part, whole).replace(' ', "\u{a0}")
@@ -233,7 +213,7 @@ impl<'a> Page<'a> {
             tiles: tiles(tally),
             repeated: (report.repeated() > 0).then(|| counted(report.repeated(), "device")),
             all: Bars::of(tally, vec![(None, tally)]),
-            outcomes: outcomes(tally),
+            outcomes: outcome_rows(tally),
             courses: report
                 .sections
                 .iter()
@@ -263,7 +243,7 @@ impl<'a> Page<'a> {
             journals: report
                 .sections
                 .iter()
-                .map(|section| Journal::of(section, several))
+                .map(|section| Journal::of(section, report.jobs().len() > 1, several))
                 .collect(),
             failures: report
                 .failures()
@@ -379,46 +359,13 @@ fn tiles(tally: &Tally) -> Vec<Tile> {
     tiles
 }
 
-fn outcomes(tally: &Tally) -> Vec<OutcomeRow> {
-    let mut rows = Vec::new();
-    let mut row = |class, sub, label, devices, meaning| {
-        rows.push(OutcomeRow {
-            class,
-            sub,
-            label,
-            meaning,
-            devices: number(devices),
-            share: share(devices, tally.devices()),
-        });
-    };
-    for outcome in Outcome::ALL {
-        let (class, meaning) = of_outcome(outcome);
-        row(class, false, outcome.as_str(), tally.outcome(outcome), meaning);
-        for fate in Fate::ALL {
-            let devices = match outcome {
-                Outcome::Accepted if tally.was_watched() => tally.fate(fate),
-                Outcome::Unknown => tally.fate_of_unknown(fate),
-                Outcome::Accepted | Outcome::Rejected | Outcome::Skipped => 0,
-            };
-            if devices > 0 {
-                let became = Became::of_fate(fate);
-                row(chart::class(became), true, became.label(), devices, of_fate(fate));
-            }
-        }
-    }
-    if tally.open() > 0 {
-        row(
-            "open",
-            false,
-            "open",
-            tally.open(),
-            "without an outcome yet: resume the journal",
-        );
-        for open in OPEN {
-            row("open", true, open.label(), tally.became(open), of_open(open));
-        }
-    }
-    rows
+fn outcome_rows(tally: &Tally) -> Vec<OutcomeRow> {
+    let rows = outcomes(tally).into_iter().map(|line| OutcomeRow {
+        share: share(line.devices, tally.devices()),
+        devices: number(line.devices),
+        line,
+    });
+    rows.collect()
 }
 
 fn groups(all: &Breakdown) -> Vec<GroupsView<'_>> {

@@ -85,14 +85,15 @@ h2 Why devices failed again
   table | reason | devices
 h2 Journal
 h3 campaign.jsonl
-  Job
-  Platform
-  Begun
-  Resumed
-  Selection
-  Last event
-  End
-  Open
+  platform
+  begun
+  command
+  resumed
+  command
+  selection
+  last event
+  end
+  open
 h4 Calls
   table | calls | number
   Settings

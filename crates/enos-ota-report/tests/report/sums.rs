@@ -1,4 +1,10 @@
 //! Every number of a report, computed a second time from the lines of the journals.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::too_many_lines,
+    reason = "small numbers, as places in a drawing; and all kinds of lines are read in one place"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 
