@@ -35,10 +35,11 @@ const REASONS_IN_HEADER: usize = 100;
 ///
 /// ```json
 /// {"schema":"enos-ota/plan/1","jobId":"5ed758ca49f032b4663063aa","orgId":"o1","selection":{"failed":{}},"devices":1,"reasons":{"no space":1},"chunkSize":1000,"sha256":"…","created":"2026-01-02T03:04:05Z"}
-/// {"deviceKey":"pump-01","productKey":"pump","fromVersion":"2.3.0","toVersion":"2.4.1","reason":"no space","progress":-4,"updateTime":1767323045000}
+/// {"deviceKey":"pump-01","productKey":"pump","fromVersion":"2.3.0","toVersion":"2.4.1","reason":"no space","progress":-4,"updateTime":1767323045000,"task":"1f3a5d0c9b7e2846","seen":"failed"}
 /// ```
 ///
-/// What is not known of a device is not there. The address of the gateway is in no plan: a plan made at one address can
+/// What is not known of a device is not there. `task` is the [hash](crate::TaskFacts::hash_of_task) of the task's id in
+/// hex, and `seen` how it stood. The address of the gateway is in no plan: a plan made at one address can
 /// be carried out at another that leads to the same organization.
 #[derive(Clone, Debug)]
 pub struct Plan {

@@ -24,7 +24,7 @@ pub(crate) async fn plan(args: &Plan) -> Result<Exit, Failure> {
     let mut display = Display::new(true);
     let chosen = select::read(
         &session,
-        &select::reader(&session, None),
+        &select::reader(&session, &args.target.connection, None, LookUp::Needed),
         &job_id,
         selection,
         args.chunk_size,
@@ -94,7 +94,7 @@ pub(crate) async fn apply(args: &Apply) -> Result<Exit, Failure> {
 
     let mut display = Display::new(true);
     display.announce("comparing the plan with the platform");
-    let reader = select::reader(&session, args.how.rate);
+    let reader = select::reader(&session, connection, args.how.rate, LookUp::Needed);
     let drift = drift::check_with(&reader, &plan, |progress| display.reading(&progress)).await;
     display.close();
     let drift = match drift {

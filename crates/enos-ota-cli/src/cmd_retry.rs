@@ -30,14 +30,14 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
     }
     let selection = select::selection(&args.keys, &args.criteria)?;
     let session = Session::open(&args.target).await?;
-    let look_up = if args.dry_run || campaign::needs_facts(&args.how) {
+    let look_up = if failed || args.dry_run || campaign::needs_facts(&args.how) {
         LookUp::Needed
     } else if args.no_lookup {
         LookUp::No
     } else {
         LookUp::Wanted
     };
-    let reader = select::reader(&session, args.how.rate);
+    let reader = select::reader(&session, connection, args.how.rate, look_up);
     let mut display = Display::new(select::takes_time(&selection, args.chunk_size));
     let chosen = select::read(
         &session,

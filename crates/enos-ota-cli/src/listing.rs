@@ -244,4 +244,52 @@ mod tests {
         assert!(has_or("status='failed' or status='init'") && has_or("a='1'OR b='2'"));
         assert!(!has_or("desc='this or that'") && !has_or("orgId='o'") && !has_or("desc=\"a or 'b'\""));
     }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_named_on_one_line() {
+        let body = r#"{"code":0,"data":[{"deviceKey":"a\u001b[31m","desc":{}}],"pagination":{"totalSize":1}}"#;
+        let mut rows = Unreadable::default();
+        for _ in 0..NAMED_ROWS + 2 {
+            rows.take(read_oddly(body));
+        }
+        assert_eq!(
+            rows.lines[0],
+            "row 1 of the device a[31m could not be read and is left out: invalid type: map, expected a string"
+        );
+        assert_eq!((rows.lines.len(), rows.count), (NAMED_ROWS, NAMED_ROWS + 2));
+    }
+
+    /// The rows of an answer that cannot be read, as a client finds them.
+    fn read_oddly(body: &'static str) -> Vec<UnreadableRow> {
+        use std::io::{Read as _, Write as _};
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let token = r#"{"status":0,"data":{"accessToken":"token","expire":7200}}"#;
+            for body in [token, body] {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).unwrap();
+                let length = body.len();
+                write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+                )
+                .unwrap();
+            }
+        });
+        let client = enos_ota::Client::builder()
+            .base_url(format!("http://{address}"))
+            .credentials(enos_ota::Credentials::new("key", "secret").unwrap())
+            .org_id("o1")
+            .build()
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let page = runtime.block_on(client.search_tasks(&Expression::raw(""), 1, PageSize::default()));
+        page.unwrap().unreadable
+    }
 }

@@ -151,9 +151,8 @@ async fn a_byte_that_is_not_utf8_costs_the_row_that_has_it() {
 
 #[tokio::test]
 async fn a_job_that_cannot_be_read_does_not_cost_its_page() {
-    let body = concat!(
-        r#"{"code":0,"data":[{"jobId":"a"},{"jobId":"b","createTime":"yesterday"}],"pagination":{"totalSize":2}}"#
-    );
+    let body =
+        r#"{"code":0,"data":[{"jobId":"a"},{"jobId":"b","createTime":"yesterday"}],"pagination":{"totalSize":2}}"#;
     let server = Server::start(Script::default().calls([Reply::json(body)])).await;
     let page = common::client(&server.url())
         .search_jobs(&Expression::raw(""), 1, PageSize::default())
@@ -206,8 +205,8 @@ async fn rows_of_another_job_or_organization_are_set_apart() {
     let odd = [
         row(0),
         row(1).replace("j1", "j2"),
-        row(2).replace("{", r#"{"orgId":"another","#),
-        row(3).replace("{", &format!(r#"{{"orgId":"{}","#, common::ORG_ID)),
+        row(2).replace('{', r#"{"orgId":"another","#),
+        row(3).replace('{', &format!(r#"{{"orgId":"{}","#, common::ORG_ID)),
         r#"{"deviceKey":"d4"}"#.to_owned(),
     ];
     let server = server(vec![], move |_| page(odd.clone(), 5)).await;

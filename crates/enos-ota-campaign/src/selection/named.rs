@@ -245,7 +245,7 @@ impl Reader<'_> {
                 None if failed.moved || failed.odd.may_hide(key) => (TaskState::Unclear, devices.facts(id)),
                 None => (TaskState::NotFailed, devices.facts(id)),
             };
-            result.push(key, state, facts)?;
+            result.push(key, state, &facts)?;
         }
         result.odd.add(&failed.odd);
         Ok(result)
@@ -329,13 +329,13 @@ impl LookedUp {
                 None if incomplete || batch.odd.may_hide(key) => (TaskState::Unclear, devices.facts(*id)),
                 None => (TaskState::Gone, devices.facts(*id)),
             };
-            self.push(key, state, facts)?;
+            self.push(key, state, &facts)?;
         }
         self.odd.add(&batch.odd);
         Ok(())
     }
 
-    fn push(&mut self, key: &str, state: TaskState, facts: TaskFacts<'_>) -> Result<(), SelectError> {
+    fn push(&mut self, key: &str, state: TaskState, facts: &TaskFacts<'_>) -> Result<(), SelectError> {
         let seen = match state {
             TaskState::Failed => Some(Seen::Failed),
             TaskState::UnderWay | TaskState::Succeeded | TaskState::NotFailed => Some(Seen::NotFailed),
@@ -343,7 +343,7 @@ impl LookedUp {
             TaskState::Unclear | TaskState::NotSearchable => None,
         };
         self.devices
-            .push(key, &TaskFacts { seen, ..facts })
+            .push(key, &TaskFacts { seen, ..facts.clone() })
             .map_err(SelectError::Devices)?;
         self.states.push(state);
         Ok(())

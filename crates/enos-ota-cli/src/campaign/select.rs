@@ -11,7 +11,7 @@ use enos_ota_campaign::{
 };
 
 use super::display::Display;
-use crate::args::{self, Keys};
+use crate::args::{self, Connection, Keys};
 use crate::console;
 use crate::device_keys;
 use crate::exit::Exit;
@@ -87,13 +87,26 @@ pub(crate) enum LookUp {
     No,
 }
 
-/// Reads the platform, at no more than so many calls a second.
-pub(crate) fn reader(session: &Session, rate: Option<f64>) -> Reader<'_> {
+/// Reads the platform, at no more than so many calls a second. A page is given up when `--timeout` is over.
+pub(crate) fn reader<'s>(
+    session: &'s Session,
+    connection: &Connection,
+    rate: Option<f64>,
+    look_up: LookUp,
+) -> Reader<'s> {
+    let patience = match look_up {
+        LookUp::Needed => Duration::from_mins(5),
+        // The window of a limit. The retries have a patience of their own.
+        LookUp::Wanted | LookUp::No => Duration::from_mins(1),
+    };
+    let given = connection.timeout.map(Duration::from_secs);
     let pacer = rate.map(|rate| {
         let distance = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
         Arc::new(EvenPace::every(distance)) as Arc<dyn Pacer>
     });
-    Reader::new(&session.client).pacer(pacer)
+    Reader::new(&session.client)
+        .patience(given.map_or(patience, |given| given.min(patience)))
+        .pacer(pacer)
 }
 
 /// Whether so many devices are looked up that one wants to see how far it has come.
