@@ -146,7 +146,7 @@ pub use emulator::Emulator;
 pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, OddRows, Oddity, RetryAfter, Scope};
 pub use fleet::{
     DEMO_DENIED_ORG_ID, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID, Fleet, FleetError, Job,
-    JobStatus, JobType, Outcome, Task, TaskStatus, UpgradePolicy,
+    JobStatus, JobType, Outcome, Task, TaskStatus, TaskTimes, UpgradePolicy,
 };
 pub use gateway::GatewayStyle;
 pub use gateway::quota::{Quota, QuotaError, QuotaHeaders, Window};

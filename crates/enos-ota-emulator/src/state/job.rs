@@ -11,7 +11,7 @@ use super::slots::Slots;
 use super::statuses::{ByStatus, Statuses};
 use super::task::{Course, Failure, Ids, Look, Rules, Run, Stage, TaskState, View};
 use super::timeline::{Moment, Timeline};
-use crate::fleet::{Job, JobStatus, JobType, Task, TaskStatus, demo::reason};
+use crate::fleet::{Job, JobStatus, JobType, Task, TaskStatus, reason};
 use crate::random::stable_hash;
 use crate::readings::{FailureAfterRetry, Readings, TaskIdAfterRetry};
 

@@ -117,7 +117,8 @@ impl World {
             deleted: Vec::new(),
             retired: Vec::new(),
         };
-        for job in fleet.jobs {
+        for mut job in fleet.jobs {
+            fleet.task_times.fill(&mut job, now);
             let job = RunningJob::new(job, &fleet.org_id, (pace, readings), now);
             world.insert(job);
         }

@@ -6,7 +6,7 @@ use super::RetryCount;
 use super::pace::{Pace, Steps};
 use super::statuses::Standing;
 use super::timeline::Timeline;
-use crate::fleet::{Outcome, TaskStatus, demo::reason};
+use crate::fleet::{Outcome, TaskStatus, reason};
 use crate::random::stable_hash;
 
 /// A task as the emulator keeps it. A fleet may have a million, so texts that many tasks have in common are shared.
