@@ -1,7 +1,8 @@
 //! The fleet that needs no file.
 
 use super::reason;
-use super::{Fleet, Job, Outcome, Task, TaskTimes, UpgradePolicy};
+use super::{Fleet, Job, Outcome, Task, TaskTimes};
+use crate::model::UpgradePolicy;
 
 /// The organization of [`Fleet::demo`].
 pub const DEMO_ORG_ID: &str = "o15724268424841";

@@ -3,19 +3,15 @@
 mod check;
 pub(crate) mod demo;
 mod file;
-mod job_type;
 pub(crate) mod reason;
-
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use check::FleetError;
 pub use demo::{DEMO_DENIED_ORG_ID, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID};
-pub use job_type::{JobType, UpgradePolicy};
 
+use crate::model::{JobStatus, JobType, TaskInfo, TaskStatus, UpgradePolicy};
 use crate::random::stable_hash;
-use crate::state::TaskInfo;
 
 /// How long a task may take, in seconds, where nothing else is said: documented.
 pub(crate) const DEFAULT_UPGRADE_TIMEOUT: u32 = 7200;
@@ -711,78 +707,6 @@ impl From<TaskInfo> for Task {
             update_time: Some(shown.update_time),
             ..Self::new(shown.device_key, shown.status).as_shown(shown.progress)
         }
-    }
-}
-
-/// The states of a job. There are only these two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JobStatus {
-    /// The job runs: its tasks move and can be retried.
-    Started,
-    /// The job does not run: its tasks stand still and cannot be retried.
-    Stopped,
-}
-
-/// The states of a task. A task that a person has cancelled is `failed` (inferred from the vendor's sample code).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TaskStatus {
-    /// Not yet pushed to the device.
-    Init,
-    /// Pushed; the device has reported no progress yet.
-    Published,
-    /// The device reports progress.
-    Upgrading,
-    /// The device runs the new version.
-    Succeeded,
-    /// The upgrade has failed; the task can be retried.
-    Failed,
-}
-
-impl JobStatus {
-    /// The platform's name of the state.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-impl TaskStatus {
-    /// All states, in the order in which a task goes through them.
-    pub const ALL: [Self; 5] = [
-        Self::Init,
-        Self::Published,
-        Self::Upgrading,
-        Self::Succeeded,
-        Self::Failed,
-    ];
-
-    /// The platform's name of the state.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Init => "init",
-            Self::Published => "published",
-            Self::Upgrading => "upgrading",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl fmt::Display for JobStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for TaskStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
