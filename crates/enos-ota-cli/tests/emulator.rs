@@ -191,6 +191,20 @@ fn an_address_that_cannot_be_had_is_refused() {
     assert_eq!((end.code, end.stdout.as_str()), (Some(2), ""), "{end:?}");
 }
 
+#[test]
+fn a_plan_made_with_one_emulator_fits_the_next() {
+    let home = TempDir::new().unwrap();
+    let planned = run(program(home.path()).args(["plan", "--emulator", "--failed", "-o", "plan.jsonl"]));
+    assert_eq!(planned.code, Some(0), "{planned:?}");
+    let applied = run(program(home.path()).args(["apply", "plan.jsonl", "--emulator", "--yes"]));
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    assert!(
+        !applied.stderr.contains("Since the plan was made"),
+        "{}",
+        applied.stderr
+    );
+}
+
 /// Waits until the emulator has a request under way, as a process outside can only see it.
 fn wait_for_a_call(gateway: &Gateway) {
     for _ in 0..2_000 {

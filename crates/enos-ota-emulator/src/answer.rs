@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::gateway::refusal;
-use crate::state::{JobInfo, Page, TaskInfo};
+use crate::model::{JobInfo, TaskInfo};
+use crate::state::Page;
 
 pub(crate) const JSON: &str = "application/json;charset=UTF-8";
 pub(crate) const PLAIN: &str = "text/plain;charset=UTF-8";

@@ -9,12 +9,12 @@ use tokio::task::JoinHandle;
 
 use crate::builder::EmulatorBuilder;
 use crate::faults::FaultQueue;
-use crate::fleet::JobStatus;
 use crate::gateway::quota::Quota;
 use crate::journal::{Counters, RequestRecord};
+use crate::model::JobStatus;
+use crate::model::{JobInfo, JobState, RetryCount, TaskInfo};
 use crate::readings::Readings;
 use crate::shared::Shared;
-use crate::state::{JobInfo, JobState, RetryCount, TaskInfo};
 
 /// A running emulator. It stops when this is dropped, or with [`shutdown`](Emulator::shutdown).
 ///

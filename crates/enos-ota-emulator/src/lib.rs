@@ -128,6 +128,7 @@ mod faults;
 mod fleet;
 mod gateway;
 mod journal;
+mod model;
 mod random;
 mod readings;
 mod server;
@@ -146,12 +147,16 @@ pub use emulator::Emulator;
 pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, OddRows, Oddity, RetryAfter, Scope};
 pub use fleet::{
     DEMO_DENIED_ORG_ID, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID, Fleet, FleetError, Job,
-    JobStatus, JobType, Outcome, Task, TaskStatus, UpgradePolicy,
+    Outcome, Task, TaskTimes,
 };
 pub use gateway::GatewayStyle;
 pub use gateway::quota::{Quota, QuotaError, QuotaHeaders, Window};
 pub use journal::{ActionCount, ActionCounters, AnswerRecord, Counters, RequestRecord, SearchRecord};
+pub use model::{
+    JobInfo, JobState, JobStatus, JobType, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, TaskStatus,
+    UpgradePolicy, UpgradeScope,
+};
 pub use readings::{FailureAfterRetry, MixedList, Readings, SearchByDeviceKey, TaskIdAfterRetry, UpdateTime};
-pub use state::{JobInfo, JobState, Pace, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
+pub use state::Pace;
 pub use token::OldToken;
 pub use waits::Waits;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::to_ms;
-use crate::fleet::TaskStatus;
+use crate::model::TaskStatus;
 use crate::random::stable_hash;
 
 /// How the emulator reads what is **not documented**. A client has to be right under every combination.
@@ -114,22 +114,18 @@ const SWEEPS: i64 = 2_000;
 impl UpdateTime {
     /// The `updateTime` at a moment of a task that changed itself at `own`.
     pub(crate) fn shown(self, own: i64, at: i64, status: TaskStatus, device_key: &str) -> i64 {
-        let sweep = |every: Duration| {
-            Some(to_ms(every))
-                .filter(|every| *every > 0)
-                .map(|every| (every, at.div_euclid(every)))
+        let (every, percent) = match self {
+            Self::Swept { every } => (to_ms(every), 100),
+            Self::FailedSwept { every, percent } if status == TaskStatus::Failed => (to_ms(every), percent),
+            Self::WithStatus | Self::FailedSwept { .. } => return own,
         };
-        match self {
-            Self::WithStatus => own,
-            Self::Swept { every } => sweep(every).map_or(own, |(every, last)| own.max(last * every)),
-            Self::FailedSwept { every, percent } if status == TaskStatus::Failed => {
-                let Some((every, last)) = sweep(every) else { return own };
-                let since = (last.saturating_sub(SWEEPS)..=last).rev();
-                let mut sweeps = since.take_while(|sweep| sweep * every > own);
-                let touches = |sweep: &i64| stable_hash(&[device_key, &sweep.to_string()]) % 100 < u64::from(percent);
-                sweeps.find(touches).map_or(own, |sweep| sweep * every)
-            }
-            Self::FailedSwept { .. } => own,
+        if every == 0 {
+            return own;
         }
+        let last = at.div_euclid(every);
+        let sweeps = (last.saturating_sub(SWEEPS)..=last).rev();
+        let mut sweeps = sweeps.take_while(|sweep| sweep.saturating_mul(every) > own);
+        let touches = |sweep: &i64| stable_hash(&[device_key, &sweep.to_string()]) % 100 < u64::from(percent);
+        sweeps.find(touches).map_or(own, |sweep| sweep.saturating_mul(every))
     }
 }

@@ -149,7 +149,7 @@ async fn a_web_page_cannot_control_the_emulator() {
     ] {
         let refused = status(&[(name, value.clone())]).await;
         assert_eq!(refused.status, 403, "{name}: {value}");
-        assert!(refused.json()["error"].as_str().unwrap().contains("`"), "{refused:?}");
+        assert!(refused.json()["error"].as_str().unwrap().contains('`'), "{refused:?}");
     }
     // The platform's paths are as the platform's: their callers sign.
     let platform = http.post(format!("{}{}", emulator.base_url(), common::TOKEN_GET));

@@ -177,7 +177,7 @@ async fn every_request_waits_for_the_latency_and_all_wait_side_by_side() {
 }
 
 /// 12:34:56.789 of a day in UTC.
-const AFTERNOON: i64 = 1_700_006_400_000 - 1_700_006_400_000 % 86_400_000 + 45_296_789;
+const AFTERNOON: i64 = 1_700_006_400_000 + 45_296_789;
 
 async fn start_at(now: i64, quota: Quota) -> (Emulator, ManualClock, String) {
     let clock = ManualClock::at_ms(now);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 use crate::readings::MixedList;
 
-/// The requests that a [`Fault`] strikes. Those to `/_emulator` are never struck.
+/// The requests that a [`Fault`](crate::Fault) strikes. Those to `/_emulator` are never struck.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Scope {

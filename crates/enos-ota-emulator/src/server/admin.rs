@@ -18,9 +18,9 @@ use crate::clock::Clock;
 use crate::faults::Fault;
 use crate::gateway::quota::Quota;
 use crate::journal::Counters;
+use crate::model::{JobState, RetryCount, TaskInfo};
 use crate::shared::Shared;
 use crate::signature::Query;
-use crate::state::{JobState, RetryCount, TaskInfo};
 
 /// So many tasks of a job are shown, unless `?tasks=N` says otherwise.
 const SHOWN_TASKS: usize = 1000;

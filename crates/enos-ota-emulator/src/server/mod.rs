@@ -37,18 +37,17 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = Connections::new(shared.max_connections);
     loop {
         tokio::select! {
-            accepted = listener.accept(), if connections.has_room() => match accepted {
-                Ok((stream, _)) => {
+            accepted = listener.accept(), if connections.has_room() => {
+                if let Ok((stream, _)) = accepted {
                     shared.lock().counters.connections += 1;
                     let (router, shared) = (router.clone(), Arc::clone(&shared));
                     connections.add(|activity| connection(stream, activity, router, shared));
-                }
-                // Mostly that the process has too many files open: others must be closed first.
-                Err(_) => {
+                } else {
+                    // Mostly that the process has too many files open: others must be closed first.
                     connections.close_one();
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
-            },
+            }
             () = connections.changed() => {}
             () = shared.closed() => break,
         }

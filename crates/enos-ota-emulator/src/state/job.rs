@@ -4,19 +4,19 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::info::{JobInfo, JobState, RetryCount, ScopeType, StringI18n, TaskInfo, UpgradeScope};
-use super::intern::{ByKey, Commons};
+use super::by_key::ByKey;
+use super::intern::{Commons, Failure};
 use super::pace::Pace;
 use super::slots::Slots;
 use super::statuses::{ByStatus, Statuses};
-use super::task::{Course, Failure, Ids, Look, Rules, Run, Stage, TaskState, View};
-use super::timeline::{Moment, Timeline};
-use crate::fleet::{Job, JobStatus, JobType, Task, TaskStatus, demo::reason};
+use super::task::{Course, Ids, Look, Rules, Run, Stage, TaskState, View};
+use super::timeline::{LONGEST_LAG_MS, Moment, Timeline};
+use crate::fleet::{Job, Task, reason};
+use crate::model::{
+    JobInfo, JobState, JobStatus, JobType, RetryCount, ScopeType, StringI18n, TaskInfo, TaskStatus, UpgradeScope,
+};
 use crate::random::stable_hash;
 use crate::readings::{FailureAfterRetry, Readings, TaskIdAfterRetry};
-
-/// So far back can a stale read look: what a call has changed is remembered for that long.
-pub(crate) const LONGEST_LAG_MS: i64 = 10_000;
 
 #[derive(Debug)]
 pub(super) struct RunningJob {
@@ -488,9 +488,9 @@ fn running_task(task: Task, defaults: &[String; 3], commons: &mut Commons, rules
 mod tests {
     use std::time::Duration;
 
-    use super::super::info::Tally;
     use super::*;
     use crate::fleet::Outcome;
+    use crate::model::Tally;
     use crate::random::Random;
 
     const NOW: i64 = 1_700_000_000_000;

@@ -8,8 +8,8 @@
 //! brings it up to the present first. A stale read looks at a moment in the past: of what calls have changed since, the
 //! job remembers what there was before.
 
+mod by_key;
 mod create;
-mod info;
 mod intern;
 mod job;
 mod pace;
@@ -24,12 +24,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use self::create::Device;
 pub(crate) use self::create::NewJob;
-pub use self::info::{JobInfo, JobState, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
-pub(crate) use self::job::LONGEST_LAG_MS;
 use self::job::{RunningJob, Seen};
 pub use self::pace::Pace;
 pub(crate) use self::search::{Found, Page, TaskField};
-use crate::fleet::{Fleet, FleetError, JobStatus, TaskStatus};
+pub(crate) use self::timeline::LONGEST_LAG_MS;
+use crate::fleet::{Fleet, FleetError};
+use crate::model::{JobInfo, JobState, JobStatus, RetryCount, TaskInfo, TaskStatus};
 use crate::readings::{MixedList, Readings};
 
 /// Whether calls for an organization are let through.
@@ -117,7 +117,8 @@ impl World {
             deleted: Vec::new(),
             retired: Vec::new(),
         };
-        for job in fleet.jobs {
+        for mut job in fleet.jobs {
+            fleet.task_times.fill(&mut job, now);
             let job = RunningJob::new(job, &fleet.org_id, (pace, readings), now);
             world.insert(job);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::fleet::{JobStatus, JobType, TaskStatus, UpgradePolicy};
+use super::{JobStatus, JobType, TaskStatus, UpgradePolicy};
 
 /// A task as the platform shows it (`TaskInfo` of `searchTask`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -94,7 +94,7 @@ pub struct StringI18n {
 
 impl StringI18n {
     /// A text that is the same in every language; `None` for the empty text.
-    pub(super) fn plain(text: &str) -> Option<Self> {
+    pub(crate) fn plain(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self {
             default_value: text.to_owned(),
             i18n_value: BTreeMap::new(),
