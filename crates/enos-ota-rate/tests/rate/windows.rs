@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::gateway::{Form, Gateway, Headers, Limit, SECOND, ms, s};
-use crate::rate::{RateSettings, Window};
-use crate::run::{Run, SETTINGS, find_rate, run, used};
+use crate::run::{Run, find_rate, run, used};
+use enos_ota_rate::{RateSettings, Window};
 
 const QUOTAS: [(f64, Window); 3] = [
     (600.0, Window::Minute),
@@ -163,7 +163,7 @@ fn a_limit_that_is_raised_or_lowered_is_followed() {
 fn what_the_user_leaves_to_others_is_not_used() {
     let settings = RateSettings {
         rate: Some(5.0),
-        ..SETTINGS
+        ..RateSettings::default()
     };
     for headers in [Headers::None, Headers::Named] {
         let run = run(settings, gateway((600.0, Window::Minute), headers, 0), s(600));
