@@ -157,6 +157,30 @@ fn the_quota_that_is_used_up_is_told() {
     assert!(rate.rate() <= 10_000.0 / 3600.0);
 }
 
+/// A call of the last minute may be answered after this one has begun.
+#[test]
+fn what_was_left_of_the_last_window_says_nothing_about_this_one() {
+    let mut rate = RateControl::new(RateSettings::default());
+    let announced = |remaining| Announced {
+        window: Some(Window::Minute),
+        limit: Some(600),
+        remaining: Some(remaining),
+        reset: None,
+    };
+    rate.started(ms(0));
+    rate.started(ms(42_600));
+    rate.ended(ms(20), WALL_MS + 20, ms(20), CallResult::Answered, &[announced(1)]);
+    assert_eq!(rate.may_start(ms(42_900)), Wait::Now);
+    rate.ended(
+        ms(42_900),
+        WALL_MS + 42_900,
+        ms(300),
+        CallResult::Answered,
+        &[announced(0)],
+    );
+    assert_eq!(rate.may_start(ms(42_900)), Wait::Now);
+}
+
 #[test]
 fn a_rate_that_is_not_used_does_not_grow() {
     let mut rate = RateControl::new(RateSettings::default());

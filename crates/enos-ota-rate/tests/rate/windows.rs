@@ -172,3 +172,19 @@ fn what_the_user_leaves_to_others_is_not_used() {
         assert_eq!(run.throttled, 0);
     }
 }
+
+#[test]
+fn a_campaign_below_the_limit_is_not_stopped_by_clocks_that_differ() {
+    let settings = RateSettings {
+        rate: Some(9.0),
+        ..RateSettings::default()
+    };
+    for headers in [Headers::None, Headers::Named, Headers::Unnamed] {
+        for skew in [0, 1, -1, 25] {
+            let run = run(settings, gateway((600.0, Window::Minute), headers, skew), s(600));
+            let rate = run.rate(s(0), s(600));
+            assert!(rate >= 8.9, "{headers:?}, {skew} s: {rate}");
+            assert_eq!(run.throttled, 0, "{headers:?}, {skew} s");
+        }
+    }
+}
