@@ -18,7 +18,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// a call is tried.
 const SLACK: Duration = Duration::from_millis(100);
 /// The part of a window which its beginning is to be known to.
-const EXACTNESS: u32 = 60;
+const EXACTNESS: u32 = 30;
 /// The part of a limit that may be in flight, and of the calls beyond it.
 const IN_FLIGHT: u64 = 16;
 const BEYOND: u64 = 8;
@@ -102,7 +102,7 @@ impl Quota {
         let exact = self.window.length() / EXACTNESS;
         let by_clock = clock.map(|clock| from + self.window.rest(clock, from) + SLACK);
         match by_clock {
-            Some(by_clock) if by_clock <= to => by_clock,
+            Some(by_clock) if by_clock <= to + SLACK => by_clock,
             _ if to.saturating_sub(from) <= exact => to,
             // The clocks differ: a little most often, so it is tried soon, and then after twice the time.
             Some(by_clock) if !known => (from + whole.saturating_sub(by_clock).max(exact)).min(to),
