@@ -16,9 +16,10 @@ const MOST_RATE: f64 = 1e6;
 /// How many seconds the rate takes to double at first. A gateway nearby tells sooner when it is too much.
 const FIRST_DOUBLING: f64 = 0.1;
 const SHORTEST_DOUBLING: f64 = 0.02;
-/// How many times as long it takes after each throttled call, and if the pause is a long one.
+/// How many times as long it takes after each throttled call, and if the pause is a long one; and the longest time.
 const SLOWER: f64 = 4.0;
 const MUCH_SLOWER: f64 = 16.0;
+const LONGEST_DOUBLING: f64 = 10.0;
 /// How much faster than what was accepted the rate may have been for that to tell the quota.
 const PRECISE: f64 = 1.3;
 /// How much of the known quota is used. The rest is for calls that arrive less evenly than they were sent.
@@ -171,7 +172,7 @@ impl Trial {
             } else {
                 SLOWER * FIRST_DOUBLING
             };
-            self.search(accepted, doubling);
+            self.search(accepted, doubling.min(LONGEST_DOUBLING));
         } else {
             let time = (PAUSES * pause).clamp(HOLD.0, HOLD.1);
             let soon = !self.searching && self.rest > 0.0 && pause > LONG_PAUSE;
