@@ -36,3 +36,13 @@ pub(crate) enum Next<T> {
     /// Nothing before this.
     Wait(Wait),
 }
+
+impl From<enos_ota_rate::Wait> for Wait {
+    fn from(wait: enos_ota_rate::Wait) -> Self {
+        match wait {
+            enos_ota_rate::Wait::Now => Self::Now,
+            enos_ota_rate::Wait::Until(at) => Self::Until(at),
+            enos_ota_rate::Wait::NextEnd => Self::NextEnd,
+        }
+    }
+}

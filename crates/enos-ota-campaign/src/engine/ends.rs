@@ -17,7 +17,7 @@ use crate::ending::Ending;
 use crate::event::Event;
 use crate::journal::{CallEnd, JournalError, Record};
 use crate::outcome::Outcome;
-use crate::rate::{Announced, CallResult};
+use crate::rate::{Announced, CallResult, announced, of_gateway};
 
 /// So many answers of searches in a row that cannot be read mean that searches tell nothing.
 const UNREADABLE: u32 = 5;
@@ -182,7 +182,7 @@ impl Runner {
                 let pause = self.rate.paused(now);
                 self.report(Event::Throttled {
                     pause: pause.map_or(Duration::ZERO, |pause| pause.until.saturating_sub(now)),
-                    quota: pause.and_then(|pause| pause.quota).map(|(calls, window)| (calls, window.into())),
+                    quota: pause.and_then(|pause| pause.quota).map(|(calls, window)| (calls, of_gateway(window))),
                 });
             }
             CallResult::Failed => {
@@ -204,7 +204,7 @@ impl Runner {
         match self.client.rate_limits() {
             Some(latest) if latest.announcements != self.announcements => {
                 self.announcements = latest.announcements;
-                latest.limits.iter().map(Announced::from).collect()
+                latest.limits.iter().map(announced).collect()
             }
             _ => Vec::new(),
         }

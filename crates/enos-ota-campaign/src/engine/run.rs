@@ -308,7 +308,7 @@ impl Runner {
             if self.journal.as_ref().is_some_and(Journal::is_behind) {
                 return Wait::NextEnd;
             }
-            match self.rate.may_start(now) {
+            match Wait::from(self.rate.may_start(now)) {
                 Wait::Now => {}
                 Wait::Never if self.in_flight.is_empty() => return Wait::Never,
                 wait => return wait,

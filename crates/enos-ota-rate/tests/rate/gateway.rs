@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use crate::rate::{Announced, CallResult, Window};
+use enos_ota_rate::{Announced, CallResult, Window};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 

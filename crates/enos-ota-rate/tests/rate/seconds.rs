@@ -1,8 +1,8 @@
 //! Quotas of a second, whatever their form.
 
 use crate::gateway::{Form, Gateway, Headers, Limit, SECOND, ms, s};
-use crate::rate::{RateSettings, Window};
-use crate::run::{Run, SETTINGS, find_rate, run, used};
+use crate::run::{Run, find_rate, run, used};
+use enos_ota_rate::{RateSettings, Window};
 
 const FORMS: [Form; 4] = [
     Form::Bucket(0.1),
@@ -134,7 +134,7 @@ fn a_limit_of_the_user_above_the_quota_does_not_flood_the_gateway() {
     for rate in [55.0, 1000.0] {
         let settings = RateSettings {
             rate: Some(rate),
-            ..SETTINGS
+            ..RateSettings::default()
         };
         let run = run(settings, Gateway::with_quota(50.0, Form::AnySecond), s(30));
         assert_finds(&format!("{rate}"), &run, 50.0, 0.9, 0.02);

@@ -5,19 +5,25 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// What a quota is counted over. Windows begin on the clock, in UTC (not documented; inferred, as Kong does it).
+/// What a quota is counted over. Windows begin on the clock, in UTC, as those of the Kong gateway do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Window {
+pub enum Window {
+    /// One second.
     Second,
+    /// One minute.
     Minute,
+    /// One hour.
     Hour,
+    /// One day.
     Day,
+    /// One month.
     Month,
 }
 
 impl Window {
     /// How long it lasts; a month counts as 31 days.
-    pub(crate) fn length(self) -> Duration {
+    #[must_use]
+    pub fn length(self) -> Duration {
         match self {
             Self::Second => Duration::from_secs(1),
             Self::Minute => Duration::from_mins(1),
@@ -28,7 +34,7 @@ impl Window {
     }
 
     /// The shortest window that lasts so long.
-    pub(super) fn that_lasts(time: Duration) -> Self {
+    pub(crate) fn that_lasts(time: Duration) -> Self {
         let windows = [Self::Second, Self::Minute, Self::Hour, Self::Day];
         windows
             .into_iter()
@@ -38,7 +44,7 @@ impl Window {
 
     /// How long after `from` the next window begins by a clock that showed so many milliseconds since 1970-01-01 UTC at
     /// some time.
-    pub(super) fn rest(self, (time, wall_ms): (Duration, i64), from: Duration) -> Duration {
+    pub(crate) fn rest(self, (time, wall_ms): (Duration, i64), from: Duration) -> Duration {
         let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let wall_ms = wall_ms.saturating_add(ms(from) - ms(time));
         let length = ms(self.length());
@@ -59,39 +65,15 @@ fn next_month_ms(wall_ms: i64) -> Option<i64> {
     Some(next.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
 
-impl From<Window> for enos_ota::Window {
-    fn from(window: Window) -> Self {
-        match window {
-            Window::Second => Self::Second,
-            Window::Minute => Self::Minute,
-            Window::Hour => Self::Hour,
-            Window::Day => Self::Day,
-            Window::Month => Self::Month,
-        }
-    }
-}
-
 /// What an answer says about one quota, in its headers `X-RateLimit-*-<Window>` or `RateLimit-*`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Announced {
+pub struct Announced {
     /// `None` for the headers `RateLimit-*`, which name no window.
-    pub(crate) window: Option<Window>,
+    pub window: Option<Window>,
     /// Calls in a window.
-    pub(crate) limit: Option<u64>,
+    pub limit: Option<u64>,
     /// Calls that are left in this one.
-    pub(crate) remaining: Option<u64>,
+    pub remaining: Option<u64>,
     /// How long until it ends.
-    pub(crate) reset: Option<Duration>,
-}
-
-impl From<&enos_ota::RateLimit> for Announced {
-    fn from(announced: &enos_ota::RateLimit) -> Self {
-        let window = announced.window.map(|window| Window::that_lasts(window.length()));
-        Self {
-            window,
-            limit: announced.limit,
-            remaining: announced.remaining,
-            reset: announced.reset,
-        }
-    }
+    pub reset: Option<Duration>,
 }

@@ -16,9 +16,10 @@ const MOST_RATE: f64 = 1e6;
 /// How many seconds the rate takes to double at first. A gateway nearby tells sooner when it is too much.
 const FIRST_DOUBLING: f64 = 0.1;
 const SHORTEST_DOUBLING: f64 = 0.02;
-/// How many times as long it takes after each throttled call, and if the pause is a long one.
+/// How many times as long it takes after each throttled call, and if the pause is a long one; and the longest time.
 const SLOWER: f64 = 4.0;
 const MUCH_SLOWER: f64 = 16.0;
+const LONGEST_DOUBLING: f64 = 10.0;
 /// How much faster than what was accepted the rate may have been for that to tell the quota.
 const PRECISE: f64 = 1.3;
 /// How much of the known quota is used. The rest is for calls that arrive less evenly than they were sent.
@@ -42,10 +43,10 @@ pub(super) struct Trial {
     ceiling: f64,
     announced: f64,
     rate: f64,
-    /// The rate that is held, and how many seconds it still is; below zero, how long the rate has been growing.
+    /// The rate that is held, none in a search, and for how many seconds it still is.
     held: f64,
     rest: f64,
-    /// The share of it that the rate is beyond it then, and in how many seconds that doubles.
+    /// How far the rate goes beyond it then, and in how many seconds that doubles.
     beyond: f64,
     doubling: f64,
     searching: bool,
@@ -69,8 +70,7 @@ impl Trial {
             ceiling,
             announced: f64::INFINITY,
             rate: FIRST_RATE.min(ceiling),
-            held: FIRST_RATE / 2.0,
-            beyond: 1.0,
+            beyond: FIRST_RATE,
             doubling: FIRST_DOUBLING,
             searching: true,
             ..Self::default()
@@ -131,7 +131,7 @@ impl Trial {
         let doubling = self.doubling.min(nearby.max(SHORTEST_DOUBLING)).max(4.0 * latency);
         if self.rest < 0.0 {
             self.beyond *= (step / doubling).exp2();
-            self.set_rate(self.held * (1.0 + self.beyond));
+            self.set_rate(self.held + self.beyond);
         }
     }
 
@@ -148,13 +148,13 @@ impl Trial {
 
     fn hold(&mut self, quota: f64, time: f64) {
         (self.held, self.rest) = (MARGIN * quota, time);
-        (self.beyond, self.doubling, self.searching) = (PROBE, PROBE_DOUBLING, false);
+        (self.beyond, self.doubling, self.searching) = (PROBE * self.held, PROBE_DOUBLING, false);
         self.set_rate(self.held);
     }
 
     fn search(&mut self, from: f64, doubling: f64) {
-        (self.held, self.rest) = (from / 2.0, 0.0);
-        (self.beyond, self.doubling, self.searching) = (1.0, doubling, true);
+        (self.held, self.rest) = (0.0, 0.0);
+        (self.beyond, self.doubling, self.searching) = (from, doubling, true);
         self.set_rate(from);
     }
 
@@ -172,7 +172,7 @@ impl Trial {
             } else {
                 SLOWER * FIRST_DOUBLING
             };
-            self.search(accepted, doubling);
+            self.search(accepted, doubling.min(LONGEST_DOUBLING));
         } else {
             let time = (PAUSES * pause).clamp(HOLD.0, HOLD.1);
             let soon = !self.searching && self.rest > 0.0 && pause > LONG_PAUSE;

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::window::{Announced, Window};
-use crate::wait::Wait;
+use crate::Wait;
 
 /// The wait before a throttled call is tried again, if the gateway names no time. It doubles until a second has passed.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -18,7 +18,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// a call is tried.
 const SLACK: Duration = Duration::from_millis(100);
 /// The part of a window which its beginning is to be known to.
-const EXACTNESS: u32 = 60;
+const EXACTNESS: u32 = 30;
 /// The part of a limit that may be in flight, and of the calls beyond it.
 const IN_FLIGHT: u64 = 16;
 const BEYOND: u64 = 8;
@@ -102,7 +102,7 @@ impl Quota {
         let exact = self.window.length() / EXACTNESS;
         let by_clock = clock.map(|clock| from + self.window.rest(clock, from) + SLACK);
         match by_clock {
-            Some(by_clock) if by_clock <= to => by_clock,
+            Some(by_clock) if by_clock <= to + SLACK => by_clock,
             _ if to.saturating_sub(from) <= exact => to,
             // The clocks differ: a little most often, so it is tried soon, and then after twice the time.
             Some(by_clock) if !known => (from + whole.saturating_sub(by_clock).max(exact)).min(to),
@@ -112,7 +112,7 @@ impl Quota {
 }
 
 /// Calls are throttled.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Stall {
     /// When the first throttled call was sent, and the last one.
     first: Duration,
@@ -139,7 +139,7 @@ pub(super) struct Episode {
 #[derive(Clone, Debug)]
 pub(super) struct Quotas {
     /// From the shortest window to the longest.
-    quotas: [Quota; 4],
+    windows: [Quota; 4],
     longest_retry_after: Duration,
     /// What the clock showed at which time.
     clock: Option<(Duration, i64)>,
@@ -153,7 +153,7 @@ pub(super) struct Quotas {
 impl Quotas {
     pub(super) fn new(longest_retry_after: Duration) -> Self {
         Self {
-            quotas: [Window::Minute, Window::Hour, Window::Day, Window::Month].map(|window| Quota {
+            windows: [Window::Minute, Window::Hour, Window::Day, Window::Month].map(|window| Quota {
                 window,
                 limit: None,
                 announced: false,
@@ -175,7 +175,7 @@ impl Quotas {
     #[expect(clippy::cast_precision_loss, reason = "a limit that large is none")]
     pub(super) fn rate(&self) -> f64 {
         let known = self
-            .quotas
+            .windows
             .iter()
             .filter_map(|quota| Some((quota.limit? as f64, quota.window.length())));
         known.fold(f64::INFINITY, |least, (limit, length)| {
@@ -186,13 +186,13 @@ impl Quotas {
     /// Until when no call starts, and which limit is the reason if it is known.
     pub(super) fn paused(&self, now: Duration) -> Option<(Duration, Option<(u64, Window)>)> {
         let stall = self.stall.as_ref().filter(|stall| now < stall.next)?;
-        let quota = stall.quota.or_else(|| self.used_up()).map(|index| &self.quotas[index]);
+        let quota = stall.quota.or_else(|| self.used_up()).map(|index| &self.windows[index]);
         Some((stall.next, quota.and_then(|quota| Some((quota.limit?, quota.window)))))
     }
 
     /// The shortest window whose limit, found by trial, has been reached.
     fn used_up(&self) -> Option<usize> {
-        self.quotas.iter().position(Quota::is_used_up)
+        self.windows.iter().position(Quota::is_used_up)
     }
 
     pub(super) fn may_start(&mut self, now: Duration, in_flight: usize) -> Wait {
@@ -205,10 +205,10 @@ impl Quotas {
                 _ => Wait::Now,
             };
         }
-        if self.quotas.iter().any(|quota| quota.is_full(in_flight)) {
+        if self.windows.iter().any(|quota| quota.is_full(in_flight)) {
             return Wait::NextEnd;
         }
-        match self.quotas.iter().rposition(|quota| quota.left == Some(0)) {
+        match self.windows.iter().rposition(|quota| quota.left == Some(0)) {
             Some(index) => Wait::Until(self.stall(
                 now,
                 Stall {
@@ -223,7 +223,7 @@ impl Quotas {
     }
 
     pub(super) fn started(&mut self) {
-        for quota in &mut self.quotas {
+        for quota in &mut self.windows {
             quota.spent = quota.spent.saturating_add(1);
             quota.left = quota.left.map(|left| left.saturating_sub(1));
         }
@@ -247,7 +247,7 @@ impl Quotas {
         let mut second = None;
         for announced in all {
             let window = announced.window.unwrap_or_else(|| self.name(announced, all));
-            match self.quotas.iter_mut().find(|quota| quota.window == window) {
+            match self.windows.iter_mut().find(|quota| quota.window == window) {
                 Some(quota) => quota.announced(now, sent, in_flight, *announced),
                 None => second = second.max(announced.limit),
             }
@@ -269,7 +269,7 @@ impl Quotas {
         self.resumed = stall.next;
         let Some(index) = stall.quota.or_else(|| self.renewed(&stall, sent)) else {
             // A limit that was found by trial would have lasted longer.
-            for quota in self.quotas.iter_mut().filter(|quota| quota.is_used_up()) {
+            for quota in self.windows.iter_mut().filter(|quota| quota.is_used_up()) {
                 quota.limit = None;
             }
             return Some(Episode {
@@ -277,7 +277,7 @@ impl Quotas {
                 pause: sent.saturating_sub(stall.first),
             });
         };
-        let quota = &mut self.quotas[index];
+        let quota = &mut self.windows[index];
         if !quota.announced {
             quota.limit = Some(quota.spent.saturating_sub(1).max(1));
         }
@@ -300,10 +300,10 @@ impl Quotas {
 
     /// A call that was sent then was throttled.
     pub(super) fn throttled(&mut self, now: Duration, sent: Duration, retry_after: Option<Duration>) {
-        for quota in &mut self.quotas {
+        for quota in &mut self.windows {
             quota.spent = quota.spent.saturating_sub(1);
         }
-        let used_up = self.quotas.iter().rposition(|quota| quota.left == Some(0));
+        let used_up = self.windows.iter().rposition(|quota| quota.left == Some(0));
         let asked = retry_after.map(|asked| {
             let most = asked.min(self.longest_retry_after);
             (now + most, most == asked)
@@ -346,11 +346,11 @@ impl Quotas {
         // A shorter window than the known one is tried once, as the limit may be another now.
         let shorter = match used_up {
             None | Some(0) => Window::Second,
-            Some(index) => self.quotas[index - 1].window,
+            Some(index) => self.windows[index - 1].window,
         };
         let passed = stall.first + shorter.length() + SLACK;
         let exact = |index: usize| {
-            let Quota { window, ends, .. } = &self.quotas[index];
+            let Quota { window, ends, .. } = &self.windows[index];
             ends.1.saturating_sub(ends.0) <= window.length() / EXACTNESS
         };
         let found = if stall.quota.is_none() && stall.last + SLACK / 2 < passed && used_up.is_none_or(exact) {
@@ -358,9 +358,9 @@ impl Quotas {
             if used_up.is_some() { passed } else { next.min(passed) }
         } else {
             // A minute, an hour: for each in turn, when it has passed.
-            let mut longer = self.quotas[used_up.unwrap_or(0)..].iter();
+            let mut longer = self.windows[used_up.unwrap_or(0)..].iter();
             let quota = longer.find(|quota| stall.last < quota.latest_end(stall.first));
-            let quota = quota.unwrap_or(&self.quotas[self.quotas.len() - 1]);
+            let quota = quota.unwrap_or(&self.windows[self.windows.len() - 1]);
             quota.end_after(stall.last, quota.latest_end(stall.first), self.clock)
         };
         found.max(asked).max(soon)
@@ -368,18 +368,18 @@ impl Quotas {
 
     /// Which window has been renewed when a call that was sent then is accepted; `None` for a second.
     fn renewed(&self, stall: &Stall, sent: Duration) -> Option<usize> {
-        if let Some(index) = self.used_up().filter(|index| sent > self.quotas[*index].ends.0) {
+        if let Some(index) = self.used_up().filter(|index| sent > self.windows[*index].ends.0) {
             return Some(index);
         }
         let waited = sent.saturating_sub(stall.first).saturating_sub(5 * SLACK);
         let window = Window::that_lasts(waited);
-        self.quotas.iter().position(|quota| quota.window == window)
+        self.windows.iter().position(|quota| quota.window == window)
     }
 
     /// Windows that have ended while calls went on.
     fn roll(&mut self, now: Duration) {
         let going_on = self.clock.is_some() && self.stall.is_none();
-        for quota in self.quotas.iter_mut().filter(|quota| going_on && now >= quota.end) {
+        for quota in self.windows.iter_mut().filter(|quota| going_on && now >= quota.end) {
             let known = quota.ends.1 + quota.window.length() > now;
             let ended = if known { quota.ends } else { (Duration::ZERO, FOREVER) };
             let began = if quota.end.is_zero() { quota.end } else { now };

@@ -1,8 +1,8 @@
 //! Prints what comes of every quota, for those who change a number: with `--ignored --nocapture`.
 
 use crate::gateway::{Form, Gateway, Headers, SECOND, ms, s};
-use crate::rate::Window;
 use crate::run::{find_rate, used};
+use enos_ota_rate::Window;
 
 #[test]
 #[ignore = "prints a table"]

@@ -5,17 +5,11 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
 use crate::gateway::{Gateway, ms};
-use crate::rate::{CallResult, RateControl, RateSettings, Window};
-use crate::wait::Wait;
+use enos_ota_rate::Wait;
+use enos_ota_rate::{CallResult, RateControl, RateSettings, Window};
 
 /// How often answers are counted.
 const TENTH: Duration = Duration::from_millis(100);
-
-pub(crate) const SETTINGS: RateSettings = RateSettings {
-    rate: None,
-    concurrency: None,
-    longest_retry_after: Duration::from_mins(5),
-};
 
 /// What came of a campaign.
 #[derive(Debug, Default)]
@@ -123,7 +117,7 @@ pub(crate) fn run(settings: RateSettings, mut gateway: Gateway, lasts: Duration)
 }
 
 pub(crate) fn find_rate(gateway: Gateway, lasts: Duration) -> Run {
-    run(SETTINGS, gateway, lasts)
+    run(RateSettings::default(), gateway, lasts)
 }
 
 /// The used part of so many calls a second.

@@ -6,9 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::gateway::{SECOND, ms, s};
-use crate::rate::{Announced, CallResult, Pause, RateControl, RateSettings, Window};
-use crate::run::SETTINGS;
-use crate::wait::Wait;
+use enos_ota_rate::Wait;
+use enos_ota_rate::{Announced, CallResult, Pause, RateControl, RateSettings, Window};
 
 /// No time is later.
 const FOREVER: Duration = Duration::from_secs(10_000_000_000);
@@ -44,7 +43,7 @@ fn start_all(rate: &mut RateControl, now: Duration) -> Wait {
 
 #[test]
 fn calls_begin_slowly() {
-    let mut rate = RateControl::new(SETTINGS);
+    let mut rate = RateControl::new(RateSettings::default());
     assert_eq!(start_all(&mut rate, ms(0)), Wait::Until(ms(20)));
     for tick in 1..20 {
         start_all(&mut rate, ms(20 * tick));
@@ -58,7 +57,7 @@ fn calls_begin_slowly() {
 fn a_limit_of_calls_in_flight_is_kept() {
     let settings = RateSettings {
         concurrency: Some(NonZeroUsize::MIN),
-        ..SETTINGS
+        ..RateSettings::default()
     };
     let mut rate = RateControl::new(settings);
     assert_eq!(start_all(&mut rate, ms(0)), Wait::NextEnd);
@@ -71,7 +70,7 @@ fn a_limit_of_calls_in_flight_is_kept() {
 fn a_limit_of_calls_per_second_is_kept() {
     let settings = RateSettings {
         rate: Some(0.5),
-        ..SETTINGS
+        ..RateSettings::default()
     };
     let mut rate = RateControl::new(settings);
     assert!((rate.rate() - 0.5).abs() < 1e-9);
@@ -84,7 +83,7 @@ fn a_limit_of_calls_per_second_is_kept() {
 
 #[test]
 fn retry_after_pauses_all_calls() {
-    let mut rate = RateControl::new(SETTINGS);
+    let mut rate = RateControl::new(RateSettings::default());
     start_all(&mut rate, ms(0));
     start_all(&mut rate, ms(20));
     start_all(&mut rate, ms(40));
@@ -111,7 +110,7 @@ fn retry_after_pauses_all_calls() {
 fn an_endless_retry_after_is_cut_short() {
     let settings = RateSettings {
         longest_retry_after: s(5),
-        ..SETTINGS
+        ..RateSettings::default()
     };
     let mut rate = RateControl::new(settings);
     rate.started(ms(0));
@@ -121,7 +120,7 @@ fn an_endless_retry_after_is_cut_short() {
 
 #[test]
 fn without_a_hint_a_second_is_tried_then_a_minute_then_an_hour() {
-    let mut rate = RateControl::new(SETTINGS);
+    let mut rate = RateControl::new(RateSettings::default());
     let (mut now, mut tries) = (ms(0), vec![]);
     while tries.len() < 8 {
         match rate.may_start(now) {
@@ -141,7 +140,7 @@ fn without_a_hint_a_second_is_tried_then_a_minute_then_an_hour() {
 
 #[test]
 fn the_quota_that_is_used_up_is_told() {
-    let mut rate = RateControl::new(SETTINGS);
+    let mut rate = RateControl::new(RateSettings::default());
     rate.started(ms(0));
     let announced =
         [(Window::Minute, 600, 0), (Window::Hour, 10_000, 9_000)].map(|(window, limit, remaining)| Announced {
@@ -158,9 +157,33 @@ fn the_quota_that_is_used_up_is_told() {
     assert!(rate.rate() <= 10_000.0 / 3600.0);
 }
 
+/// A call of the last minute may be answered after this one has begun.
+#[test]
+fn what_was_left_of_the_last_window_says_nothing_about_this_one() {
+    let mut rate = RateControl::new(RateSettings::default());
+    let announced = |remaining| Announced {
+        window: Some(Window::Minute),
+        limit: Some(600),
+        remaining: Some(remaining),
+        reset: None,
+    };
+    rate.started(ms(0));
+    rate.started(ms(42_600));
+    rate.ended(ms(20), WALL_MS + 20, ms(20), CallResult::Answered, &[announced(1)]);
+    assert_eq!(rate.may_start(ms(42_900)), Wait::Now);
+    rate.ended(
+        ms(42_900),
+        WALL_MS + 42_900,
+        ms(300),
+        CallResult::Answered,
+        &[announced(0)],
+    );
+    assert_eq!(rate.may_start(ms(42_900)), Wait::Now);
+}
+
 #[test]
 fn a_rate_that_is_not_used_does_not_grow() {
-    let mut rate = RateControl::new(SETTINGS);
+    let mut rate = RateControl::new(RateSettings::default());
     for call in 0..600 {
         let now = ms(100 * call);
         assert_eq!(rate.may_start(now), Wait::Now);
@@ -172,7 +195,7 @@ fn a_rate_that_is_not_used_does_not_grow() {
 
 #[test]
 fn the_gateway_is_down_when_many_calls_in_a_row_have_failed() {
-    let mut rate = RateControl::new(SETTINGS);
+    let mut rate = RateControl::new(RateSettings::default());
     let mut now = ms(0);
     let mut waits = vec![];
     for _ in 0..19 {
@@ -180,7 +203,7 @@ fn the_gateway_is_down_when_many_calls_in_a_row_have_failed() {
         while let Wait::Until(at) = rate.may_start(now) {
             now = at;
         }
-        waits.push((now - asked).as_millis());
+        waits.push(now.saturating_sub(asked).as_millis());
         rate.started(now);
         ended(&mut rate, now, Duration::ZERO, CallResult::Failed);
     }
@@ -324,7 +347,7 @@ proptest! {
         rate in 0.5..3_000.0,
         ticks in proptest::collection::vec((0..50_000_u64, proptest::option::weighted(0.05, results())), 1..300),
     ) {
-        let mut control = RateControl::new(RateSettings { rate: Some(rate), ..SETTINGS });
+        let mut control = RateControl::new(RateSettings { rate: Some(rate), ..RateSettings::default() });
         let (mut now, mut in_flight, mut started) = (Duration::ZERO, 0, vec![]);
         for (passed, result) in ticks {
             now += Duration::from_micros(passed);
@@ -352,7 +375,7 @@ proptest! {
 #[test]
 fn a_day_and_a_month_are_waited_for() {
     for (window, hours) in [(Window::Day, 10), (Window::Month, 9 * 24 + 10)] {
-        let mut rate = RateControl::new(SETTINGS);
+        let mut rate = RateControl::new(RateSettings::default());
         rate.started(ms(0));
         let announced = Announced {
             window: Some(window),

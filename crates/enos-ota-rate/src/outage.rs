@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::wait::Wait;
+use crate::Wait;
 
 /// After so many failed calls in a row the gateway is down. If three of ten calls fail by chance, that happens once in
 /// more than a hundred thousand calls.
