@@ -6,7 +6,6 @@ use std::fs;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use enos_ota::{AppSecret, Client, ClientBuilder, Credentials, RetryPolicy};
 use etcetera::BaseStrategy as _;
@@ -141,8 +140,8 @@ impl Connection {
     /// Sets what holds for every gateway, the emulator too.
     pub(crate) fn tune(&self, mut builder: ClientBuilder) -> ClientBuilder {
         builder = builder.user_agent(concat!("enos-ota-cli/", env!("CARGO_PKG_VERSION")));
-        if let Some(seconds) = self.timeout {
-            builder = builder.timeout(Duration::from_secs(seconds));
+        if let Some(timeout) = self.timeout {
+            builder = builder.timeout(timeout);
         }
         if let Some(attempts) = self.request_attempts.and_then(NonZeroU32::new) {
             builder = builder.retry_policy(RetryPolicy::default().with_max_attempts(attempts));

@@ -667,7 +667,39 @@ fn bad_input_is_refused_before_anything_is_sent() {
         ),
         (
             [&job[..], &["--chunk-size", "0", "pump-01"]].concat(),
-            "invalid value '0' for '--chunk-size",
+            "invalid value '0' for '--chunk-size <N>': expected a whole number from 1",
+        ),
+        (
+            [&job[..], &["--failed", "--canary", "1", "--canary-success", "0.9"]].concat(),
+            "'--canary-success <PERCENT>': did you mean 90%?",
+        ),
+        (
+            [&job[..], &["--failed", "--canary", "0.05"]].concat(),
+            "'--canary <N|PERCENT>': did you mean 5%?",
+        ),
+        (
+            [&job[..], &["--failed", "--abort-above", "0.05"]].concat(),
+            "'--abort-above <PERCENT>': did you mean 5%?",
+        ),
+        (
+            [&job[..], &["--failed", "--waves", "1%,0.5"]].concat(),
+            "'--waves <SIZES>': `0.5`: did you mean 50%?",
+        ),
+        (
+            [&job[..], &["--failed", "--waves", "50%,10%"]].concat(),
+            "so the sizes must ascend, and 10% follows 50%",
+        ),
+        (
+            [&job[..], &["--rate", "-1", "pump-01"]].concat(),
+            "invalid value '-1' for '--rate <RATE>'",
+        ),
+        (
+            [&job[..], &["--rate", "1/h", "pump-01"]].concat(),
+            "the slowest rate is 0.001 calls per second",
+        ),
+        (
+            [&job[..], &["--timeout", "soon", "pump-01"]].concat(),
+            "'--timeout <DURATION>': expected a duration from 1s to 24h",
         ),
         (
             [&job[..], &["pump-01", ""]].concat(),

@@ -9,6 +9,7 @@ mod tools;
 mod values;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -148,9 +149,9 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
 
-    /// Seconds that a call may take, with all its attempts
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) timeout: Option<u64>,
+    /// How long a call may take, with all its attempts: such as 90 (seconds), 90s or 2m
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = values::timeout)]
+    pub(crate) timeout: Option<Duration>,
 
     /// How many times a request is sent at the most. When many devices are retried: how many calls may fail before the
     /// gateway has answered one [default: 5]
