@@ -27,12 +27,12 @@ pub(crate) async fn plan(args: &Plan) -> Result<Exit, Failure> {
         &job_id,
         selection,
         args.chunk_size,
-        LookUp::Needed,
+        if args.no_lookup { LookUp::No } else { LookUp::Needed },
         &mut display,
     )
     .await;
     display.close();
-    let chosen = chosen?;
+    let chosen = chosen.map_err(|unread| unread.failure)?;
     match &args.out {
         Some(path) if path == Path::new("-") => {
             chosen.plan.write(io::stdout().lock())?;
@@ -99,7 +99,7 @@ pub(crate) async fn apply(args: &Apply) -> Result<Exit, Failure> {
     let drift = match drift {
         Ok(drift) => drift,
         Err(error) => {
-            let failure = select::unread(&error);
+            let failure = select::unread(&error, &session);
             unsent(args, &plan, &failure)?;
             return Err(failure);
         }
@@ -124,7 +124,7 @@ pub(crate) async fn apply(args: &Apply) -> Result<Exit, Failure> {
     }
     let request = Request {
         how: &args.how,
-        connection,
+        target: &args.target,
         output: args.output,
         dry_run: args.dry_run,
         selected: Some(&args.consent),

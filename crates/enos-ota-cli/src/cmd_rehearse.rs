@@ -42,7 +42,7 @@ pub(crate) async fn run(args: &Rehearse) -> Result<Exit, Failure> {
     let stage = Stage::set(&session.client, &plan, assumptions)
         .await
         .map_err(|error| Failure::new(exit_of(&error), with_causes(&error)))?;
-    campaign::rehearse(&stage, plan, &args.how, &args.target.connection, args.output).await
+    campaign::rehearse(&session, &stage, plan, &args.how, &args.target, args.output).await
 }
 
 fn exit_of(error: &RehearsalError) -> Exit {

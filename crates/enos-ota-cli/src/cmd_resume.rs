@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &Resume) -> Result<Exit, Failure> {
         counted(recovered.summary.settled(), "device"),
         counted(recovered.open(), "device"),
     ));
-    campaign::resume(&session, journal, recovered, connection, args.output).await
+    campaign::resume(&session, journal, recovered, &args.target, args.output).await
 }
 
 /// Refuses to go on at another gateway or in another organization, where the same keys may be other devices.

@@ -30,26 +30,34 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
     }
     let selection = select::selection(&args.keys, &args.criteria)?;
     let session = Session::open(&args.target).await?;
-    let look_up = if args.dry_run || campaign::needs_facts(&args.how) {
-        LookUp::Needed
-    } else {
-        LookUp::IfMany
+    let needs_facts = campaign::needs_facts(&args.how);
+    let look_up = match (args.no_lookup, needs_facts) {
+        (true, true) => {
+            return Err(Failure::usage(
+                "--canary, --waves, --max-attempts and --permanent-reason need to know of the devices, which --no-lookup does \
+                 without",
+            )
+            .with_hint("leave --no-lookup out"));
+        }
+        (true, false) => LookUp::No,
+        (false, needs_facts) if args.dry_run || needs_facts => LookUp::Needed,
+        (false, _) => LookUp::IfAllowed,
     };
     let mut display = Display::new(select::takes_time(&selection, args.chunk_size));
     let chosen = select::read(&session, &job_id, selection, args.chunk_size, look_up, &mut display).await;
     display.close();
     let chosen = match chosen {
         Ok(chosen) => chosen,
-        Err(failure) => {
+        Err(select::Unread { failure, devices }) => {
             // Scripts get their object whatever happens.
-            let plan = select::nothing(&session, &job_id, args.chunk_size);
-            campaign::unsent(args.output, &plan, "")?;
+            let plan = select::unread_plan(&session, &job_id, args.chunk_size, devices);
+            campaign::unsent(args.output, &plan, &failure.to_string())?;
             return Err(failure);
         }
     };
     let request = Request {
         how: &args.how,
-        connection,
+        target: &args.target,
         output: args.output,
         dry_run: args.dry_run,
         selected: failed.then_some(&args.consent),

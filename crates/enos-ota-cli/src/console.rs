@@ -1,7 +1,7 @@
 //! What people read: everything but data, on standard error.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
@@ -17,12 +17,17 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// Columns of a text that no terminal shows.
 const COLUMNS: usize = 100;
 
+/// Writes a line. One that cannot be written, such as to a terminal that has gone, stops nothing.
+fn line(text: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
 pub(crate) fn error(message: impl Display) {
-    anstream::eprintln!("{ERROR}error:{ERROR:#} {message}");
+    line(format_args!("{ERROR}error:{ERROR:#} {message}"));
 }
 
 pub(crate) fn warning(message: impl Display) {
-    anstream::eprintln!("{}", warning_line(message));
+    line(warning_line(message));
 }
 
 /// The line of a warning, for those who print it themselves.
@@ -31,11 +36,17 @@ pub(crate) fn warning_line(message: impl Display) -> String {
 }
 
 pub(crate) fn hint(message: impl Display) {
-    anstream::eprintln!("{HINT}hint:{HINT:#} {message}");
+    line(format_args!("{HINT}hint:{HINT:#} {message}"));
 }
 
 pub(crate) fn note(message: impl Display) {
-    anstream::eprintln!("{message}");
+    line(message);
+}
+
+/// Writes a question, after which the answer is typed.
+pub(crate) fn question(text: impl Display) {
+    let mut out = anstream::stderr().lock();
+    let _ = write!(out, "{text}").and_then(|()| out.flush());
 }
 
 /// A text in a style.

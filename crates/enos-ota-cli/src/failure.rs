@@ -35,6 +35,17 @@ impl Failure {
         self
     }
 
+    /// The platform does not know the organization.
+    pub(crate) fn wrong_organization(org_id: &str, base_url: &str) -> Self {
+        Self::new(
+            Exit::Precondition,
+            format!("the platform at {base_url} does not know the organization {org_id}"),
+        )
+        .with_hint(
+            "check the organization id (--org-id, ENOS_ORG_ID or the profile), and that the base URL is of its region",
+        )
+    }
+
     pub(crate) fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }

@@ -31,6 +31,7 @@ mod log;
 mod results;
 mod session;
 mod text;
+mod upgrades;
 
 use std::process::ExitCode;
 
@@ -69,6 +70,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         .build()
         .map_err(|error| Failure::new(Exit::Internal, format!("the runtime could not be started: {error}")))?;
     runtime.block_on(async {
+        interrupt::survive_file_size_limit();
         match command {
             Command::Retry(args) => cmd_retry::run(args).await,
             Command::Plan(args) => cmd_plan::plan(args).await,

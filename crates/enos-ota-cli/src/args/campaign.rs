@@ -19,8 +19,8 @@ use super::{Consent, Keys, OPTIONS, ObjectOutput, Output, Target};
 /// The platform gives no result for single devices. If it refuses a call for a task that is not failed, the guilty
 /// devices are searched for and the others sent again. If an answer is lost, a search tells what became of the devices.
 /// In the end each device is `accepted`, `rejected` (the platform refused it), `skipped` (it was not sent) or `unknown`
-/// (it was sent, and whether it was retried could not be found out). The exit code speaks of that, not of how the
-/// upgrades end: `enos-ota watch` does.
+/// (it was sent, and whether it was retried could not be found out). The exit code speaks of that; with --watch or
+/// --canary it is 1 also if an upgrade that was followed did not succeed.
 ///
 /// What is done is written to a journal before and after each call, from which `enos-ota resume` goes on after an
 /// interrupt, a crash or a power failure, without sending a device twice that is known to be accepted.
@@ -42,6 +42,11 @@ pub(crate) struct Retry {
 
     #[command(flatten)]
     pub(crate) criteria: Criteria,
+
+    /// Do not search for the named devices before the first call. Without that, a device whose answer is lost and that
+    /// fails again at once ends as `unknown`, or may be sent twice
+    #[arg(long, conflicts_with = "failed", help_heading = "Selection")]
+    pub(crate) no_lookup: bool,
 
     /// Devices a call. What the platform takes at the most is not documented; fewer are sent once it complains
     #[arg(
@@ -215,6 +220,11 @@ pub(crate) struct Plan {
 
     #[command(flatten)]
     pub(crate) criteria: Criteria,
+
+    /// Do not search for the named devices before the first call. Without that, a device whose answer is lost and that
+    /// fails again at once ends as `unknown`, or may be sent twice
+    #[arg(long, conflicts_with = "failed", help_heading = "Selection")]
+    pub(crate) no_lookup: bool,
 
     /// Devices a call. What the platform takes at the most is not documented; fewer are sent once it complains
     #[arg(

@@ -38,10 +38,10 @@ const STYLES: Styles = Styles::styled()
     arg_required_else_help = true,
     after_help = "\
 Exit codes:
-  0    every device was accepted          4    no such job, or the job is not running
-  1    some devices were not accepted     5    gave up on transport or throttling
+  0    every device was accepted          4    no such job, or it is not running
+  1    some were not, or failed again     5    gave up on transport or throttling
   2    usage, setting or input file       6    internal error, or no journal
-  3    authentication or permission       130  interrupted
+  3    authentication or permission       130  interrupted (129 SIGHUP, 143 SIGTERM)
 
 Try it without an account:
   enos-ota retry --emulator --failed --watch",
@@ -50,13 +50,14 @@ Configuration, the first that is set wins: options, then environment variables, 
 
 Exit codes:
   0    every device was accepted, or the command did what it was asked
-  1    some devices were not accepted; a canary, --abort-above or --max-drift stopped the rest
+  1    some devices were not accepted; with --watch or --canary, an upgrade did not succeed;
+       a canary, --abort-above or --max-drift stopped the rest
   2    usage, setting or input file
   3    authentication or permission
-  4    no such job, or the job is not running
+  4    no such job or organization, or the job is not running
   5    gave up on transport or throttling
   6    internal error, or the journal could not be written
-  130  interrupted; `enos-ota resume` goes on
+  130  interrupted; `enos-ota resume` goes on. 129 for SIGHUP, 143 for SIGTERM
 
 Try it without an account:
   enos-ota retry --emulator --failed --watch"

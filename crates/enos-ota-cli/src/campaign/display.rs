@@ -216,7 +216,7 @@ impl Display {
                 self.announce(if *to_the_end {
                     format!("following {devices} until the upgrades succeed or fail")
                 } else {
-                    format!("confirming that {devices} left `failed`")
+                    format!("checking whether {devices} have left `failed`")
                 });
             }
             _ => {}

@@ -7,7 +7,7 @@ use enos_ota_campaign::Plan;
 use enos_ota_campaign::journal::{BeginDetails, Journal, JournalError, Operator};
 use etcetera::BaseStrategy as _;
 
-use crate::args::{Connection, HowToRetry};
+use crate::args::{Connection, HowToRetry, Target};
 use crate::config::variable;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
@@ -135,6 +135,29 @@ fn without_password(arg: &str) -> String {
 /// The command that goes on with a journal, with the connection as it was given.
 pub(crate) fn resume_command(path: &Path, connection: &Connection) -> String {
     let mut words = vec!["enos-ota".to_owned(), "resume".to_owned(), argument(path)];
+    words.extend(connection_options(connection));
+    command_line(&words)
+}
+
+/// The command that retries all failed tasks of a job.
+pub(crate) fn retry_command(job_id: &str, target: &Target) -> String {
+    let mut words: Vec<_> = ["enos-ota", "retry", "--job-id", job_id, "--failed"]
+        .map(str::to_owned)
+        .into();
+    if let Some(org_id) = &target.org_id {
+        words.extend(["--org-id".to_owned(), org_id.clone()]);
+    }
+    words.extend(connection_options(&target.connection));
+    command_line(&words)
+}
+
+fn command_line(words: &[String]) -> String {
+    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// The options that lead to the same gateway, with the same credentials.
+fn connection_options(connection: &Connection) -> Vec<String> {
+    let mut words = Vec::new();
     let text = |option: &Option<String>| option.clone();
     let file = |option: &Option<PathBuf>| option.as_ref().map(|path| path.to_string_lossy().into_owned());
     for (name, value) in [
@@ -153,7 +176,7 @@ pub(crate) fn resume_command(path: &Path, connection: &Connection) -> String {
     if connection.allow_http {
         words.push("--allow-http".to_owned());
     }
-    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+    words
 }
 
 /// The command that tells what became of every device of a journal.

@@ -10,8 +10,9 @@ use enos_ota_campaign::{
 
 use super::display::Display;
 use crate::args::{self, Keys};
+use crate::console;
 use crate::device_keys;
-use crate::exit::Exit;
+use crate::exit::{Exit, blames_organization};
 use crate::failure::{Failure, with_causes};
 use crate::session::Session;
 
@@ -75,9 +76,27 @@ impl From<Plan> for Chosen {
 pub(crate) enum LookUp {
     /// What is known of their tasks is asked for.
     Needed,
-    /// If they are more than go into a call. Should an answer be lost, then the time at which a task had failed tells
-    /// whether it has failed again since. For a single call that is not worth another one.
-    IfMany,
+    /// If the platform lets them be searched for. Should an answer be lost, it is known then that a device was failed
+    /// before, and when; without that, one that has failed again cannot be told from one that was never retried.
+    IfAllowed,
+    /// The user does without.
+    No,
+}
+
+/// What no device was retried for.
+pub(crate) struct Unread {
+    pub(crate) failure: Failure,
+    /// The devices, as far as they are known without the platform.
+    pub(crate) devices: Devices,
+}
+
+impl From<Failure> for Unread {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            devices: Devices::new(),
+        }
+    }
 }
 
 /// Whether so many devices are looked up that one wants to see how far it has come.
@@ -93,7 +112,7 @@ pub(crate) async fn read(
     chunk_size: NonZeroUsize,
     look_up: LookUp,
     display: &mut Display,
-) -> Result<Chosen, Failure> {
+) -> Result<Chosen, Unread> {
     if matches!(selection, Selection::Failed(_)) {
         display.announce(format_args!("reading the failed tasks of the job {}", job_id.as_str()));
     }
@@ -101,7 +120,7 @@ pub(crate) async fn read(
     let selected = Reader::new(&session.client)
         .read(&selection, job_id, |progress| display.reading(&progress))
         .await
-        .map_err(|error| unread(&error))?;
+        .map_err(|error| unread(&error, session))?;
     if selected.read == 0 && matches!(selection, Selection::Failed(_)) {
         check_job(session, job_id).await?;
     }
@@ -115,8 +134,7 @@ pub(crate) async fn read(
     );
     let mut chosen = Chosen::from(plan);
     let named = matches!(chosen.plan.selection, Selection::Named(_));
-    let many = chosen.plan.devices.len() > chunk_size.get();
-    if named && (look_up == LookUp::Needed || many) {
+    if named && look_up != LookUp::No {
         let found = read_named(&session.client, job_id, &chosen.plan.devices, |progress| {
             display.reading(&progress);
         })
@@ -127,12 +145,33 @@ pub(crate) async fn read(
                 chosen.gone = found.count(TaskState::Gone);
                 chosen.plan.devices = found.devices;
             }
-            Err(error) if look_up == LookUp::Needed => return Err(unread(&error)),
-            // The retries will tell what is wrong, unless it concerns searches alone.
-            Err(error) => tracing::debug!("the devices could not be looked up: {}", with_causes(&error)),
+            Err(error) if look_up == LookUp::IfAllowed && concerns_searches_alone(&error) => {
+                console::warning(format_args!(
+                    "the devices were not looked up before the retry: {}",
+                    with_causes(&error)
+                ));
+            }
+            Err(error) => {
+                return Err(Unread {
+                    failure: unread(&error, session),
+                    devices: chosen.plan.devices,
+                });
+            }
         }
     }
     Ok(chosen)
+}
+
+/// Whether a retry may well be answered although a search is refused.
+fn concerns_searches_alone(error: &SelectError) -> bool {
+    match error {
+        SelectError::Search { source, .. } => match source.kind() {
+            ErrorKind::InvalidArgument => !blames_organization(source),
+            ErrorKind::PermissionDenied | ErrorKind::UnknownCode => true,
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Looks whether there is a job at all: a search for the tasks of one that is not there finds none.
@@ -144,20 +183,23 @@ async fn check_job(session: &Session, job_id: &JobId) -> Result<(), Failure> {
     }
 }
 
-/// A plan without devices, where none could be read.
-pub(crate) fn nothing(session: &Session, job_id: &JobId, chunk_size: NonZeroUsize) -> Plan {
+/// The plan that was not carried out.
+pub(crate) fn unread_plan(session: &Session, job_id: &JobId, chunk_size: NonZeroUsize, devices: Devices) -> Plan {
     Plan::new(
         job_id.clone(),
         session.client.org_id().clone(),
         Selection::default(),
         chunk_size,
         SystemClock.now_ms(),
-        Devices::new(),
+        devices,
     )
 }
 
-pub(crate) fn unread(error: &SelectError) -> Failure {
+pub(crate) fn unread(error: &SelectError, session: &Session) -> Failure {
     match error {
+        SelectError::Search { source, .. } if blames_organization(source) => {
+            Failure::wrong_organization(session.client.org_id().as_str(), &session.base_url)
+        }
         SelectError::Search { source, .. } => {
             Failure::new(Exit::of_error(source), with_causes(error)).with_hint(source.remedy())
         }
