@@ -14,8 +14,9 @@ use crate::consent;
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
+use crate::json;
 use crate::session::{Session, parse_job_id};
-use crate::text::thousands;
+use crate::text::{thousands, visible};
 
 pub(crate) async fn plan(args: &Plan) -> Result<Exit, Failure> {
     let job_id = job_id_of(args.job_id.as_deref(), &args.target.connection, args.criteria.failed)?;
@@ -63,12 +64,11 @@ pub(crate) async fn plan(args: &Plan) -> Result<Exit, Failure> {
         }
         ObjectOutput::Json => {
             let mut out = io::stdout().lock();
-            serde_json::to_writer(&mut out, &chosen.plan.header()).map_err(io::Error::from)?;
-            writeln!(out)?;
+            json::print(&mut out, &chosen.plan.header())?;
         }
     }
     match &args.out {
-        Some(path) => console::note(format_args!("plan: {}", path.display())),
+        Some(path) => console::note(format_args!("plan: {}", visible(&path.to_string_lossy()))),
         None => console::hint("-o plan.jsonl writes the plan to a file, which `enos-ota apply` carries out"),
     }
     Ok(Exit::Success)

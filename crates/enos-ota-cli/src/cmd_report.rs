@@ -1,11 +1,10 @@
 //! `enos-ota report`
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use enos_ota::{Clock as _, SystemClock};
-use enos_ota_campaign::journal::Journal;
 use enos_ota_campaign::report::Report;
 
 use crate::args::{self, ReportFormat};
@@ -13,11 +12,12 @@ use crate::campaign::{columns_of_output, journals};
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
+use crate::text::visible;
 
 pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
     let mut read = Vec::with_capacity(args.journals.len());
     for path in &args.journals {
-        let recovered = Journal::read(path).map_err(|error| journals::unreadable(&error))?;
+        let recovered = journals::read(path)?;
         read.push((path.to_string_lossy().into_owned(), recovered));
     }
     let report = Report::of(read)
@@ -29,18 +29,24 @@ pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
                 Failure::usage(format!("the report {} cannot be written: {error}", path.display()))
                     .with_hint("give another file with -o; one that is there is not overwritten without --force")
             };
-            let file = if args.force {
-                File::create(path)
+            let mut options = OpenOptions::new();
+            options.write(true);
+            if args.force {
+                options.create(true).truncate(true);
             } else {
-                File::create_new(path)
-            };
+                options.create_new(true);
+            }
+            // It names a fleet.
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(path);
             let mut out = BufWriter::new(file.map_err(|error| cannot(&error))?);
             let columns = 100;
             write(&report, args.format, &mut out, columns)
                 .and_then(|()| out.flush())
                 .map_err(|error| cannot(&error))?;
-            console::note(format_args!("report: {}", path.display()));
-            console::note(report.sentence());
+            console::note(format_args!("report: {}", visible(&path.to_string_lossy())));
+            console::note(visible(&report.sentence()));
         }
         Some(_) | None => {
             let mut out = BufWriter::new(io::stdout().lock());

@@ -28,6 +28,7 @@ pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
     let token = AccessToken::new(token).map_err(enos_ota::Error::from)?;
     let secret = config::app_secret(&SecretOptions {
         app_secret_file: args.app_secret_file.as_deref(),
+        allow_open_file: args.allow_open_secret_file,
         profile: args.profile.as_deref(),
         config: args.config.as_deref(),
     })?;

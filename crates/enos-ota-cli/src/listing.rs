@@ -11,6 +11,8 @@ use crate::args::{ListOutput, Listing};
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::json;
+use crate::text::visible;
 
 /// How an item looks in a table.
 pub(crate) trait Row {
@@ -73,8 +75,7 @@ pub(crate) async fn print<T: Row + Serialize>(
             match listing.output {
                 ListOutput::Text => write_row::<T>(&mut out, &item.cells())?,
                 ListOutput::Jsonl => {
-                    serde_json::to_writer(&mut out, &item).map_err(io::Error::from)?;
-                    writeln!(out)?;
+                    json::print(&mut out, &item)?;
                 }
                 ListOutput::Json => kept.push(item),
             }
@@ -88,8 +89,7 @@ pub(crate) async fn print<T: Row + Serialize>(
             total_size,
             items: &kept,
         };
-        serde_json::to_writer(&mut out, &whole).map_err(io::Error::from)?;
-        writeln!(out)?;
+        json::print(&mut out, &whole)?;
         out.flush()?;
     }
     if changed {
@@ -113,8 +113,7 @@ fn write_row<T: Row>(out: &mut impl Write, cells: &[String]) -> io::Result<()> {
     let last = cells.len().saturating_sub(1);
     let mut line = String::new();
     for (index, (cell, (_, width))) in cells.iter().zip(T::COLUMNS).enumerate() {
-        // A text of the platform must not reach the terminal as a control sequence.
-        let cell: String = cell.chars().filter(|c| !c.is_control()).collect();
+        let cell = visible(cell);
         line.push_str(&cell);
         if index < last {
             let filling = width.saturating_sub(cell.chars().count()) + 2;

@@ -26,6 +26,8 @@ mod device_keys;
 mod exit;
 mod failure;
 mod interrupt;
+mod json;
+mod limited;
 mod listing;
 mod log;
 mod results;
@@ -42,7 +44,17 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // It repeats what was given, which may have been copied from anywhere. What is visible is wrong in the same way.
+        Err(error) if error.use_stderr() => {
+            let visible = std::env::args_os().map(|arg| text::visible(&arg.to_string_lossy()).into_owned());
+            let error = Cli::try_parse_from(visible).err().unwrap_or(error);
+            console::styled_text(error.render().ansi());
+            return ExitCode::from(Exit::Usage.code());
+        }
+        Err(help) => help.exit(),
+    };
     match cli.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),

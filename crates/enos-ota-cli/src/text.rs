@@ -1,5 +1,7 @@
 //! Text for people: numbers, widths, bars and histograms.
 
+use std::borrow::Cow;
+
 use ::console::{measure_text_width, truncate_str};
 
 /// `1,234,567`
@@ -30,10 +32,52 @@ pub(crate) fn percent(part: usize, whole: usize) -> usize {
     (part.saturating_mul(100).saturating_add(whole / 2) / whole).clamp(1, most)
 }
 
-/// A text that takes no more columns than this, and holds no control sequences: it may come from the platform.
+/// A foreign text, from the platform, a file or the command line, so that it can neither steer a terminal, nor reorder or
+/// hide what stands around it: what would do so is shown as an escape such as `\u{202e}`.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    visible_but_for(text, |_| false)
+}
+
+/// The same, where some characters may stay.
+pub(crate) fn visible_but_for(text: &str, may_stay: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let hides = |character| is_hidden(character) && !may_stay(character);
+    if !text.contains(hides) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if hides(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a character is not to be seen: controls (C0, DEL, C1), separators of lines, marks of direction, characters
+/// without width, and the copy of ASCII that is never shown.
+pub(crate) fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// A foreign text that takes no more columns than this.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
-    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-    truncate_str(&clean, columns, "…").into_owned()
+    truncate_str(&visible(text), columns, "…").into_owned()
 }
 
 /// The same, filled up with blanks.
@@ -132,7 +176,20 @@ pub(crate) fn shell_word(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    if !word.contains(is_hidden) {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    // What is not to be seen is written as an escape, which bash, zsh and ksh read.
+    let mut quoted = String::from("$'");
+    for character in word.chars() {
+        match character {
+            '\'' | '\\' => quoted.extend(['\\', character]),
+            _ if is_hidden(character) => quoted.push_str(&format!("\\U{:08x}", u32::from(character))),
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('\'');
+    quoted
 }
 
 #[cfg(test)]
@@ -157,8 +214,23 @@ mod tests {
     #[test]
     fn texts_are_cut_by_the_columns_that_they_take() {
         assert_eq!(fit("升级失败", 5), "升级…");
-        assert_eq!(fit_to("ab\u{1b}[2J", 8), "ab[2J   ");
+        assert_eq!(fit_to("ab\u{1b}[2J", 14), "ab\\u{1b}[2J   ");
         assert_eq!(join_fitting(["abc".into(), "de".into(), "f".into()], 7), "abc  de");
+    }
+
+    #[test]
+    fn what_could_steer_a_terminal_or_pose_as_another_text_is_shown_as_an_escape() {
+        for (text, shown) in [
+            ("pump-01 Zähler 升级 \u{301}", "pump-01 Zähler 升级 \u{301}"),
+            ("\u{1b}]0;x\u{7}", "\\u{1b}]0;x\\u{7}"),
+            ("a\u{9b}2J\u{7f}", "a\\u{9b}2J\\u{7f}"),
+            ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+            ("pump\u{202e}10-\u{2066}", "pump\\u{202e}10-\\u{2066}"),
+            ("pump\u{200b}\u{feff}\u{200d}-01", "pump\\u{200b}\\u{feff}\\u{200d}-01"),
+        ] {
+            assert_eq!(visible(text), shown);
+        }
+        assert_eq!(visible_but_for("a\n\u{1b}", |c| c == '\n'), "a\n\\u{1b}");
     }
 
     #[test]
@@ -197,5 +269,6 @@ mod tests {
         assert_eq!(shell_word("/var/lib/a-1.jsonl"), "/var/lib/a-1.jsonl");
         assert_eq!(shell_word("it's here"), r"'it'\''s here'");
         assert_eq!(shell_word(""), "''");
+        assert_eq!(shell_word("a'\u{1b}\u{202e}"), r"$'a\'\U0000001b\U0000202e'");
     }
 }

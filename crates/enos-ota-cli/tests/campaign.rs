@@ -316,6 +316,43 @@ fn a_plan_is_written_reviewed_and_applied() {
     assert_eq!(sizes, [10, 15, 15]);
 }
 
+#[cfg(unix)]
+#[test]
+fn plans_and_reports_are_for_their_owner_and_not_named_like_a_form() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let gateway = fleet_of(4);
+    for (args, option) in [
+        (&["plan", "--job-id", JOB, "--failed", "-o"][..], "--output"),
+        (&["report", "j.jsonl", "-o"], "--format"),
+    ] {
+        for form in ["json", "csv", "html", "text"] {
+            let end = gateway.run(args.iter().chain(&[form]));
+            assert_eq!(end.code, Some(2), "{end:?}");
+            let message = format!("did you mean {option} {form}? To write a file of this name: ./{form}");
+            assert!(end.stderr.contains(&message), "{}", end.stderr);
+            assert!(!gateway.path(form).exists());
+        }
+    }
+    assert_eq!(
+        gateway.retry_failed(&["--journal", "j.jsonl", "--no-verify"]).code,
+        Some(0)
+    );
+    let script = [
+        format!("plan --job-id {JOB} --failed -o ./json"),
+        "report j.jsonl --format html -o page".to_owned(),
+    ];
+    for words in script {
+        let end = run(&mut in_a_shell(&gateway, "umask 000", &words));
+        assert_eq!(end.code, Some(0), "{end:?}");
+    }
+    for name in ["json", "page"] {
+        assert_eq!(
+            fs::metadata(gateway.path(name)).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+}
+
 #[test]
 fn a_plan_that_the_fleet_has_left_behind_is_trimmed_or_refused() {
     let gateway = fleet_of(40);
@@ -709,7 +746,7 @@ fn a_second_signal_of_any_kind_abandons_the_calls_under_way() {
 }
 
 /// A command of the gateway as a shell runs it, after some preparation.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 fn in_a_shell(gateway: &Gateway, preparation: &str, words: &str) -> Command {
     let script = format!("{preparation}; exec '{}' {words}", env!("CARGO_BIN_EXE_enos-ota"));
     let given = gateway.command(["token"]);

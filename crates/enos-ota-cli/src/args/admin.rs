@@ -21,8 +21,7 @@ pub(crate) enum JobsCommand {
     Create(JobsCreate),
     /// Start a stopped job.
     Start(JobsChange),
-    /// Stop a running job. Its tasks can then be neither retried nor cancelled.
-    Stop(JobsChange),
+    Stop(JobsStop),
     Delete(JobsDelete),
 }
 
@@ -134,6 +133,16 @@ pub(crate) struct JobsChange {
 
     #[command(flatten)]
     pub(crate) target: Target,
+}
+
+/// Stop a running job. Its tasks can then be neither retried nor cancelled.
+#[derive(Args, Debug)]
+pub(crate) struct JobsStop {
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+
+    #[command(flatten)]
+    pub(crate) change: JobsChange,
 }
 
 /// Delete a stopped job. It cannot be brought back.

@@ -238,7 +238,7 @@ pub(crate) struct Plan {
     pub(crate) chunk_size: NonZeroUsize,
 
     /// Where to write the plan, `-` for standard output. Without this, only a summary is shown
-    #[arg(short = 'o', long = "out", value_name = "FILE", help_heading = OPTIONS)]
+    #[arg(short = 'o', long = "out", value_name = "FILE", value_parser = values::plan_file, help_heading = OPTIONS)]
     pub(crate) out: Option<PathBuf>,
 
     /// Overwrite the file if it is there
@@ -479,7 +479,7 @@ pub(crate) struct Report {
     pub(crate) format: ReportFormat,
 
     /// Where to write it [default: standard output]
-    #[arg(short = 'o', long = "out", value_name = "FILE", help_heading = OPTIONS)]
+    #[arg(short = 'o', long = "out", value_name = "FILE", value_parser = values::report_file, help_heading = OPTIONS)]
     pub(crate) out: Option<PathBuf>,
 
     /// Overwrite the file if it is there

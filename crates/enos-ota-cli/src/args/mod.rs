@@ -15,8 +15,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use admin::{
-    Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, ListOutput, Listing, Tasks, TasksCancel,
-    TasksCommand, TasksList,
+    Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ListOutput, Listing, Tasks,
+    TasksCancel, TasksCommand, TasksList,
 };
 pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Report, ReportFormat, Resume, Retry, Watch};
 pub(crate) use tools::{Api, Emulator, Sign, Token, TokenOutput};
@@ -125,10 +125,14 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "KEY")]
     pub(crate) app_key: Option<String>,
 
-    /// File whose first line is the app secret. The secret itself is never an option [env: ENOS_APP_SECRET holds it,
+    /// File whose only line is the app secret. The secret itself is never an option [env: ENOS_APP_SECRET holds it,
     /// ENOS_APP_SECRET_FILE names a file]
     #[arg(long, value_name = "FILE")]
     pub(crate) app_secret_file: Option<PathBuf>,
+
+    /// Take the secret from a file that other users of this machine can read [env: ENOS_ALLOW_OPEN_SECRET_FILE=true]
+    #[arg(long)]
+    pub(crate) allow_open_secret_file: bool,
 
     /// Profile in config.toml [env: ENOS_PROFILE] [default: `default`, if there is one]
     #[arg(long, value_name = "NAME")]
@@ -162,7 +166,7 @@ pub(crate) struct Connection {
     /// Use an emulator inside this program, with a demo fleet and without any account
     #[arg(
         long,
-        conflicts_with_all = ["base_url", "app_key", "app_secret_file", "profile", "config", "allow_http", "ca_cert", "proxy"]
+        conflicts_with_all = ["base_url", "app_key", "app_secret_file", "allow_open_secret_file", "profile", "config", "allow_http", "ca_cert", "proxy"]
     )]
     pub(crate) emulator: bool,
 }

@@ -212,11 +212,12 @@ impl Display {
                 }
             }
             Event::Following { devices, to_the_end } => {
+                let have = if *devices == 1 { "has" } else { "have" };
                 let devices = counted(*devices, "device");
                 self.announce(if *to_the_end {
                     format!("following {devices} until the upgrades succeed or fail")
                 } else {
-                    format!("checking whether {devices} have left `failed`")
+                    format!("checking whether {devices} {have} left `failed`")
                 });
             }
             _ => {}

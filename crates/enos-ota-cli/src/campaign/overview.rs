@@ -9,7 +9,7 @@ use super::budget::HeldBack;
 use super::select::Chosen;
 use crate::args::duration_in_words;
 use crate::console::{HEADING, styled};
-use crate::text::{counted, histogram, thousands};
+use crate::text::{counted, histogram, thousands, visible};
 
 /// Reasons, and of the others how many are shown.
 const REASONS: usize = 8;
@@ -25,7 +25,7 @@ pub(crate) fn of(chosen: &Chosen, held_back: &HeldBack, settings: &Settings, col
         text,
         "{} of the job {}, in {} of up to {}",
         styled(HEADING, counted(plan.devices.len(), "device")),
-        plan.job_id.as_str(),
+        visible(plan.job_id.as_str()),
         counted(calls, "call"),
         thousands(plan.chunk_size.get())
     );

@@ -23,9 +23,10 @@ use crate::console;
 use crate::exit::{Exit, Followed};
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
+use crate::json;
 use crate::results::{DeviceLine, Head, LISTED, Results};
 use crate::session::Session;
-use crate::text::counted;
+use crate::text::{counted, visible};
 use crate::upgrades::Upgrades;
 
 const SCHEMA: &str = "enos-ota/retry/1";
@@ -53,7 +54,7 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
     if chosen.plan.devices.is_empty() {
         console::note(format_args!(
             "nothing to retry in the job {}",
-            chosen.plan.job_id.as_str()
+            visible(chosen.plan.job_id.as_str())
         ));
         return unsent(request.output, &chosen.plan, "").map(|()| Exit::Success);
     }
@@ -94,7 +95,7 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
         }
     };
     if let Some(journal) = &journal {
-        console::note(format_args!("journal: {}", journal.path().display()));
+        console::note(format_args!("journal: {}", visible(&journal.path().to_string_lossy())));
     }
     let path = journal.as_ref().map(|journal| journal.path().to_owned());
     let (job_id, org_id) = (plan.job_id.clone(), plan.org_id.clone());
@@ -201,8 +202,7 @@ fn show(chosen: &Chosen, held_back: &HeldBack, settings: &Settings, output: Outp
             anstream::AutoStream::auto(&mut out).write_all(text.as_bytes())?;
         }
         Output::Json | Output::Jsonl => {
-            serde_json::to_writer(&mut out, &chosen.plan.header()).map_err(io::Error::from)?;
-            writeln!(out)?;
+            json::print(&mut out, &chosen.plan.header())?;
         }
     }
     out.flush()?;

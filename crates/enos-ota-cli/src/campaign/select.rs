@@ -15,6 +15,7 @@ use crate::device_keys;
 use crate::exit::{Exit, blames_organization};
 use crate::failure::{Failure, with_causes};
 use crate::session::Session;
+use crate::text::visible;
 
 /// The selection that the options speak of.
 pub(crate) fn selection(keys: &Keys, criteria: &args::Criteria) -> Result<Selection, Failure> {
@@ -114,7 +115,10 @@ pub(crate) async fn read(
     display: &mut Display,
 ) -> Result<Chosen, Unread> {
     if matches!(selection, Selection::Failed(_)) {
-        display.announce(format_args!("reading the failed tasks of the job {}", job_id.as_str()));
+        display.announce(format_args!(
+            "reading the failed tasks of the job {}",
+            visible(job_id.as_str())
+        ));
     }
     let created_ms = SystemClock.now_ms();
     let selected = Reader::new(&session.client)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use enos_ota::{Clock as _, JobId, OrgId, SystemClock};
-use enos_ota_campaign::journal::{Journal, Recovered, State};
+use enos_ota_campaign::journal::{Recovered, State};
 use enos_ota_campaign::{
     Campaign, DeviceId, Devices, Ending, Event, Fate, Ledger, Outcome, Plan, Selection, Settings, TaskFacts,
 };
@@ -167,7 +167,7 @@ impl<'a> Watch<'a> {
             if !self.pause(wait).await {
                 break (ledger, End::Interrupted(self.interrupts.exit()));
             }
-            let recovered = Journal::read(&path).map_err(|error| journals::unreadable(&error))?;
+            let recovered = journals::read(&path)?;
             followed = accepted(&recovered)?;
             followed.take_over(&ledger);
             let nothing_new = matches!(end, End::AllEnded) && followed.devices.len() == ledger.devices().len();
