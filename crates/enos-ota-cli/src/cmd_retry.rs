@@ -71,7 +71,8 @@ pub(crate) fn job_id_of(given: Option<&str>, connection: &Connection, demo: bool
     match given {
         Some(job_id) => parse_job_id(job_id),
         None if demo && connection.emulator => parse_job_id(DEMO_FLEET_JOB_ID),
-        None => Err(Failure::usage("no job was given").with_hint("give the id of the OTA job with --job-id")),
+        None => Err(Failure::usage("no job was given")
+            .with_hint("give the id of the OTA job with --job-id; `enos-ota jobs list` lists them")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `enos-ota sign`
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use enos_ota::sign::{self, Unsigned};
 use enos_ota::{AccessToken, Clock as _, SystemClock};
@@ -11,6 +11,7 @@ use crate::body;
 use crate::config::{self, SecretOptions, variable};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::text::visible;
 
 pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
     let url = Url::parse(&args.url).map_err(|error| {
@@ -48,7 +49,12 @@ pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
         out.write_all(b"\n")?;
     }
     if args.explain {
-        writeln!(out, "string to sign: {}", sign::explain(&unsigned).map_err(refuse)?)?;
+        let text = sign::explain(&unsigned).map_err(refuse)?;
+        if out.is_terminal() {
+            writeln!(out, "string to sign: {}", visible(&text))?;
+        } else {
+            writeln!(out, "string to sign: {text}")?;
+        }
     }
     out.flush()?;
     Ok(Exit::Success)

@@ -103,7 +103,10 @@ impl Connection {
             Some(url) => Some(url.clone()),
             None => variable("ENOS_BASE_URL")?.or_else(|| of_profile(|p| p.base_url.as_ref())),
         };
-        let base_url = base_url.ok_or_else(|| missing("base URL", "--base-url", "ENOS_BASE_URL", "base-url"))?;
+        let Some(base_url) = base_url else {
+            return Err(self.not_configured(profile.as_ref()));
+        };
+        refuse_without_scheme(&base_url)?;
 
         let credentials = self.credentials(profile.as_ref(), &options)?;
 
@@ -141,6 +144,37 @@ impl Connection {
             base_url,
             org_id,
         })
+    }
+
+    /// What is said if there is not even a gateway: all that is missing, and where it could stand.
+    fn not_configured(&self, profile: Option<&NamedProfile>) -> Failure {
+        let is_set = |name: &str| variable(name).is_ok_and(|value| value.is_some());
+        let mut missing = vec!["base URL"];
+        if self.app_key.is_none() && !is_set("ENOS_APP_KEY") && profile.is_none_or(|p| p.profile.app_key.is_none()) {
+            missing.push("app key");
+        }
+        if self.app_secret_file.is_none()
+            && !is_set("ENOS_APP_SECRET")
+            && !is_set("ENOS_APP_SECRET_FILE")
+            && !profile.is_some_and(NamedProfile::has_secret)
+        {
+            missing.push("app secret");
+        }
+        let names = missing.join(", no ");
+        let (file, others) = other_profiles(self.config.as_deref());
+        let failure = Failure::usage(format!("no {names} is set"));
+        match (profile, file) {
+            (None, Some(file)) if !others.is_empty() => failure.with_hint(format!(
+                "{} has no profile `default`; its profiles are {}: choose one with --profile or ENOS_PROFILE",
+                file.display(),
+                others.join(", ")
+            )),
+            (_, file) => failure.with_hint(format!(
+                "set ENOS_BASE_URL, ENOS_APP_KEY, ENOS_APP_SECRET and ENOS_ORG_ID, or write them into a profile of {}; \
+                 --emulator needs none of them",
+                file.map_or("config.toml".into(), |file| file.display().to_string())
+            )),
+        }
     }
 
     /// Sets what holds for every gateway, the emulator too.
@@ -315,6 +349,29 @@ fn load_profile(options: &SecretOptions<'_>) -> Result<Option<NamedProfile>, Fai
         }
         None => Ok(None),
     }
+}
+
+/// The configuration file, and the names of its profiles, if it can be read.
+fn other_profiles(given: Option<&Path>) -> (Option<PathBuf>, Vec<String>) {
+    let variable = || variable("ENOS_CONFIG").ok().flatten().map(PathBuf::from);
+    let file = given.map(Path::to_owned).or_else(variable).or_else(default_file);
+    let config: Option<ConfigFile> = file
+        .as_deref()
+        .and_then(|file| limited::text(file, limited::CONFIG).ok())
+        .and_then(|text| toml::from_str(&text).ok());
+    let names = config.map(|config| config.profiles.into_keys().map(|name| format!("`{name}`")).collect());
+    (file, names.unwrap_or_default())
+}
+
+/// The most common slip. A password is not repeated.
+fn refuse_without_scheme(base_url: &str) -> Result<(), Failure> {
+    if base_url.contains("://") || base_url.contains('@') || url::Url::parse(&format!("https://{base_url}")).is_err() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "the base URL is not a URL: `{base_url}` does not begin with https://"
+    ))
+    .with_hint(format!("did you mean https://{base_url}?")))
 }
 
 fn default_file() -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 //! Text for people: numbers, widths, bars and histograms.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use ::console::{measure_text_width, truncate_str};
 
@@ -184,7 +185,10 @@ pub(crate) fn shell_word(word: &str) -> String {
     for character in word.chars() {
         match character {
             '\'' | '\\' => quoted.extend(['\\', character]),
-            _ if is_hidden(character) => quoted.push_str(&format!("\\U{:08x}", u32::from(character))),
+            _ if is_hidden(character) => {
+                // Writing to a string does not fail.
+                let _ = write!(quoted, "\\U{:08x}", u32::from(character));
+            }
             _ => quoted.push(character),
         }
     }

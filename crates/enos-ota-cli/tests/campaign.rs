@@ -152,6 +152,11 @@ fn all_failed_tasks_that_meet_the_criteria_are_retried_once() {
         (none.json()["summary"]["requested"].as_u64(), none.last_line()),
         (Some(0), "nothing to retry in the job j1")
     );
+    assert!(
+        none.stderr.contains("Left out: 57 failed for other reasons."),
+        "{}",
+        none.stderr
+    );
 }
 
 #[test]

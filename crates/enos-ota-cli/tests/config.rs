@@ -128,7 +128,23 @@ fn conflicts_are_errors() {
 #[test]
 fn missing_settings_are_named_with_every_way_to_give_them() {
     let gateway = Gateway::start();
-    is_refused(&mut token(&gateway), "no base URL is set");
+    is_refused(&mut token(&gateway), "no base URL, no app key, no app secret is set");
+    is_refused(
+        &mut token(&gateway),
+        "enos-ota/config.toml; --emulator needs none of them",
+    );
+    is_refused(
+        token(&gateway).env("ENOS_APP_SECRET", "s"),
+        "no base URL, no app key is set",
+    );
+    write_config(
+        &gateway,
+        "[profiles.prod]\nbase-url = 'https://h.invalid'\n[profiles.test]\n",
+    );
+    is_refused(
+        &mut token(&gateway),
+        "its profiles are `prod`, `test`: choose one with --profile or ENOS_PROFILE",
+    );
     is_refused(
         token(&gateway).env("ENOS_BASE_URL", "https://h.invalid"),
         "no app key is set",
@@ -187,6 +203,40 @@ fn a_base_url_that_will_not_do_is_refused_without_showing_a_password() {
     ] {
         is_refused(gateway.command(["token"]).env("ENOS_BASE_URL", url), message);
     }
+    is_refused(
+        gateway.command(["token"]).env("ENOS_BASE_URL", "apim.example.com:8443"),
+        "hint: did you mean https://apim.example.com:8443?",
+    );
+}
+
+#[test]
+fn a_hint_fits_the_setting_that_is_wrong() {
+    let gateway = Gateway::start();
+    let hint = |command: &mut Command| {
+        let end = run(command);
+        assert_eq!(end.code, Some(2), "{end:?}");
+        end.last_line().to_owned()
+    };
+    let blank = hint(gateway.command(["token"]).env("ENOS_APP_SECRET", "s "));
+    assert!(
+        blank.contains("a blank or a line break") && !blank.contains("allow-http"),
+        "{blank}"
+    );
+    let http = hint(
+        gateway
+            .command(["token"])
+            .env("ENOS_BASE_URL", "http://gateway.example.com"),
+    );
+    assert!(http.contains("--allow-http"), "{http}");
+    let pem = gateway.folder.path().join("ca.pem");
+    fs::write(&pem, "no certificate").unwrap();
+    let base_url = gateway.emulator.base_url().replace("http:", "https:");
+    let mut command = gateway.command(["token", "--ca-cert"]);
+    let certificate = hint(command.arg(&pem).env("ENOS_BASE_URL", base_url));
+    assert!(
+        certificate.contains("--ca-cert") && !certificate.contains("allow-http"),
+        "{certificate}"
+    );
 }
 
 #[cfg(unix)]

@@ -489,6 +489,27 @@ fn what_was_never_sent_leaves_no_journal_and_is_told_once() {
 }
 
 #[test]
+fn an_outage_is_told_with_status_attempts_and_time() {
+    let args = ["retry", "--job-id", DEMO_JOB_ID, "--request-attempts", "2", "pump-01"];
+    let gateway = on_retry(Fault::http(503));
+    let end = gateway.run(args.iter().chain(&["--no-lookup"]));
+    assert_eq!(end.code, Some(5), "{end:?}");
+    assert!(
+        end.stderr.contains("error: ")
+            && end.stderr.contains("503")
+            && end.stderr.contains("; gave up after 2 failed calls in "),
+        "{}",
+        end.stderr
+    );
+    // Found out by the search, before anything was sent.
+    let gateway = on_retry(Fault::http(503));
+    let end = gateway.run(args);
+    assert!(end.code == Some(5) && end.stderr.contains("503"), "{end:?}");
+    assert!(!end.stderr.contains("resume"), "{}", end.stderr);
+    assert_eq!(gateway.emulator.counters().retry_calls, 0);
+}
+
+#[test]
 fn an_organization_that_is_not_there_is_named() {
     let gateway = Gateway::start();
     for more in [&[][..], &["--no-lookup"]] {
@@ -800,6 +821,10 @@ fn bad_input_is_refused_before_anything_is_sent() {
         (
             [&job[..], &["--timeout", "soon", "pump-01"]].concat(),
             "'--timeout <DURATION>': expected a duration from 1s to 24h",
+        ),
+        (
+            [&job[..], &["pump-01,pump-02", "pump-03"]].concat(),
+            "did you mean pump-01 pump-02",
         ),
         (
             [&job[..], &["pump-01", ""]].concat(),

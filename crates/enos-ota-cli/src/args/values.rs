@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
 /// Longer than anybody waits, and short enough to be added to any time.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
+const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
 /// The slowest rate that a campaign can keep, in calls per second.
 const SLOWEST_RATE: f64 = 0.001;
 
@@ -28,7 +28,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     duration(text)
         .ok()
-        .filter(|timeout| (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(timeout))
+        .filter(|timeout| (Duration::from_secs(1)..=Duration::from_hours(24)).contains(timeout))
         .ok_or_else(|| "expected a duration from 1s to 24h, such as 90 (seconds), 90s or 2m".to_owned())
 }
 
@@ -237,7 +237,7 @@ mod tests {
             (
                 Ok(Duration::from_secs(5)),
                 Ok(Duration::from_secs(5)),
-                Ok(Duration::from_secs(86_400))
+                Ok(Duration::from_hours(24))
             )
         );
         for text in ["0", "999ms", "25h", "never"] {

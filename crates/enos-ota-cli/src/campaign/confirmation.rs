@@ -44,11 +44,11 @@ impl Confirmation {
         if left == 0 {
             return None;
         }
-        let mut text = format!("{} seen to have left `failed`", thousands(left));
-        if self.failed_again > 0 {
-            text.push_str(&format!(", {} of these failed again", thousands(self.failed_again)));
-        }
-        Some(text)
+        let again = match self.failed_again {
+            0 => String::new(),
+            count => format!(", {} of these failed again", thousands(count)),
+        };
+        Some(format!("{} seen to have left `failed`{again}", thousands(left)))
     }
 
     /// What the user must not take for confirmed, a line for each.

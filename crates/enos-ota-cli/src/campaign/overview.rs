@@ -84,18 +84,19 @@ fn versions(counts: Vec<VersionCount>) -> Vec<(String, usize)> {
         .collect()
 }
 
-fn left_out(plan: &Plan) -> Option<String> {
+/// The tasks that were read and not selected, by why.
+pub(super) fn left_out(plan: &Plan) -> Option<String> {
     let left_out = plan.left_out;
     let parts: Vec<_> = [
         (
             left_out.cancelled,
-            "that a person has cancelled (--include-cancelled takes them)",
+            "cancelled by a user (--include-cancelled takes them)",
         ),
         (left_out.excluded, "by the file"),
-        (left_out.by_version, "for their version"),
-        (left_out.by_time, "for the time"),
-        (left_out.by_cause, "for the cause"),
-        (left_out.by_reason, "for the reason"),
+        (left_out.by_version, "of other versions"),
+        (left_out.by_time, "older than --since"),
+        (left_out.by_cause, "failed for other causes"),
+        (left_out.by_reason, "failed for other reasons"),
         (left_out.other + left_out.no_key, "that are none of these tasks"),
     ]
     .into_iter()

@@ -52,6 +52,9 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
         return show(&chosen, &held_back, &settings, request.output);
     }
     if chosen.plan.devices.is_empty() {
+        if let Some(left_out) = overview::left_out(&chosen.plan) {
+            console::note(left_out);
+        }
         console::note(format_args!(
             "nothing to retry in the job {}",
             visible(chosen.plan.job_id.as_str())
