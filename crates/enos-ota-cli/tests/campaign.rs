@@ -881,6 +881,32 @@ fn a_watch_follows_the_accepted_devices_of_a_journal() {
 }
 
 #[test]
+fn a_watch_that_is_terminated_tells_how_far_it_has_come() {
+    let tasks = (0..4).map(|number| Task::failed(key(number)).progress(-2));
+    let job = Job::started(JOB).with_tasks(tasks);
+    let hour = Duration::from_hours(1);
+    let gateway = Gateway::start_with(|builder| {
+        builder
+            .fleet(Fleet::new("o1").job(job))
+            .pace(Pace::new(hour, hour, hour))
+    });
+    let end = gateway.retry_failed(&["--journal", "j.jsonl", "--no-verify"]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let searches = gateway.emulator.requests().len();
+    let child = gateway.spawn(&["watch", "j.jsonl", "--output", "json"]);
+    wait_until("a search", || gateway.emulator.requests().len() > searches + 1);
+    signal(&child, "-TERM");
+    let end = finished(child.wait_with_output().unwrap());
+    assert_eq!(end.code, Some(143), "{end:?}");
+    assert_eq!(end.json()["summary"]["followed"], 4);
+    assert!(
+        end.last_line().starts_with("error: interrupted; 4 devices: "),
+        "{}",
+        end.last_line()
+    );
+}
+
+#[test]
 fn a_watch_follows_a_campaign_that_goes_on() {
     let gateway = fleet_of(60);
     let child = begin_slow(&gateway, "json");
