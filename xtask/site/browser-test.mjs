@@ -160,8 +160,30 @@ for (const base of bases) {
     const page = await open(base, "index.html", { colorScheme: "light" });
     await page.click("#theme");
     assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+    assert.equal(await page.locator("#theme").textContent(), "Theme: dark");
     await page.goto(base + "codes.html");
     assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+    await page.click("#theme");
+    assert.equal(await page.locator("#theme").textContent(), "Theme: light");
+    await page.click("#theme");
+    assert.equal(await page.locator("#theme").textContent(), "Theme: system");
+    await page.done();
+  });
+
+  await check(`${from}: columns of numbers are aligned to the right`, async () => {
+    const page = await open(base, "guide-spec.html");
+    const sides = await page.evaluate(() => [...document.querySelectorAll("td.right")].map((cell) => getComputedStyle(cell).textAlign));
+    assert.ok(sides.length > 3 && sides.every((side) => side === "right"), sides.join());
+    await page.done();
+  });
+
+  await check(`${from}: a heading links to itself`, async () => {
+    const page = await open(base, "unknowns.html");
+    const link = page.locator("h2 > a.anchor").first();
+    await link.focus();
+    assert.equal(await link.evaluate((element) => getComputedStyle(element).opacity), "1");
+    await page.keyboard.press("Enter");
+    assert.match(page.url(), /unknowns\.html#.+/);
     await page.done();
   });
 }

@@ -6,7 +6,8 @@
   let chosen = null;
   // Storage may be closed, as to a page opened as a file.
   try {
-    chosen = localStorage.getItem("theme");
+    const kept = localStorage.getItem("theme");
+    if (kept === "light" || kept === "dark") chosen = kept;
   } catch {}
 
   function apply() {
@@ -15,7 +16,7 @@
     const button = document.getElementById("theme");
     if (button) {
       button.hidden = false;
-      button.setAttribute("aria-pressed", String(dark));
+      button.textContent = `Theme: ${chosen ?? "system"}`;
     }
     dispatchEvent(new CustomEvent("theme"));
   }
@@ -25,9 +26,13 @@
   document.addEventListener("DOMContentLoaded", () => {
     apply();
     document.getElementById("theme").addEventListener("click", () => {
-      chosen = root.dataset.theme === "dark" ? "light" : "dark";
+      // The system's, then the other one, then the same but chosen, then the system's again.
+      const own = system.matches ? "dark" : "light";
+      if (chosen === null) chosen = own === "dark" ? "light" : "dark";
+      else chosen = chosen === own ? null : own;
       try {
-        localStorage.setItem("theme", chosen);
+        if (chosen === null) localStorage.removeItem("theme");
+        else localStorage.setItem("theme", chosen);
       } catch {}
       apply();
     });

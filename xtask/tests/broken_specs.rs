@@ -895,6 +895,27 @@ const CASES: &[Case] = &[
         &[("192:11", "the code `1001` is listed twice")],
     ),
     case(
+        "a refusal with the status of a success, and one twice",
+        "x-gateway-error-codes:\n",
+        "x-gateway-refusals:\n\
+         - {status: 200, message: m, text: documented, body: inferred, description: d, remedy: r}\n\
+         - {status: 429, message: m, text: documented, body: inferred, description: d, remedy: r}\n\
+         - {status: 429, message: m, text: documented, body: inferred, description: d, remedy: r}\n\
+         x-gateway-error-codes:\n",
+        &[
+            ("186:12", "200 is not the HTTP status of a refusal"),
+            ("188:12", "the status 429 is listed twice"),
+        ],
+    ),
+    case(
+        "a refusal of which no one says where its text comes from",
+        "x-gateway-error-codes:\n",
+        "x-gateway-refusals:\n\
+         - {status: 429, message: m, body: guessed, description: d, remedy: r}\n\
+         x-gateway-error-codes:\n",
+        &[("186:3", "lacks `text`"), ("186:35", "")],
+    ),
+    case(
         "a code without a remedy",
         "          remedy: Start the job, then retry.\n",
         "",

@@ -83,24 +83,54 @@ fn compared(base: &str, head: &str) -> Diff {
 
 #[test]
 fn every_case_has_its_report() {
-    let scratch = TempDir::new().unwrap();
-    let file = scratch.path().join("head.yaml");
-    let mut cases = cases();
+    let base = base();
+    let cases = cases();
     assert!(cases.len() >= 30, "{} cases", cases.len());
-    for (name, head) in &mut cases {
-        std::fs::write(&file, &*head).unwrap();
-        let outcome = diff::run(&Options {
-            base: Some(folder().join("base.yaml").to_str().unwrap().to_owned()),
-            head: Some(file.clone()),
-            ..Options::default()
-        });
-        let report = outcome.unwrap().diff.to_string();
-        let report = report
-            .replace(&format!("{}/", scratch.path().display()), "")
-            .replace("xtask/tests/diff/", "");
+    for (name, head) in &cases {
+        let report = compared(&base, head).to_string();
         let golden = snapbox::Data::read_from(&folder().join(format!("{name}.txt")), None);
         snapbox::Assert::new().action_env("SNAPSHOTS").eq(report, golden.raw());
     }
+}
+
+/// A verdict on a document that no client can be generated from would be one on nothing.
+#[test]
+fn what_the_generator_refuses_has_no_verdict_but_its_report() {
+    let scratch = TempDir::new().unwrap();
+    let file = scratch.path().join("head.yaml");
+    let base_file = folder().join("base.yaml").to_str().unwrap().to_owned();
+    let run = |base: &str, head: &Path| {
+        diff::run(&Options {
+            base: Some(base.to_owned()),
+            head: Some(head.to_owned()),
+            ..Options::default()
+        })
+    };
+    let accepted = base().replace("summary: Stop a job", "summary: Stop one job");
+    std::fs::write(&file, accepted).unwrap();
+    assert!(run(&base_file, &file).is_ok());
+
+    let mut heads = cases();
+    // Two schemas that become the same Rust type, `PageInfo`.
+    let colliding = base().replace(
+        "\n    PageInfo:\n",
+        "\n    page_info:\n      type: object\n    PageInfo:\n",
+    );
+    heads.insert("colliding names".to_owned(), colliding);
+    let mut refused = Vec::new();
+    for (name, text) in heads {
+        std::fs::write(&file, &text).unwrap();
+        let Err(report) = xtask::codegen::files(&Document::load(&file).unwrap()) else {
+            continue;
+        };
+        let error = run(&base_file, &file).unwrap_err();
+        assert_eq!(error.to_string(), report.to_string(), "{name}");
+        // Nor can it be what others were built from.
+        let error = run(file.to_str().unwrap(), &folder().join("base.yaml")).unwrap_err();
+        assert_eq!(error.to_string(), report.to_string(), "{name}");
+        refused.push(name);
+    }
+    assert!(refused.iter().any(|name| name == "colliding names"), "{refused:?}");
 }
 
 /// Cases in which a compiler sees less than the verdict says: what the program does at run time is another matter.

@@ -159,6 +159,36 @@ fn the_page_with_a_secret_may_connect_to_nothing() {
     }
 }
 
+/// The policy forbids it, save in the reference, where the renderer has its own styles.
+#[test]
+fn no_page_has_an_inline_style() {
+    let files = site();
+    for (name, page) in pages(&files) {
+        assert!(name == "reference.html" || !page.contains(" style=\""), "{name}");
+    }
+    assert!(text(&files, "guide-spec.html").contains("<td class=\"right\">"));
+}
+
+#[test]
+fn every_heading_of_a_guide_links_to_itself() {
+    for (name, page) in pages(&site()) {
+        if !name.starts_with("guide-") && name != "unknowns.html" {
+            continue;
+        }
+        let of = |opening: &str| page.split(opening).skip(1).map(str::to_owned).collect::<Vec<_>>();
+        let headings = [of("<h2 id=\""), of("<h3 id=\"")].concat();
+        assert!(!headings.is_empty(), "{name}");
+        for heading in headings {
+            let id = heading.split('"').next().unwrap();
+            let heading = heading.split("</h").next().unwrap();
+            assert!(
+                heading.contains(&format!("<a class=\"anchor\" href=\"#{id}\"")),
+                "{name}: {id}"
+            );
+        }
+    }
+}
+
 #[test]
 fn ids_are_unique() {
     for (name, page) in pages(&site()) {
@@ -186,6 +216,7 @@ fn every_code_is_explained_under_its_operation() {
     }
     assert!(codes > 10);
     assert!(page.contains("id=\"common-99403\"") && page.contains("id=\"gateway-1001\""));
+    assert!(page.contains("<tr id=\"refusal-429\"><td><code>429</code></td><td>API rate limit exceeded</td>"));
 }
 
 #[test]
@@ -341,6 +372,32 @@ fn the_help_of_the_command_line_is_shown_as_it_is_printed() {
     assert!(page.contains("Retry &lt;JOB&gt; &amp; devices"));
     // How the tests of the README write an exit code means nothing to its readers.
     assert!(page.contains("[exit code 1]") && !page.contains("\n? 1\n"));
+}
+
+#[test]
+fn what_is_not_known_has_a_page_in_the_navigation() {
+    let files = site();
+    let page = text(&files, "unknowns.html");
+    assert_eq!(page.matches("<h1>").count(), 1);
+    for (name, page) in pages(&files) {
+        assert!(page.contains("<a href=\"unknowns.html\""), "{name}");
+    }
+    // Each unknown says what the readings are, what is done, what that costs and what plays it.
+    let unknowns: Vec<_> = page.split("<li><strong>Either</strong>").skip(1).collect();
+    assert!(unknowns.len() >= 12, "{}", unknowns.len());
+    for unknown in unknowns {
+        for what in [
+            "<strong>Or</strong>",
+            "What the tool does.",
+            "What it costs.",
+            "Played by",
+        ] {
+            assert!(
+                unknown.contains(what) || (what.contains("Or") && unknown.contains("<strong>or</strong>")),
+                "{unknown}"
+            );
+        }
+    }
 }
 
 #[test]

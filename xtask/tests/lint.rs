@@ -230,9 +230,16 @@ const CASES: &[Case] = &[
     case(
         "undocumented",
         "    description: The platform failed.\n",
-        "    description: The platform failed. Too many calls are answered with HTTP 429.\n",
-        "429",
-        "no page says how the gateway answers too many calls",
+        "    description: The platform failed. HTTP 429 answers more than 600 calls per minute.\n",
+        "600 calls per minute",
+        "no page says how many calls the gateway takes",
+    ),
+    case(
+        "undocumented",
+        "    description: The platform failed.\n",
+        "    description: The platform failed. The body has `{\"message\"`.\n",
+        "{\"message\"",
+        "no page shows the body of a refusal",
     ),
     case(
         "undocumented",

@@ -71,12 +71,7 @@ const MUTATIONS: &[Mutation] = &[
     ),
     mutation(&["\nsecurity:"], "signature: []", "signatur: []", Found(0)),
     mutation(&["\nsecurity:"], "    signature: []\n", "", Elsewhere),
-    mutation(
-        &["\ninfo:"],
-        "    url: https://crates",
-        "    url: htps://crates",
-        Found(0),
-    ),
+    mutation(&["\ninfo:"], "    url: https://spdx", "    url: htps://spdx", Found(0)),
     // Form.
     mutation(&[CREATE], "      operationId:", "     operationId:", Found(2)),
     mutation(&[CREATE], "      summary:", "        summary:", Found(2)),
@@ -198,6 +193,9 @@ const MUTATIONS: &[Mutation] = &[
     mutation(&["x-common-error-codes:"], "code: 99400", "code: 24500", Found(0)),
     mutation(&[], "x-common-error-codes:", "x-comon-error-codes:", Found(0)),
     mutation(&[], "x-gateway-error-codes:", "x-gateway-error-code:", Found(0)),
+    mutation(&[], "x-gateway-refusals:", "x-gateway-refusal:", Found(0)),
+    mutation(&["x-gateway-refusals:"], "status: 429", "status: 413", Found(0)),
+    mutation(&["x-gateway-refusals:"], "body: inferred", "body: guessed", Found(0)),
     mutation(
         &["x-gateway-error-codes:"],
         "category: token_expired",
@@ -225,7 +223,7 @@ const MUTATIONS: &[Mutation] = &[
         "From the device SDKs: -1",
         Found(1),
     ),
-    mutation(&[RETRY], "Sends the failed", "TODO: sends the failed", Found(0)),
+    mutation(&[RETRY], "Restarts the failed", "TODO: restarts the failed", Found(0)),
     // Components.
     mutation(&["\n  parameters:\n    OrgId:"], "      required: true\n", "", Code),
     mutation(

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::devices::{DeviceId, Devices, PushError, TaskFacts};
+use crate::devices::{DeviceId, Devices, PushError, Seen, TaskFacts};
 
 /// The line of a device.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,11 @@ pub(crate) struct DeviceLine<'a> {
     /// In milliseconds since 1970-01-01 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) update_time: Option<i64>,
+    /// [`TaskFacts::task`], in 16 hex digits: not every reader of JSON keeps a number of 64 bits.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "hex_digits")]
+    pub(crate) task: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<Seen>,
 }
 
 impl<'a> DeviceLine<'a> {
@@ -40,6 +45,8 @@ impl<'a> DeviceLine<'a> {
             reason: facts.reason.map(Cow::Borrowed),
             progress: facts.progress,
             update_time: facts.updated_ms,
+            task: facts.task,
+            seen: facts.seen,
         }
     }
 
@@ -51,6 +58,8 @@ impl<'a> DeviceLine<'a> {
             reason: self.reason.as_deref(),
             progress: self.progress,
             updated_ms: self.update_time,
+            task: self.task,
+            seen: self.seen,
         }
     }
 
@@ -82,6 +91,26 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
+mod hex_digits {
+    use std::borrow::Cow;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+
+    #[expect(clippy::ref_option, reason = "serde passes this reference")]
+    pub(super) fn serialize<S: Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+        match number {
+            None => serializer.serialize_none(),
+            Some(number) => serializer.collect_str(&format_args!("{number:016x}")),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+        let text: Option<Cow<'_, str>> = Option::deserialize(deserializer)?;
+        text.map(|text| u64::from_str_radix(&text, 16).map_err(|_| de::Error::custom("`task` is not 16 hex digits")))
+            .transpose()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +123,8 @@ mod tests {
             reason: Some("no \"space\""),
             progress: Some(-4),
             updated_ms: Some(7),
+            task: Some(0xab),
+            seen: Some(Seen::NotFailed),
             ..TaskFacts::default()
         };
         let (full, _) = devices.push("b", &facts).unwrap();
@@ -102,7 +133,7 @@ mod tests {
         let bare = serde_json::to_string(&DeviceLine::of(&devices, bare)).unwrap();
         assert_eq!(
             full,
-            r#"{"deviceKey":"b","productKey":"pump","reason":"no \"space\"","progress":-4,"updateTime":7}"#
+            r#"{"deviceKey":"b","productKey":"pump","reason":"no \"space\"","progress":-4,"updateTime":7,"task":"00000000000000ab","seen":"notFailed"}"#
         );
         assert_eq!(bare, r#"{"deviceKey":"a"}"#);
 

@@ -1,12 +1,14 @@
 //! The devices of a campaign: a million of them in little memory.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::BuildHasher as _;
 
 use enos_ota::{DeviceKey, DeviceKeys, FailureCause};
 use hashbrown::{DefaultHashBuilder, HashTable};
+use serde::{Deserialize, Serialize};
 
-use crate::texts::{TextId, Texts};
+use crate::state::{Interner, Symbol};
 
 /// The number of a device in its campaign, from 0 in the order of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,9 +44,37 @@ pub struct TaskFacts<'a> {
     /// When the task last changed, in milliseconds since 1970-01-01 UTC, by the platform's clock. Only of a task that is
     /// failed: a campaign takes a later time for a later failure.
     pub updated_ms: Option<i64>,
+    /// Which task it was: the [hash](Self::hash_of_task) of its id. A campaign compares it with that of a later look.
+    /// Whether a retry gives the task another id is not documented.
+    pub task: Option<u64>,
+    /// How the task stood; `None` if it was not looked at, or its status was not told or is not known.
+    pub seen: Option<Seen>,
+}
+
+/// How the task of a device stood when it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Seen {
+    /// It had failed.
+    Failed,
+    /// It was in another state, or not among all the failed tasks of the job.
+    NotFailed,
+    /// The job had no task for the device.
+    NoTask,
 }
 
 impl TaskFacts<'_> {
+    /// The number that stands for the id of a task: FNV-1a of 64 bits over its bytes, and 1 where that is 0. It is the
+    /// same in every version of this program, as plans and journals have it.
+    #[must_use]
+    pub fn hash_of_task(task_id: &str) -> u64 {
+        let hash = task_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        hash.max(1)
+    }
+
     /// The cause that the progress stands for.
     #[must_use]
     pub fn cause(&self) -> Option<FailureCause> {
@@ -56,24 +86,27 @@ impl TaskFacts<'_> {
 /// A row of the table: texts by number, because a fleet has few products, versions and reasons.
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    product: TextId,
-    from: TextId,
-    to: TextId,
-    reason: TextId,
+    product: Symbol,
+    from: Symbol,
+    to: Symbol,
+    reason: Symbol,
     progress: Option<i32>,
     updated_ms: Option<i64>,
+    /// 0 if it is not known.
+    task: u64,
+    seen: Option<Seen>,
 }
 
 /// A list of devices, none twice, in an order that stays.
 ///
-/// A device takes about 70 bytes besides its key.
+/// A device takes about 80 bytes besides its key.
 #[derive(Clone, Default)]
 pub struct Devices {
     keys: String,
     /// Where each key ends in `keys`.
     ends: Vec<u32>,
     rows: Vec<Row>,
-    texts: Texts,
+    texts: Interner,
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -130,6 +163,8 @@ impl Devices {
             reason: self.texts.id_of(facts.reason),
             progress: facts.progress,
             updated_ms: facts.updated_ms,
+            task: facts.task.unwrap_or(0),
+            seen: facts.seen,
         });
         let hash = self.hasher.hash_one(key);
         let Self {
@@ -185,6 +220,8 @@ impl Devices {
             reason: self.texts.get(row.reason),
             progress: row.progress,
             updated_ms: row.updated_ms,
+            task: Some(row.task).filter(|task| *task != 0),
+            seen: row.seen,
         }
     }
 
@@ -224,6 +261,11 @@ impl Devices {
         kept
     }
 
+    /// The keys of some devices, as records have them.
+    pub(crate) fn keys_of(&self, ids: &[DeviceId]) -> Vec<Cow<'_, str>> {
+        ids.iter().map(|id| Cow::Borrowed(self.key(*id))).collect()
+    }
+
     /// The keys of some devices as the body of a call takes them. `None` if there are none.
     pub(crate) fn to_device_keys(&self, ids: &[DeviceId]) -> Option<DeviceKeys> {
         let keys = ids.iter().filter_map(|id| self.key(*id).parse::<DeviceKey>().ok());
@@ -258,6 +300,8 @@ mod tests {
             reason: Some("no space"),
             progress: Some(-4),
             updated_ms: Some(7),
+            task: Some(TaskFacts::hash_of_task("t1")),
+            seen: Some(Seen::Failed),
             ..TaskFacts::default()
         };
         assert_eq!(devices.push("b", &facts), Ok((DeviceId(0), true)));
@@ -271,5 +315,13 @@ mod tests {
         let sorted = devices.sorted();
         assert_eq!(sorted.ids().map(|id| sorted.key(id)).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(sorted.facts(DeviceId(1)), facts);
+    }
+
+    #[test]
+    fn the_hash_of_a_task_never_changes() {
+        // The published values of FNV-1a.
+        assert_eq!(TaskFacts::hash_of_task(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(TaskFacts::hash_of_task("a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(TaskFacts::hash_of_task("foobar"), 0x8594_4171_f739_67e8);
     }
 }

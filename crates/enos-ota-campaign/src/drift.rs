@@ -1,5 +1,7 @@
 //! What has changed between the making of a plan and now.
 
+use std::sync::Arc;
+
 use enos_ota::Client;
 
 use crate::devices::{DeviceId, Devices};
@@ -71,7 +73,7 @@ impl Drift {
         }
         let kept = plan.devices.ids().filter(|id| !dropped[id.index()]);
         Plan {
-            devices: plan.devices.retain_ids(kept),
+            devices: Arc::new(plan.devices.retain_ids(kept)),
             ..plan.without_devices()
         }
     }
@@ -158,7 +160,7 @@ impl Drift {
             };
             match now.state(of_list) {
                 TaskState::Failed => self.compare(plan, id, now.devices.facts(of_list).updated_ms),
-                TaskState::UnderWay | TaskState::Succeeded => self.no_longer_failed.push(id),
+                TaskState::UnderWay | TaskState::Succeeded | TaskState::NotFailed => self.no_longer_failed.push(id),
                 TaskState::Gone => self.gone.push(id),
                 TaskState::Unclear | TaskState::NotSearchable => self.unclear.push(id),
             }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use enos_ota::Window;
+
 use crate::devices::DeviceId;
 use crate::journal::CallEnd;
 use crate::outcome::{Fate, Outcome, Summary};
@@ -40,6 +42,13 @@ pub enum Event {
     Throttled {
         /// From now on.
         pause: Duration,
+        /// The quota that is used up, if it is known: so many calls in such a window.
+        quota: Option<(u64, Window)>,
+    },
+    /// Something about the platform was learned that changes how the campaign goes on.
+    Learned {
+        /// What, for people.
+        message: Arc<str>,
     },
     /// A call did not reach the gateway, or its answer was lost.
     Trouble {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::devices::{DeviceId, TaskFacts};
-use crate::journal::{Journal, JournalError, Recovered, State};
+use crate::journal::{Journal, JournalError, Recovered};
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::selection::Patterns;
@@ -65,7 +65,7 @@ impl History {
         }
         let same_job = journal.plan.job_id == plan.job_id;
         for then in journal.plan.devices.ids() {
-            if journal.standing(then).state != State::Settled(Outcome::Accepted) {
+            if journal.standing(then).outcome != Some(Outcome::Accepted) {
                 continue;
             }
             let Some(now) = plan.devices.find(journal.plan.devices.key(then)) else {

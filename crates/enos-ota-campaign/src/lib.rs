@@ -35,7 +35,7 @@
 //!     }
 //! }
 //! let finished = running.finish().await?;
-//! println!("{:?}: {:?}", finished.ending, finished.ledger.summary());
+//! println!("{:?}: {:?}", finished.ending, finished.table.summary());
 //! # Ok(())
 //! # }
 //! ```
@@ -52,7 +52,7 @@
 //! | A firmware that fails | A few devices first, and the others only if those succeed | [`Waves`] |
 //! | A device that never succeeds | So many attempts for each version, over all campaigns | [`Budget`], [`History`] |
 //! | A crash, a power failure, Ctrl-C | The journal: append-only, synced before a list is sent and after it is answered | [`journal`] |
-//! | What became of the devices | Searches follow them, in bulk, ever more seldom the less happens | [`Settings::watch`], [`Ledger`] |
+//! | What became of the devices | Searches follow them, in bulk, ever more seldom the less happens | [`Settings::watch`], [`DeviceTable`] |
 //! | Doubts | A rehearsal: the same plan and the same code, in virtual time, with faults | `rehearsal`, with the feature of that name |
 //!
 //! # What is promised
@@ -66,43 +66,42 @@
 //!
 //! # Cargo features
 //!
-//! - `html`: a [`report`] as a web page.
 //! - `rehearsal`: [`Campaign`]s on an emulator in the same process.
 
-mod calls;
 mod campaign;
-mod core;
+mod control;
 mod device_line;
 mod devices;
 pub mod drift;
-mod drive;
+mod ending;
+mod engine;
 mod event;
 mod history;
 pub mod journal;
-mod ledger;
 mod outcome;
-mod pace;
 mod plan;
+mod rate;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;
-pub mod report;
 mod selection;
 mod settings;
-mod texts;
+mod state;
 mod time;
-mod watch;
+mod wait;
 mod waves;
 
-pub use campaign::{Campaign, Controller, Ending, Finished, Running};
-pub use devices::{DeviceId, Devices, PushError, TaskFacts};
+pub use campaign::{Campaign, Running};
+pub use control::Controller;
+pub use devices::{DeviceId, Devices, PushError, Seen, TaskFacts};
+pub use ending::{Confirmation, Ending, Finished};
 pub use event::{Calls, Event, Phase, Progress};
 pub use history::{Budget, BudgetVerdict, History, HistoryError};
-pub use ledger::{Ledger, Standing};
 pub use outcome::{Fate, Outcome, Summary};
 pub use plan::{Count, PLAN_SCHEMA, Plan, PlanError, PlanHeader, PlanProblem, PlanSummary, VersionCount};
 pub use selection::{
-    Cause, CauseError, Criteria, Exclusion, LeftOut, LookedUp, Named, Pattern, PatternError, Patterns, ReadProgress,
-    Reader, SelectError, Selected, Selection, TaskState, Verdict, Why, read_named,
+    Cause, CauseError, Criteria, Exclusion, LeftOut, LookedUp, Named, OddRows, Pattern, PatternError, Patterns,
+    ReadProgress, Reader, SelectError, Selected, Selection, TaskState, Verdict, Why, read_named,
 };
 pub use settings::{AbortAbove, Settings, WaveSize, Waves};
+pub use state::{DeviceState, DeviceTable, Standing};
 pub use time::{Time, VirtualClock};

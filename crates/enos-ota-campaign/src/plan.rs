@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use enos_ota::{JobId, OrgId};
 use jiff::Timestamp;
@@ -34,10 +35,11 @@ const REASONS_IN_HEADER: usize = 100;
 ///
 /// ```json
 /// {"schema":"enos-ota/plan/1","jobId":"5ed758ca49f032b4663063aa","orgId":"o1","selection":{"failed":{}},"devices":1,"reasons":{"no space":1},"chunkSize":1000,"sha256":"…","created":"2026-01-02T03:04:05Z"}
-/// {"deviceKey":"pump-01","productKey":"pump","fromVersion":"2.3.0","toVersion":"2.4.1","reason":"no space","progress":-4,"updateTime":1767323045000}
+/// {"deviceKey":"pump-01","productKey":"pump","fromVersion":"2.3.0","toVersion":"2.4.1","reason":"no space","progress":-4,"updateTime":1767323045000,"task":"1f3a5d0c9b7e2846","seen":"failed"}
 /// ```
 ///
-/// What is not known of a device is not there. The address of the gateway is in no plan: a plan made at one address can
+/// What is not known of a device is not there. `task` is the [hash](crate::TaskFacts::hash_of_task) of the task's id in
+/// hex, and `seen` how it stood. The address of the gateway is in no plan: a plan made at one address can
 /// be carried out at another that leads to the same organization.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -57,7 +59,7 @@ pub struct Plan {
     /// When the devices were selected, in milliseconds since 1970-01-01 UTC.
     pub created_ms: i64,
     /// The devices, in the order in which they are sent.
-    pub devices: Devices,
+    pub devices: Arc<Devices>,
 }
 
 /// The first line of a plan file.
@@ -217,7 +219,7 @@ impl Plan {
             moved: false,
             chunk_size,
             created_ms,
-            devices,
+            devices: Arc::new(devices),
         }
     }
 
@@ -248,7 +250,7 @@ impl Plan {
             moved: self.moved,
             chunk_size: self.chunk_size,
             created_ms: self.created_ms,
-            devices: Devices::new(),
+            devices: Arc::default(),
         }
     }
 
@@ -287,7 +289,7 @@ impl Plan {
             moved: header.moved,
             chunk_size: header.chunk_size,
             created_ms: created.as_millisecond(),
-            devices,
+            devices: Arc::new(devices),
         })
     }
 

@@ -7,15 +7,15 @@
 //! the devices fare is an assumption, [`Assumptions`], and so is the platform's behaviour where none is documented.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use enos_ota::search::{Expression, ValueError, tasks};
 use enos_ota::types::TaskInfo;
-use enos_ota::{Client, Clock, Credentials, DeviceKey, Error, Integer, JobStatus, PageSize};
+use enos_ota::{Client, Clock, Credentials, DeviceKey, Error, Integer, JobStatus, SearchEvent};
 use enos_ota_emulator as emulated;
 use enos_ota_emulator::{Emulator, Fault, Fleet, Job, ManualClock, MixedList, StartError, Task, TaskStatus, Waits};
-use futures_util::TryStreamExt as _;
 
 use crate::campaign::{Campaign, Running};
 use crate::plan::Plan;
@@ -116,15 +116,19 @@ impl Stage {
         let of_job = tasks::JOB_ID
             .equals(plan.job_id.as_str())
             .map_err(RehearsalError::JobId)?;
-        let mut pages = client.task_pages(&Expression::all([of_job]), PageSize::new(PageSize::MAX)?);
         let mut all = Vec::new();
-        while let Some(page) = pages.try_next().await? {
-            all.extend(
-                page.items
-                    .into_iter()
-                    .filter_map(|task| as_task(task, assumptions.success_percent)),
-            );
-        }
+        client
+            .task_search(&plan.job_id, &Expression::all([of_job]))
+            .read_all(|event| {
+                // A task that cannot be read, or is another job's, plays no part.
+                if let SearchEvent::Page(page) = event {
+                    let tasks = page.tasks.into_iter();
+                    all.extend(tasks.filter_map(|task| as_task(task, assumptions.success_percent)));
+                }
+                ControlFlow::Continue(())
+            })
+            .await
+            .map_err(|error| error.source)?;
         // Where the tasks moved while they were read, some came twice.
         all.sort_by(|a, b| a.device_key().cmp(b.device_key()));
         all.dedup_by(|a, b| a.device_key() == b.device_key());

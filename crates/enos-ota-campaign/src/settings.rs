@@ -33,9 +33,18 @@ pub struct Settings {
     pub abort: Option<AbortAbove>,
     /// How many answers in a row may be lost for the same devices before these are given up. 10 by default.
     pub max_lost: u32,
-    /// How many calls may fail before one is answered for the first time. 5 by default: a gateway that never answered
-    /// is not down, but at another address.
+    /// Whether devices whose task nobody has seen are looked up before they are sent. On by default. Without it, nobody
+    /// can tell after a lost answer whether a task that is not failed was retried or never was failed.
+    pub lookup: bool,
+    /// After how many failed calls in a row a gateway is given up that cannot even be reached. 5 by default: it is not
+    /// down, but at another address.
     pub first_contact: u32,
+    /// How long the gateway may answer nothing before it has answered for the first time. 20 s by default.
+    #[serde(with = "seconds")]
+    pub contact_patience: Duration,
+    /// How long the confirmation at the end may take, if the devices are not watched. One minute by default.
+    #[serde(with = "seconds")]
+    pub confirm_patience: Duration,
     /// How long the gateway may answer nothing, once it has answered. 10 minutes by default.
     #[serde(with = "seconds")]
     pub patience: Duration,
@@ -58,7 +67,10 @@ impl Default for Settings {
             watch: None,
             abort: None,
             max_lost: 10,
+            lookup: true,
             first_contact: 5,
+            contact_patience: Duration::from_secs(20),
+            confirm_patience: Duration::from_mins(1),
             patience: Duration::from_mins(10),
             longest_retry_after: Duration::from_mins(5),
         }

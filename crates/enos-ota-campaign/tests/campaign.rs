@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use enos_ota::{Client, Clock, Credentials, JobId, RetryPolicy};
 use enos_ota_campaign::{
-    AbortAbove, Campaign, Devices, Ending, Event, Fate, Finished, Ledger, Outcome, Plan, Selection, Settings,
+    AbortAbove, Campaign, Devices, Ending, Event, Fate, Finished, DeviceTable, Outcome, Plan, Selection, Settings,
     TaskFacts, Time, VirtualClock, WaveSize, Waves,
 };
 use enos_ota_emulator as emulated;
@@ -73,12 +73,12 @@ impl Stage {
 
     async fn run(&self, plan: Plan, settings: Settings) -> Finished {
         let finished = finish(self.campaign(plan, settings)).await;
-        self.check(&finished.ledger);
+        self.check(&finished.table);
         finished
     }
 
     /// What the ledger says is what the emulator has done.
-    fn check(&self, ledger: &Ledger) {
+    fn check(&self, ledger: &DeviceTable) {
         assert!(ledger.summary().adds_up(), "{:?}", ledger.summary());
         for id in ledger.devices().ids() {
             let key = ledger.devices().key(id);
@@ -165,7 +165,7 @@ async fn every_failed_device_is_retried_once_and_the_others_are_refused() {
         let stage = Stage::set(|builder| builder.fleet(fleet(5000)).mixed_list(mixed).pace(Pace::frozen())).await;
         let finished = finish(stage.campaign(plan_of((0..5000).map(key)), settings())).await;
         assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-        let summary = finished.ledger.summary();
+        let summary = finished.table.summary();
         assert!(summary.adds_up());
         for number in 0..5000 {
             let applied = stage.emulator.retry_count(JOB, &key(number)).unwrap().applied;
@@ -173,7 +173,7 @@ async fn every_failed_device_is_retried_once_and_the_others_are_refused() {
         }
         if mixed == MixedList::Refuse {
             assert_eq!((summary.accepted, summary.rejected), (4500, 500));
-            stage.check(&finished.ledger);
+            stage.check(&finished.table);
         }
     }
 }
@@ -205,7 +205,7 @@ async fn a_third_of_all_calls_may_fail_in_every_way() {
     .await;
     let finished = stage.run(plan_of((0..5000).map(key)), settings()).await;
     assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-    let summary = finished.ledger.summary();
+    let summary = finished.table.summary();
     assert_eq!((summary.accepted, summary.rejected), (4500, 500), "{summary:?}");
 }
 
@@ -224,11 +224,11 @@ async fn accepted_devices_are_followed_to_their_end() {
     settings.watch = Some(Duration::from_mins(10));
     let finished = stage.run(plan, settings).await;
     let count = |fate| {
-        let ids = finished.ledger.devices().ids();
-        ids.filter(|id| finished.ledger.standing(*id).fate == fate).count()
+        let ids = finished.table.devices().ids();
+        ids.filter(|id| finished.table.standing(*id).fate == fate).count()
     };
     assert_eq!((count(Fate::Succeeded), count(Fate::FailedAgain)), (200, 100));
-    assert_eq!(finished.ledger.fates()[..2], [200, 100]);
+    assert_eq!(finished.table.fates()[..2], [200, 100]);
     assert!(finished.calls.searches < 60, "{:?}", finished.calls);
 }
 
@@ -246,7 +246,7 @@ async fn a_canary_that_fails_holds_the_others_back() {
             timeout: Duration::from_hours(1),
         });
         let finished = stage.run(plan, settings).await;
-        let summary = finished.ledger.summary();
+        let summary = finished.table.summary();
         if passes {
             assert!(matches!(finished.ending, Ending::Complete));
             assert_eq!(summary.accepted, 1000);
@@ -280,13 +280,13 @@ async fn a_job_that_is_stopped_meanwhile_stops_the_campaign() {
         }
     };
     let finished = finish_with(stage.campaign(plan, settings), stop).await;
-    let check = |ledger: &Ledger| assert!(ledger.summary().adds_up());
-    check(&finished.ledger);
+    let check = |ledger: &DeviceTable| assert!(ledger.summary().adds_up());
+    check(&finished.table);
     let Ending::Stopped(error) = &finished.ending else {
         panic!("{:?}", finished.ending)
     };
     assert_eq!(error.code(), Some(24617));
-    let summary = finished.ledger.summary();
+    let summary = finished.table.summary();
     assert!(summary.rejected == 200 || summary.rejected == 400, "{summary:?}");
     assert!(summary.accepted >= 1400 && summary.skipped > 0, "{summary:?}");
     assert_eq!(finished.open, 4500 - summary.accepted);
@@ -306,7 +306,7 @@ async fn too_many_refusals_stop_the_campaign() {
         "{:?}",
         finished.ending
     );
-    assert!(finished.ledger.summary().skipped > 2000);
+    assert!(finished.table.summary().skipped > 2000);
 }
 
 #[tokio::test]
@@ -328,9 +328,9 @@ async fn a_gateway_that_never_answers_is_given_up_soon_and_one_that_is_down_for_
         }
     };
     let finished = finish_with(stage.campaign(plan, settings()), down).await;
-    stage.check(&finished.ledger);
+    stage.check(&finished.table);
     assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-    assert_eq!(finished.ledger.summary().accepted, 18_000);
+    assert_eq!(finished.table.summary().accepted, 18_000);
 }
 
 #[tokio::test]

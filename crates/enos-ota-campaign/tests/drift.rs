@@ -4,6 +4,7 @@
 mod platform;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use enos_ota::{Client, DeviceKeys, JobId};
@@ -154,10 +155,10 @@ async fn devices_of_which_there_is_no_task_are_gone() {
 async fn a_named_device_that_was_looked_up_is_compared() {
     let world = world().await;
     let mut plan = plan(&world.client, Selection::named(["again-0", "again-1"]).unwrap()).await;
-    plan.devices = enos_ota_campaign::read_named(&world.client, &job(), &plan.devices, |_| ())
+    let looked_up = enos_ota_campaign::read_named(&world.client, &job(), &plan.devices, |_| ())
         .await
-        .unwrap()
-        .devices;
+        .unwrap();
+    plan.devices = Arc::new(looked_up.devices);
     world.retry(&["again-1"]).await;
     world.clock.advance(Duration::from_secs(10));
     let drift = drift::check(&world.client, &plan).await.unwrap();

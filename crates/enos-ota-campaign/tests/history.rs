@@ -63,6 +63,7 @@ fn settled(outcome: Outcome, devices: &[&'static str]) -> Record<'static> {
         code: None,
         message: None,
         request_id: None,
+        elsewhere: false,
         devices: keys(devices),
     }
 }

@@ -22,6 +22,7 @@ fn device(devices: &mut Devices, key: &str, reason: Option<&str>, from: &str) {
         reason,
         progress: Some(-4),
         updated_ms: Some(1_767_323_045_000),
+        ..TaskFacts::default()
     };
     devices.push(key, &facts).unwrap();
 }

@@ -23,10 +23,10 @@ async fn rehearse(settings: Settings, assumptions: Assumptions) -> (Finished, us
     let planned = plan.devices.len();
     let stage = Stage::set(&client, &plan, assumptions).await.unwrap();
     let finished = stage.begin(plan, settings).finish().await.unwrap();
-    for id in finished.ledger.devices().ids() {
-        let key = finished.ledger.devices().key(id);
+    for id in finished.table.devices().ids() {
+        let key = finished.table.devices().key(id);
         let here = stage.emulator().retry_count(DEMO_FLEET_JOB_ID, key).unwrap().applied;
-        let accepted = finished.ledger.standing(id).outcome == Some(Outcome::Accepted);
+        let accepted = finished.table.standing(id).outcome == Some(Outcome::Accepted);
         assert_eq!(here, u32::from(accepted), "{key}");
         // Nothing has happened where the job really is.
         assert_eq!(emulator.retry_count(DEMO_FLEET_JOB_ID, key).unwrap().named, 0, "{key}");
@@ -40,9 +40,9 @@ async fn a_rehearsal_tells_what_would_be_done_and_does_nothing() {
     settings.watch = Some(Duration::from_hours(1));
     let (finished, planned) = rehearse(settings, Assumptions::default()).await;
     assert!(matches!(finished.ending, Ending::Complete));
-    assert_eq!(finished.ledger.summary().accepted, planned);
+    assert_eq!(finished.table.summary().accepted, planned);
     assert_eq!(finished.calls.retries, planned.div_ceil(20) as u64);
-    assert_eq!(finished.ledger.fates()[0], planned);
+    assert_eq!(finished.table.fates()[0], planned);
 }
 
 #[tokio::test]
@@ -57,10 +57,10 @@ async fn assumptions_about_devices_and_faults_on_the_way_show_in_it() {
     ];
     let (finished, planned) = rehearse(settings, assumptions).await;
     assert!(matches!(finished.ending, Ending::Complete));
-    assert_eq!(finished.ledger.summary().accepted, planned);
+    assert_eq!(finished.table.summary().accepted, planned);
     let count = |fate| {
-        let ids = finished.ledger.devices().ids();
-        ids.filter(|id| finished.ledger.standing(*id).fate == fate).count()
+        let ids = finished.table.devices().ids();
+        ids.filter(|id| finished.table.standing(*id).fate == fate).count()
     };
     let (succeeded, failed) = (count(Fate::Succeeded), count(Fate::FailedAgain));
     assert_eq!(succeeded + failed, planned);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use enos_ota::types::TaskInfo;
 use enos_ota::{DeviceKeys, JobId, PageSize};
 use enos_ota_campaign::{
-    Cause, Criteria, Devices, Exclusion, LeftOut, Patterns, ReadProgress, Reader, SelectError, Selected, Selection,
-    TaskFacts, TaskState, Verdict, Why, read_named,
+    Cause, Criteria, Devices, Exclusion, LeftOut, Patterns, ReadProgress, Reader, Seen, SelectError, Selected,
+    Selection, TaskFacts, TaskState, Verdict, Why, read_named,
 };
 use enos_ota_emulator::{
     Action, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, Emulator, Fault, Fleet, Job, ManualClock, Outcome, Pace, Scope, Task,
@@ -286,8 +286,32 @@ fn a_selection_is_written_as_it_was_said() {
     }
     assert_eq!(
         "luck".parse::<Cause>().unwrap_err().to_string(),
-        "`luck` is no cause of a failure; expected one of download, verification, write, ignored, unspecified"
+        "`luck` is no cause of a failure; expected one of download, verification, write, ignored, unspecified, or \
+         a negative number such as -7"
     );
+}
+
+#[test]
+fn device_makers_have_causes_of_their_own() {
+    let cause: Cause = "-17".parse().unwrap();
+    assert_eq!(cause, Cause::Own(-17));
+    // The same as by its name.
+    assert_eq!("-2".parse::<Cause>().unwrap(), Cause::Download);
+    for bad in ["0", "3", "-", "-99999999999", "Download"] {
+        assert!(bad.parse::<Cause>().is_err(), "{bad}");
+    }
+    let criteria = Criteria {
+        cause: vec![cause, Cause::Write],
+        ..Criteria::default()
+    };
+    let json = serde_json::to_string(&criteria).unwrap();
+    assert_eq!(json, r#"{"cause":["-17","write"]}"#);
+    assert_eq!(serde_json::from_str::<Criteria>(&json).unwrap(), criteria);
+    let task = |progress: i32| -> TaskInfo {
+        serde_json::from_value(serde_json::json!({"deviceKey": "d", "progress": progress})).unwrap()
+    };
+    assert_eq!(criteria.matches(&task(-17)), Verdict::Taken);
+    assert_eq!(criteria.matches(&task(-18)), Verdict::LeftOut(Why::Cause));
 }
 
 #[tokio::test]
@@ -553,13 +577,13 @@ async fn one_page_that_is_not_answered_does_not_lose_the_others() {
     let client = client.with_retry_policy(enos_ota::RetryPolicy::never());
     let down = || Fault::http(503).on(Scope::Action(Action::SearchTask));
     let all = Selection::default();
-    let reader = reader(&client);
+    let reader = reader(&client).patience(Duration::from_secs(1));
     // Nobody knows yet whether there is anyone to answer.
     emulator.faults().push(down());
     let error = reader.read(&all, &job("j1"), |_| ()).await.unwrap_err();
     assert!(matches!(error, SelectError::Search { page_no: 1, .. }), "{error}");
     reader.read(&all, &job("j1"), |_| ()).await.unwrap();
-    emulator.faults().push(down().times(3));
+    emulator.faults().push(down());
     let selected = reader.read(&all, &job("j1"), |_| ()).await.unwrap();
     assert_eq!(selected.devices.len(), 8);
     emulator.faults().push(down().forever());
@@ -616,17 +640,92 @@ async fn named_devices_are_looked_up_in_bulk() {
         (facts.reason, facts.updated_ms, facts.to_version),
         (Some("no space"), Some(7), Some("1.1.0"))
     );
-    assert_eq!(found.devices.facts(found.devices.find("gone").unwrap()), known);
+    let facts = found.devices.facts(found.devices.find("gone").unwrap());
+    assert_eq!((facts.reason, facts.seen), (known.reason, Some(Seen::NoTask)));
+    assert!(found.odd.is_none() && found.key_search_refused.is_none());
     // Nothing of a failure is known of a task that is not failed.
     let facts = found.devices.facts(found.devices.find("done").unwrap());
     assert_eq!((facts.reason, facts.progress, facts.updated_ms), (None, None, None));
-    assert!(facts.to_version.is_some());
+    assert!(facts.to_version.is_some() && facts.task.is_some() && facts.seen == Some(Seen::NotFailed));
+    let facts = found.devices.facts(found.devices.find("d-007").unwrap());
+    assert!(facts.task.is_some() && facts.seen == Some(Seen::Failed));
     let longest = emulator
         .requests()
         .iter()
         .filter_map(|r| Some(r.search.as_ref()?.expression.len()))
         .max();
     assert!(longest < Some(3_000));
+}
+
+/// A job with devices of each sort, and a platform that does not search by device key.
+async fn without_search_by_key(refusals: u32) -> (Emulator, enos_ota::Client) {
+    let fleet = Fleet::new("o1").job(
+        Job::started("j1")
+            .with_tasks((0..450).map(|n| Task::failed(format!("d-{n:03}")).desc("no space")))
+            .task(Task::failed("cancelled").desc("Cancelled by user"))
+            .task(Task::succeeded("done")),
+    );
+    let (emulator, client) = start_with(Emulator::builder().fleet(fleet).pace(Pace::frozen())).await;
+    emulator.faults().push(
+        Fault::code(99_400, "Invalid Argument expression: deviceKey is not supported")
+            .on(Scope::Action(Action::SearchTask))
+            .times(refusals),
+    );
+    (emulator, client)
+}
+
+#[tokio::test]
+async fn where_devices_cannot_be_searched_for_by_key_the_failed_tasks_are_read() {
+    let (emulator, client) = without_search_by_key(2).await;
+    let named: Vec<_> = (0..450).map(|n| format!("d-{n:03}")).collect();
+    let devices = list(
+        named
+            .iter()
+            .map(String::as_str)
+            .chain(["cancelled", "done", "no-such", "it's"]),
+    );
+    let found = read_named(&client, &job("j1"), &devices, |_| ()).await.unwrap();
+    assert_eq!(
+        found.key_search_refused.as_ref().and_then(enos_ota::Error::code),
+        Some(99_400)
+    );
+    assert_eq!(keys(&found.devices), keys(&devices));
+    // Two in vain, and three pages: not one for each device.
+    assert_eq!((found.calls, emulator.counters().actions.search_task.calls), (5, 5));
+    assert_eq!(
+        (found.count(TaskState::Failed), found.count(TaskState::NotFailed)),
+        (451, 3)
+    );
+    let facts = |key| found.devices.facts(found.devices.find(key).unwrap());
+    assert_eq!(
+        (facts("d-007").reason, facts("d-007").seen),
+        (Some("no space"), Some(Seen::Failed))
+    );
+    // Whether it has a task cannot be told.
+    assert_eq!(
+        (facts("done").seen, facts("no-such").seen),
+        (Some(Seen::NotFailed), Some(Seen::NotFailed))
+    );
+}
+
+#[tokio::test]
+async fn a_platform_that_takes_short_lists_of_keys_is_asked_in_short_lists() {
+    let (_emulator, client) = without_search_by_key(1).await;
+    let named: Vec<_> = (0..450).map(|n| format!("d-{n:03}")).collect();
+    let devices = list(named.iter().map(String::as_str));
+    let found = read_named(&client, &job("j1"), &devices, |_| ()).await.unwrap();
+    assert!(found.key_search_refused.is_none());
+    assert_eq!((found.calls, found.count(TaskState::Failed)), (1 + 23, 450));
+    assert_eq!(keys(&found.devices), keys(&devices));
+}
+
+#[tokio::test]
+async fn one_device_is_looked_up_with_one_search() {
+    let (emulator, client) = without_search_by_key(0).await;
+    let found = read_named(&client, &job("j1"), &list(["done"]), |_| ()).await.unwrap();
+    assert_eq!((found.calls, found.count(TaskState::Succeeded)), (1, 1));
+    let searched = emulator.requests().pop().unwrap().search.unwrap();
+    assert_eq!(searched.expression, "jobId='j1' and deviceKey='done'");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write as _};
 
-use enos_ota_emulator::{Emulator, Fleet};
+use enos_ota_emulator::{Emulator, Fleet, QuotaHeaders, StartError};
 
 use crate::args;
 use crate::config::unreadable;
@@ -11,6 +11,7 @@ use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
 use crate::interrupt::Interrupts;
+use crate::text::shell_word;
 
 pub(crate) async fn run(args: &args::Emulator) -> Result<Exit, Failure> {
     let fleet = match &args.fleet {
@@ -29,20 +30,10 @@ pub(crate) async fn run(args: &args::Emulator) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let mut interrupts = Interrupts::listen()?;
-    let emulator = Emulator::builder()
-        .fleet(fleet)
-        .listen(args.listen)
-        .start()
-        .await
-        .map_err(|error| {
-            Failure::usage(format!(
-                "the emulator cannot listen on {}: {}",
-                args.listen,
-                with_causes(&error)
-            ))
-            .with_hint("give an address of this machine with --listen; port 0 takes a free port")
-        })?;
-    writeln!(out, "listening on {}", emulator.base_url())?;
+    let emulator = start(args, fleet).await?;
+    // A shell reads the second form, in which only assignments count.
+    let comment = if args.print_config { "# " } else { "" };
+    writeln!(out, "{comment}listening on http://{}", emulator.addr())?;
     if args.print_config {
         for (name, value) in [
             ("ENOS_BASE_URL", emulator.base_url()),
@@ -50,14 +41,46 @@ pub(crate) async fn run(args: &args::Emulator) -> Result<Exit, Failure> {
             ("ENOS_APP_SECRET", emulator.app_secret()),
             ("ENOS_ORG_ID", emulator.org_id()),
         ] {
-            writeln!(out, "export {name}={value}")?;
+            writeln!(out, "export {name}={}", shell_word(value))?;
         }
     }
     out.flush()?;
-    console::note(
-        "An emulator, not for production: state is in memory, and anyone on this machine can use it. Ctrl-C ends it.",
-    );
+    if emulator.addr().ip().is_loopback() {
+        console::note(
+            "An emulator, not for production: state is in memory, and anyone on this machine can use it. Ctrl-C ends it.",
+        );
+    } else {
+        console::warning("other machines can reach this emulator: anyone there can read and change its state");
+        console::note("An emulator, not for production: state is in memory. Ctrl-C ends it.");
+    }
     interrupts.next().await;
     emulator.shutdown().await;
     Ok(Exit::Success)
+}
+
+async fn start(args: &args::Emulator, fleet: Fleet) -> Result<Emulator, Failure> {
+    let mut builder = Emulator::builder()
+        .fleet(fleet)
+        .listen(args.listen)
+        .allow_remote(args.allow_remote)
+        .nodes(usize::from(args.nodes));
+    if let Some(quota) = args.quota {
+        builder = builder.quota(quota.headers(match args.quota_headers {
+            args::QuotaHeaders::None => QuotaHeaders::None,
+            args::QuotaHeaders::XRateLimit => QuotaHeaders::XRateLimit,
+            args::QuotaHeaders::RateLimit => QuotaHeaders::RateLimit,
+        }));
+    }
+    builder.start().await.map_err(|error| {
+        let hint = match &error {
+            StartError::NotLoopback(_) => "give --allow-remote to allow it",
+            _ => "give an address of this machine with --listen; port 0 takes a free port",
+        };
+        Failure::usage(format!(
+            "the emulator cannot listen on {}: {}",
+            args.listen,
+            with_causes(&error)
+        ))
+        .with_hint(hint)
+    })
 }

@@ -3,8 +3,8 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use enos_ota_campaign::PlanError;
 use enos_ota_campaign::drift;
-use enos_ota_campaign::{PlanError, Reader};
 
 use crate::args::{Apply, ObjectOutput, Output, Plan};
 use crate::campaign::select::{self, LookUp};
@@ -25,6 +25,7 @@ pub(crate) async fn plan(args: &Plan) -> Result<Exit, Failure> {
     let mut display = Display::new(true);
     let chosen = select::read(
         &session,
+        &select::reader(&session, &args.target.connection, None, LookUp::Needed),
         &job_id,
         selection,
         args.chunk_size,
@@ -93,7 +94,7 @@ pub(crate) async fn apply(args: &Apply) -> Result<Exit, Failure> {
 
     let mut display = Display::new(true);
     display.announce("comparing the plan with the platform");
-    let reader = Reader::new(&session.client);
+    let reader = select::reader(&session, connection, args.how.rate, LookUp::Needed);
     let drift = drift::check_with(&reader, &plan, |progress| display.reading(&progress)).await;
     display.close();
     let drift = match drift {
@@ -127,6 +128,7 @@ pub(crate) async fn apply(args: &Apply) -> Result<Exit, Failure> {
         target: &args.target,
         output: args.output,
         dry_run: args.dry_run,
+        lookup: true,
         selected: Some(&args.consent),
         drift: Some(&drift),
     };

@@ -1,11 +1,11 @@
 //! `enos-ota report`
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use enos_ota::{Clock as _, SystemClock};
-use enos_ota_campaign::report::Report;
+use enos_ota_report::Report;
 
 use crate::args::{self, ReportFormat};
 use crate::campaign::{columns_of_output, journals};
@@ -18,6 +18,14 @@ pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
     let mut read = Vec::with_capacity(args.journals.len());
     for path in &args.journals {
         let recovered = journals::read(path)?;
+        if let Some(torn) = &recovered.torn {
+            console::warning(format_args!(
+                "{} is cut off: line {}, with {} bytes, is not whole and does not count",
+                path.display(),
+                torn.line,
+                torn.bytes
+            ));
+        }
         read.push((path.to_string_lossy().into_owned(), recovered));
     }
     let report = Report::of(read)
@@ -29,18 +37,8 @@ pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
                 Failure::usage(format!("the report {} cannot be written: {error}", path.display()))
                     .with_hint("give another file with -o; one that is there is not overwritten without --force")
             };
-            let mut options = OpenOptions::new();
-            options.write(true);
-            if args.force {
-                options.create(true).truncate(true);
-            } else {
-                options.create_new(true);
-            }
-            // It names a fleet.
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file = options.open(path);
-            let mut out = BufWriter::new(file.map_err(|error| cannot(&error))?);
+            let file = create(path, args.force).map_err(|error| cannot(&error))?;
+            let mut out = BufWriter::new(file);
             let columns = 100;
             write(&report, args.format, &mut out, columns)
                 .and_then(|()| out.flush())
@@ -55,6 +53,20 @@ pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Success)
+}
+
+/// A file that names a fleet: nobody else may read it. One that is there keeps the mode that somebody gave it.
+fn create(path: &Path, overwrite: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if overwrite {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn write(report: &Report, format: ReportFormat, out: &mut impl Write, columns: usize) -> io::Result<()> {

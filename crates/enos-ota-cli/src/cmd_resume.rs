@@ -21,8 +21,8 @@ pub(crate) async fn run(args: &Resume) -> Result<Exit, Failure> {
     console::note(format_args!(
         "journal: {}\nof {}, {} settled before, and {} to go",
         visible(&args.journal.to_string_lossy()),
-        counted(recovered.summary.requested, "device"),
-        counted(recovered.summary.settled(), "device"),
+        counted(recovered.summary().requested, "device"),
+        counted(recovered.summary().settled(), "device"),
         counted(recovered.open(), "device"),
     ));
     campaign::resume(&session, journal, recovered, &args.target, args.output).await

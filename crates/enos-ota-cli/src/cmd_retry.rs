@@ -31,20 +31,32 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
     let selection = select::selection(&args.keys, &args.criteria)?;
     let session = Session::open(&args.target).await?;
     let needs_facts = campaign::needs_facts(&args.how);
-    let look_up = match (args.no_lookup, needs_facts) {
-        (true, true) => {
-            return Err(Failure::usage(
-                "--canary, --waves, --max-attempts and --permanent-reason need to know of the devices, which --no-lookup does \
-                 without",
-            )
-            .with_hint("leave --no-lookup out"));
-        }
-        (true, false) => LookUp::No,
-        (false, needs_facts) if args.dry_run || needs_facts => LookUp::Needed,
-        (false, _) => LookUp::IfAllowed,
+    if args.no_lookup && needs_facts {
+        return Err(Failure::usage(
+            "--canary, --waves, --max-attempts and --permanent-reason need to know of the devices, which --no-lookup does \
+             without",
+        )
+        .with_hint("leave --no-lookup out"));
+    }
+    let look_up = if args.no_lookup {
+        LookUp::No
+    } else if failed || args.dry_run || needs_facts {
+        LookUp::Needed
+    } else {
+        LookUp::Wanted
     };
+    let reader = select::reader(&session, connection, args.how.rate, look_up);
     let mut display = Display::new(select::takes_time(&selection, args.chunk_size));
-    let chosen = select::read(&session, &job_id, selection, args.chunk_size, look_up, &mut display).await;
+    let chosen = select::read(
+        &session,
+        &reader,
+        &job_id,
+        selection,
+        args.chunk_size,
+        look_up,
+        &mut display,
+    )
+    .await;
     display.close();
     let chosen = match chosen {
         Ok(chosen) => chosen,
@@ -60,6 +72,7 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
         target: &args.target,
         output: args.output,
         dry_run: args.dry_run,
+        lookup: look_up != LookUp::No,
         selected: failed.then_some(&args.consent),
         drift: None,
     };

@@ -7,7 +7,7 @@ use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use enos_ota::{AppSecret, Client, ClientBuilder, Credentials, RetryPolicy};
+use enos_ota::{AppSecret, Client, ClientBuilder, Credentials, ProxyUrl, RetryPolicy};
 use etcetera::BaseStrategy as _;
 use serde::Deserialize;
 
@@ -132,12 +132,11 @@ impl Connection {
             builder = builder.root_certificate_pem(pem);
         }
         if let Some(proxy) = self.proxy.clone().or_else(|| of_profile(|p| p.proxy.as_ref())) {
-            let proxy = enos_ota::reqwest::Proxy::all(&proxy).map_err(|_| {
-                // The address may hold a password, so it is not repeated.
-                Failure::usage("the proxy is not a URL")
-                    .with_hint("expected something like http://proxy.example.com:8080")
+            // What is wrong with it says nothing of the address, which may hold a password.
+            let proxy = ProxyUrl::parse(&proxy).map_err(|error| {
+                Failure::usage(error.to_string()).with_hint("it comes from --proxy, or `proxy` in the profile")
             })?;
-            builder = builder.proxy(proxy);
+            builder = builder.proxy_url(proxy)?;
         }
         Ok(Resolved {
             builder,

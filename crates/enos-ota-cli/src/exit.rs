@@ -103,6 +103,7 @@ impl Exit {
             | ErrorKind::Throttled
             | ErrorKind::Service
             | ErrorKind::NoSuchApi
+            | ErrorKind::RequestTooLarge
             | ErrorKind::HttpStatus
             | ErrorKind::EmptyAnswer
             | ErrorKind::HtmlAnswer
@@ -116,7 +117,7 @@ impl Exit {
 
     /// The end that a campaign leads to. `stop` is what the user has stopped it with.
     pub(crate) fn of_campaign(finished: &Finished, followed: Followed, stop: Option<Stop>) -> Self {
-        let summary = finished.ledger.summary();
+        let summary = finished.table.summary();
         match &finished.ending {
             // A single list was refused, and the parameter that was wrong is not one of devices.
             Ending::Complete if summary.accepted == 0 && finished.refusal.as_ref().is_some_and(blames_organization) => {
@@ -124,7 +125,7 @@ impl Exit {
             }
             Ending::Complete
                 if summary.accepted == summary.requested
-                    && followed.have_succeeded(&Upgrades::of(&finished.ledger), summary) =>
+                    && followed.have_succeeded(&Upgrades::of(&finished.table), summary) =>
             {
                 Self::Success
             }

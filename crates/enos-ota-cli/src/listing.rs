@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use enos_ota::search::{Criterion, Expression, Subject, ValueError};
-use enos_ota::{Error, Page, PageSize};
+use enos_ota::{Error, Page, PageSize, UnreadableRow};
 use futures_util::{Stream, TryStreamExt as _};
 use serde::Serialize;
 
@@ -61,6 +61,7 @@ pub(crate) async fn print<T: Row + Serialize>(
     let mut count = 0;
     let mut total = None;
     let mut changed = false;
+    let mut unreadable = Unreadable::default();
     if listing.output == ListOutput::Text {
         let headings: Vec<_> = T::COLUMNS.iter().map(|(heading, _)| (*heading).to_owned()).collect();
         write_row::<T>(&mut out, &headings)?;
@@ -70,6 +71,7 @@ pub(crate) async fn print<T: Row + Serialize>(
     {
         total = page.total_size.or(total);
         changed |= page.total_changed;
+        unreadable.take(page.unreadable);
         for item in page.items.into_iter().take(limit - count) {
             count += 1;
             match listing.output {
@@ -88,15 +90,21 @@ pub(crate) async fn print<T: Row + Serialize>(
             schema,
             total_size,
             items: &kept,
+            unreadable: &unreadable.kept,
         };
         json::print(&mut out, &whole)?;
         out.flush()?;
     }
+    unreadable.warn();
     if changed {
         console::warning("the list changed while it was read: some items may be missing and others there twice");
     }
     if listing.output == ListOutput::Text {
-        console::note(format_args!("{count} of {total_size}"));
+        let odd = match unreadable.count {
+            0 => String::new(),
+            count => format!(", and {count} that could not be read"),
+        };
+        console::note(format_args!("{count} of {total_size}{odd}"));
     }
     Ok(Exit::Success)
 }
@@ -107,6 +115,75 @@ struct Whole<'a, T> {
     schema: &'static str,
     total_size: i64,
     items: &'a [T],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unreadable: &'a [OddRow],
+}
+
+/// A row that could not be read, in the output for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OddRow {
+    position: u64,
+    device_key: Option<String>,
+    job_id: Option<String>,
+    why: String,
+    raw: String,
+}
+
+/// So many rows that could not be read are named, each with a line.
+pub(crate) const NAMED_ROWS: usize = 10;
+/// So many are kept for the output for programs.
+const KEPT_ROWS: usize = 1000;
+
+/// The rows of a list that could not be read.
+#[derive(Default)]
+struct Unreadable {
+    count: usize,
+    lines: Vec<String>,
+    kept: Vec<OddRow>,
+}
+
+impl Unreadable {
+    fn take(&mut self, rows: Vec<UnreadableRow>) {
+        for row in rows {
+            self.count += 1;
+            if self.lines.len() < NAMED_ROWS {
+                self.lines.push(unreadable(&row));
+            }
+            if self.kept.len() < KEPT_ROWS {
+                self.kept.push(OddRow {
+                    position: row.position,
+                    device_key: row.device_key,
+                    job_id: row.job_id,
+                    why: row.why,
+                    raw: row.raw,
+                });
+            }
+        }
+    }
+
+    fn warn(&self) {
+        for line in &self.lines {
+            console::warning(line);
+        }
+        if self.count > self.lines.len() {
+            console::warning(format_args!("{} more could not be read", self.count - self.lines.len()));
+        }
+    }
+}
+
+/// What to say of a row that could not be read.
+pub(crate) fn unreadable(row: &UnreadableRow) -> String {
+    let of = match (&row.device_key, &row.job_id) {
+        (Some(key), _) => format!(" of the device {}", visible(key)),
+        (None, Some(job_id)) => format!(" of the job {}", visible(job_id)),
+        (None, None) => String::new(),
+    };
+    format!(
+        "row {}{of} could not be read and is left out: {}",
+        row.position.saturating_add(1),
+        visible(&row.why)
+    )
 }
 
 fn write_row<T: Row>(out: &mut impl Write, cells: &[String]) -> io::Result<()> {
@@ -160,5 +237,53 @@ mod tests {
     fn an_or_is_one_only_outside_of_quotes() {
         assert!(has_or("status='failed' or status='init'") && has_or("a='1'OR b='2'"));
         assert!(!has_or("desc='this or that'") && !has_or("orgId='o'") && !has_or("desc=\"a or 'b'\""));
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_named_on_one_line() {
+        let body = r#"{"code":0,"data":[{"deviceKey":"a\u001b[31m","desc":{}}],"pagination":{"totalSize":1}}"#;
+        let mut rows = Unreadable::default();
+        for _ in 0..NAMED_ROWS + 2 {
+            rows.take(read_oddly(body));
+        }
+        assert_eq!(
+            rows.lines[0],
+            "row 1 of the device a\\u{1b}[31m could not be read and is left out: invalid type: map, expected a string"
+        );
+        assert_eq!((rows.lines.len(), rows.count), (NAMED_ROWS, NAMED_ROWS + 2));
+    }
+
+    /// The rows of an answer that cannot be read, as a client finds them.
+    fn read_oddly(body: &'static str) -> Vec<UnreadableRow> {
+        use std::io::{Read as _, Write as _};
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let token = r#"{"status":0,"data":{"accessToken":"token","expire":7200}}"#;
+            for body in [token, body] {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).unwrap();
+                let length = body.len();
+                write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+                )
+                .unwrap();
+            }
+        });
+        let client = enos_ota::Client::builder()
+            .base_url(format!("http://{address}"))
+            .credentials(enos_ota::Credentials::new("key", "secret").unwrap())
+            .org_id("o1")
+            .build()
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let page = runtime.block_on(client.search_tasks(&Expression::raw(""), 1, PageSize::default()));
+        page.unwrap().unreadable
     }
 }

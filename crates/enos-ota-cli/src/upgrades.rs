@@ -1,6 +1,6 @@
 //! What became of the accepted devices: how many upgrades ended in which way.
 
-use enos_ota_campaign::{Fate, Ledger};
+use enos_ota_campaign::{DeviceTable, Fate};
 use serde::Serialize;
 
 use crate::text::thousands;
@@ -18,7 +18,7 @@ pub(crate) struct Upgrades {
 }
 
 impl Upgrades {
-    pub(crate) fn of(ledger: &Ledger) -> Self {
+    pub(crate) fn of(ledger: &DeviceTable) -> Self {
         let mut upgrades = Self::default();
         for (fate, count) in Fate::ALL.iter().zip(ledger.fates()) {
             *match fate {

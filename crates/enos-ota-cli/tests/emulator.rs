@@ -5,7 +5,8 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ fn the_printed_configuration_leads_another_process_there_and_an_interrupt_ends_i
     let mut emulator = spawn(program(home.path()).args(["emulator", "--print-config"]));
     let mut lines = BufReader::new(emulator.stdout.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
-    let address = first.strip_prefix("listening on ").unwrap();
+    let address = first.strip_prefix("# listening on ").unwrap();
     assert!(address.starts_with("http://127.0.0.1:"), "{first}");
     let mut retry = program(home.path());
     retry.args(["retry", "--job-id", DEMO_JOB_ID, "pump-01"]);
@@ -50,6 +51,99 @@ fn the_printed_configuration_leads_another_process_there_and_an_interrupt_ends_i
     interrupt(&emulator);
     let end = finished(emulator.wait_with_output().unwrap());
     assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+/// Starts an emulator and reads so many lines of what it prints.
+fn started(home: &TempDir, args: &[&str], lines: usize) -> (Child, Vec<String>) {
+    let mut emulator = spawn(program(home.path()).arg("emulator").args(args));
+    let printed = BufReader::new(emulator.stdout.take().unwrap()).lines();
+    let printed = printed.take(lines).map(|line| line.unwrap()).collect();
+    (emulator, printed)
+}
+
+fn ended(emulator: Child) -> common::Finished {
+    interrupt(&emulator);
+    finished(emulator.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_shell_can_read_the_printed_configuration_whatever_the_fleet_is_called() {
+    let home = TempDir::new().unwrap();
+    fs::write(
+        home.path().join("fleet.json"),
+        r#"{"orgId":"o1; echo 'injected' $(id)"}"#,
+    )
+    .unwrap();
+    let (emulator, lines) = started(&home, &["--print-config", "--fleet", "fleet.json"], 5);
+    let script = format!(
+        "{}\nprintf '%s|%s' \"$ENOS_ORG_ID\" \"$ENOS_BASE_URL\"",
+        lines.join("\n")
+    );
+    let shell = Command::new("sh").args(["-euc", &script]).output().unwrap();
+    let url = lines[0].strip_prefix("# listening on ").unwrap();
+    assert_eq!(
+        String::from_utf8(shell.stdout).unwrap(),
+        format!("o1; echo 'injected' $(id)|{url}")
+    );
+    assert_eq!(ended(emulator).code, Some(0));
+}
+
+#[test]
+fn other_machines_are_let_in_only_when_that_is_asked_for_and_with_a_warning() {
+    let home = TempDir::new().unwrap();
+    let refused = run(program(home.path()).args(["emulator", "--listen", "0.0.0.0:0"]));
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("--allow-remote"), "{}", refused.stderr);
+
+    let (emulator, lines) = started(&home, &["--listen", "0.0.0.0:0", "--allow-remote"], 1);
+    assert!(lines[0].starts_with("listening on http://0.0.0.0:"), "{lines:?}");
+    let end = ended(emulator);
+    assert!(
+        end.stderr.contains("warning: other machines can reach this emulator"),
+        "{}",
+        end.stderr
+    );
+
+    // Loopback needs no warning, also if more was allowed.
+    let (emulator, lines) = started(&home, &["--allow-remote"], 1);
+    assert!(lines[0].starts_with("listening on http://127.0.0.1:"), "{lines:?}");
+    assert!(!ended(emulator).stderr.contains("warning"));
+}
+
+#[test]
+fn limits_of_calls_are_given_in_text() {
+    let home = TempDir::new().unwrap();
+    for (args, reason) in [
+        (["--quota", "600"], "`600` is no limit"),
+        (["--quota", "0/m"], "`0/m` is no limit"),
+        (["--quota-headers", "rate-limit"], "--quota"),
+        (["--nodes", "0"], "0 is not in 1..=255"),
+    ] {
+        let end = run(program(home.path()).arg("emulator").args(args));
+        assert_eq!(end.code, Some(2), "{end:?}");
+        assert!(end.stderr.contains(reason), "{reason}: {}", end.stderr);
+    }
+    let (emulator, lines) = started(&home, &["--quota", "1/d", "--quota-headers", "rate-limit"], 1);
+    let address = lines[0].strip_prefix("listening on http://").unwrap();
+    let call = || {
+        let mut socket = TcpStream::connect(address).unwrap();
+        let head = "POST /connect-service/v2.1/ota-jobs HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n";
+        socket.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let taken = call();
+    assert!(
+        taken.starts_with("HTTP/1.1 200 ") && taken.contains("ratelimit-remaining: 0\r\n"),
+        "{taken}"
+    );
+    let refused = call();
+    assert!(
+        refused.starts_with("HTTP/1.1 429 ") && refused.contains("retry-after: "),
+        "{refused}"
+    );
+    ended(emulator);
 }
 
 #[test]
@@ -95,6 +189,20 @@ fn an_address_that_cannot_be_had_is_refused() {
     );
     let end = run(program(home.path()).args(["emulator", "--listen", "0.0.0.0:0"]));
     assert_eq!((end.code, end.stdout.as_str()), (Some(2), ""), "{end:?}");
+}
+
+#[test]
+fn a_plan_made_with_one_emulator_fits_the_next() {
+    let home = TempDir::new().unwrap();
+    let planned = run(program(home.path()).args(["plan", "--emulator", "--failed", "-o", "plan.jsonl"]));
+    assert_eq!(planned.code, Some(0), "{planned:?}");
+    let applied = run(program(home.path()).args(["apply", "plan.jsonl", "--emulator", "--yes"]));
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    assert!(
+        !applied.stderr.contains("Since the plan was made"),
+        "{}",
+        applied.stderr
+    );
 }
 
 /// Waits until the emulator has a request under way, as a process outside can only see it.

@@ -279,13 +279,16 @@ fn every_answer_has_its_outcome_code_and_exit_code() {
         case("HTTP 401", on_retry(Fault::http(401)), 3, (rejected, None), "HTTP 401"),
         case("HTTP 403", on_retry(Fault::http(403)), 3, (rejected, None), "HTTP 403"),
         case("HTTP 404", on_retry(Fault::http(404)), 5, (rejected, None), "HTTP 404"),
-        case(
-            "HTTP 429",
-            on_retry(Fault::throttled(None)),
-            5,
-            (skipped, None),
-            "HTTP 429",
-        ),
+        Case {
+            args: &["--timeout", "2"],
+            ..case(
+                "HTTP 429",
+                on_retry(Fault::throttled(None)),
+                5,
+                (skipped, None),
+                "HTTP 429",
+            )
+        },
         case("HTTP 500", on_retry(Fault::http(500)), 5, (unknown, None), "HTTP 500"),
         case(
             "HTTP 502 with a page",
@@ -410,11 +413,11 @@ fn a_gateway_that_cannot_be_reached_is_told_apart() {
             "https://no-such-host.invalid".to_owned(),
             "no address was found for the host name `no-such-host.invalid`",
         ),
-        (format!("http://{unused}"), "no connection to the gateway came about"),
+        (format!("http://{unused}"), "could not connect to the gateway"),
         // The emulator does not speak TLS.
         (
             gateway.emulator.base_url().replace("http:", "https:"),
-            "no TLS connection",
+            "the TLS handshake",
         ),
     ] {
         let end = with_base_url(&url);
@@ -879,7 +882,7 @@ fn no_secret_is_in_any_output_however_verbose() {
     for fault in faults {
         for scope in [Scope::TokenGet, Scope::Jobs] {
             let gateway = with_fault(fault.clone().on(scope));
-            let end = retry_one(&gateway, &["-vvv"]);
+            let end = retry_one(&gateway, &["-vvv", "--timeout", "2"]);
             assert_ne!(end.code, Some(0), "{fault:?}: {end:?}");
             let output = format!("{}{}", end.stdout, end.stderr);
             assert!(!output.contains(SECRET), "{output}");

@@ -100,16 +100,20 @@ async fn a_job_is_created() {
     .await;
 }
 
+fn values(key: &str, values: serde_json::Value) -> serde_json::Map<String, serde_json::Value> {
+    [(key.to_owned(), values)].into_iter().collect()
+}
+
 /// What the vendor's Python sample sends too, with numbers for its texts.
 #[test]
 fn a_job_may_have_everything() {
-    let tree = AssetTreeScope::new().with_tree_id("tree").with_included_notes(["node"]);
+    let tree = AssetTreeScope::new().with_tree_id("tree").with_included_notes("");
     let device: DeviceKey = "deviceKey1".parse().unwrap();
     let scope = UpgradeScope::new()
         .with_type("partial")
         .with_device_keys([device])
-        .with_attributes([("model".to_owned(), vec!["m1".to_owned(), "m2".to_owned()])])
-        .with_tags([("site".to_owned(), vec!["north".to_owned()])])
+        .with_attributes(values("Int_Attribute", serde_json::json!([100, 1000])))
+        .with_tags(values("site", serde_json::json!(["north"])))
         .with_asset_trees([tree])
         .with_asset_ids(vec!["assetId1"]);
     let body = CreateJobRequest::new("verify".into(), scope)
@@ -133,9 +137,9 @@ fn a_job_may_have_everything() {
             "upgradeScope": {
                 "type": "partial",
                 "deviceKeys": ["deviceKey1"],
-                "attributes": {"model": ["m1", "m2"]},
+                "attributes": {"Int_Attribute": [100, 1000]},
                 "tags": {"site": ["north"]},
-                "assetTrees": [{"treeId": "tree", "includedNotes": ["node"]}],
+                "assetTrees": [{"treeId": "tree", "includedNotes": ""}],
                 "assetIds": ["assetId1"],
             },
             "retryPolicy": {"enableRetry": true, "retryInterval": 10, "retryCount": 5},

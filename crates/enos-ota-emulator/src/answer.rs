@@ -8,7 +8,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::state::{JobInfo, Page, TaskInfo};
+use crate::gateway::refusal;
+use crate::model::{JobInfo, TaskInfo};
+use crate::state::Page;
 
 pub(crate) const JSON: &str = "application/json;charset=UTF-8";
 pub(crate) const PLAIN: &str = "text/plain;charset=UTF-8";
@@ -196,6 +198,11 @@ impl Answer {
             request_id: None,
             allow: None,
         }
+    }
+
+    /// A refusal in the words of the platform's gateway.
+    pub(crate) fn refused(status: StatusCode) -> Self {
+        Self::json(status, refusal::body(status), None)
     }
 
     pub(crate) fn method_not_allowed(allowed: &Method) -> Self {

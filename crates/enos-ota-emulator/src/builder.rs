@@ -15,12 +15,15 @@ use crate::emulator::Emulator;
 use crate::faults::{Fault, FaultQueue};
 use crate::fleet::{Fleet, FleetError};
 use crate::gateway::GatewayStyle;
+use crate::gateway::gate::Gate;
+use crate::gateway::nodes::Nodes;
+use crate::gateway::quota::Quota;
 use crate::journal::{Counters, Journal};
-use crate::quota::{Gate, Quota};
 use crate::random::Random;
+use crate::readings::{MixedList, Readings};
 use crate::server;
 use crate::shared::{Inner, Shared};
-use crate::state::{LONGEST_LAG_MS, MixedList, Pace, World};
+use crate::state::{Pace, World};
 use crate::token::{OldToken, TokenService};
 use crate::waits::{Waiting, Waits};
 
@@ -39,17 +42,20 @@ pub struct EmulatorBuilder {
     listen: SocketAddr,
     allow_remote: bool,
     gateway_style: GatewayStyle,
-    mixed_list: MixedList,
+    readings: Readings,
     pace: Pace,
     token_lifetime: Duration,
     old_token: OldToken,
-    stale_reads: Duration,
     quota: Option<Quota>,
+    nodes: usize,
+    node_lag: Duration,
     latency: Duration,
     waits: Waits,
     integers: Integers,
     misspell_status: bool,
     max_request_bytes: usize,
+    request_timeout: Duration,
+    max_connections: usize,
     seed: u64,
     faults: Vec<Fault>,
 }
@@ -65,17 +71,20 @@ impl EmulatorBuilder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
             gateway_style: GatewayStyle::default(),
-            mixed_list: MixedList::default(),
+            readings: Readings::default(),
             pace: Pace::default(),
             token_lifetime: Duration::from_hours(2),
             old_token: OldToken::default(),
-            stale_reads: Duration::ZERO,
             quota: None,
+            nodes: 1,
+            node_lag: Duration::from_secs(1),
             latency: Duration::ZERO,
             waits: Waits::default(),
             integers: Integers::AsNumbers,
             misspell_status: false,
             max_request_bytes: 64 * 1024 * 1024,
+            request_timeout: Duration::from_secs(10),
+            max_connections: 1_024,
             seed: 0,
             faults: Vec::new(),
         }
@@ -104,8 +113,11 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Makes the emulator's clock run ahead of [`clock`](Self::clock) by so many milliseconds, or behind it if
-    /// negative: for a client whose machine has the wrong time.
+    /// Makes the emulator's clock run ahead of [`clock`](Self::clock) by so many milliseconds, or behind it if negative: for
+    /// a gateway and a client whose clocks differ.
+    ///
+    /// All times of the emulator are by that clock: those of jobs and tasks, the header `Date` of its answers, and the 15
+    /// minutes for a request's timestamp. How well the platform's clock is set is not documented.
     #[must_use]
     pub fn clock_skew_ms(mut self, ms: i64) -> Self {
         self.clock_skew_ms = ms;
@@ -133,11 +145,19 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Sets all [`Readings`] of what is not documented, with those that [`mixed_list`](Self::mixed_list) and
+    /// [`stale_reads`](Self::stale_reads) set one by one.
+    #[must_use]
+    pub fn readings(mut self, readings: Readings) -> Self {
+        self.readings = readings;
+        self
+    }
+
     /// Sets what `retryTask` and `cancelTask` do with a list in which only some tasks can be retried or cancelled;
     /// that is not documented.
     #[must_use]
     pub fn mixed_list(mut self, mode: MixedList) -> Self {
-        self.mixed_list = mode;
+        self.readings.mixed_list = mode;
         self
     }
 
@@ -170,15 +190,36 @@ impl EmulatorBuilder {
     /// one, acts on the present, and so does what is read from [`Emulator`].
     #[must_use]
     pub fn stale_reads(mut self, lag: Duration) -> Self {
-        self.stale_reads = lag;
+        self.readings.reads_behind = lag;
         self
     }
 
-    /// Limits how many calls are taken in a second; without this there is no limit. [`Emulator::set_quota`] changes it
-    /// later.
+    /// Limits how many calls are taken, by second, minute, hour or day; without this there is no limit.
+    /// [`Emulator::set_quota`] changes it later.
     #[must_use]
     pub fn quota(mut self, quota: Quota) -> Self {
         self.quota = Some(quota);
+        self
+    }
+
+    /// Makes the gateway consist of so many nodes, which take the requests in turn: one by default, and 0 counts as 1.
+    ///
+    /// A new token is known at once to the node that issued it. To the others it is dead (1203) until
+    /// [`node_lag`](Self::node_lag) is over, also if `token/get` hands it out again. That a token is killed, or replaced by
+    /// *refresh*, all know at once. Limits of a [`Quota`] by windows on the clock are counted by each node for itself, with
+    /// the requests to the others added late, so that more are let through than the limit says.
+    ///
+    /// Inferred: the gateway is, or speaks like, Kong, which runs so. Of EnOS nothing is documented.
+    #[must_use]
+    pub fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Sets how long a node does not know what another has done, by the emulator's clock: one second by default.
+    #[must_use]
+    pub fn node_lag(mut self, lag: Duration) -> Self {
+        self.node_lag = lag;
         self
     }
 
@@ -216,11 +257,27 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets how big a request's body may be, 64 MiB by default; a bigger one is answered 413. What the real gateway
-    /// takes is not documented.
+    /// Sets how big a request's body may be, 64 MiB by default; a bigger one is refused by the gateway with 413 and *Request
+    /// size limit exceeded*. That there can be such a limit is documented, but not how big a body may be.
     #[must_use]
     pub fn max_request_bytes(mut self, bytes: usize) -> Self {
         self.max_request_bytes = bytes;
+        self
+    }
+
+    /// Sets how long a client may take, in real time, to send the head of a request, and again for its body: 10 seconds
+    /// each by default. Then the connection is closed. One that is idle between requests is not.
+    #[must_use]
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.request_timeout = limit;
+        self
+    }
+
+    /// Sets how many connections there may be at a time: 1,024 by default, and 0 counts as 1. For one more, that which has
+    /// been without a request for longest is closed; if all have one, the new one waits.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
         self
     }
 
@@ -264,7 +321,7 @@ impl EmulatorBuilder {
             (Waits::OnClock, None) => return Err(StartError::NoManualClock),
         };
         let org_id = self.fleet.org_id.clone();
-        let world = World::new(self.fleet, self.pace, clock.now_ms()).map_err(StartError::Fleet)?;
+        let world = World::new(self.fleet, (self.pace, self.readings), clock.now_ms()).map_err(StartError::Fleet)?;
         let bind_error = |source| StartError::Listen {
             address: self.listen,
             source,
@@ -274,19 +331,24 @@ impl EmulatorBuilder {
 
         let (close, closing) = watch::channel(false);
         let tokens = TokenService::new(
-            self.app_key.clone(),
-            self.app_secret.clone(),
+            (self.app_key.clone(), self.app_secret.clone()),
             to_ms(self.token_lifetime),
             self.old_token,
+            to_ms(self.node_lag),
         );
+        let nodes = Nodes::new(self.nodes);
         let shared = Arc::new(Shared {
-            gate: Gate::new(self.quota, &clock),
+            address,
+            allow_remote: self.allow_remote,
+            request_timeout: self.request_timeout,
+            max_connections: self.max_connections,
+            gate: Gate::new(self.quota, &clock, nodes.count(), to_ms(self.node_lag)),
+            nodes,
             latency: self.latency,
             waiting,
             clock,
             gateway_style: self.gateway_style,
-            mixed_list: self.mixed_list,
-            stale_reads_ms: to_ms(self.stale_reads).min(LONGEST_LAG_MS),
+            readings: self.readings,
             integers: self.integers,
             misspell_status: self.misspell_status,
             max_request_bytes: self.max_request_bytes,
@@ -319,7 +381,7 @@ impl fmt::Debug for EmulatorBuilder {
             .field("app_key", &self.app_key)
             .field("listen", &self.listen)
             .field("gateway_style", &self.gateway_style)
-            .field("mixed_list", &self.mixed_list)
+            .field("readings", &self.readings)
             .finish_non_exhaustive()
     }
 }
@@ -348,8 +410,7 @@ impl fmt::Display for StartError {
         match self {
             Self::NotLoopback(address) => write!(
                 f,
-                "{address} is not a loopback address: other machines could reach the emulator, which protects nothing; \
-                 listen on 127.0.0.1, or allow remote access explicitly"
+                "{address} is not a loopback address: other machines could reach the emulator, which protects nothing"
             ),
             Self::Listen { address, .. } => write!(f, "cannot listen on {address}"),
             Self::Fleet(_) => f.write_str("the fleet cannot be used"),

@@ -1,7 +1,7 @@
 //! A running emulator.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -9,11 +9,12 @@ use tokio::task::JoinHandle;
 
 use crate::builder::EmulatorBuilder;
 use crate::faults::FaultQueue;
-use crate::fleet::JobStatus;
+use crate::gateway::quota::Quota;
 use crate::journal::{Counters, RequestRecord};
-use crate::quota::Quota;
+use crate::model::JobStatus;
+use crate::model::{JobInfo, JobState, RetryCount, TaskInfo};
+use crate::readings::Readings;
 use crate::shared::Shared;
-use crate::state::{JobInfo, JobState, RetryCount, TaskInfo};
 
 /// A running emulator. It stops when this is dropped, or with [`shutdown`](Emulator::shutdown).
 ///
@@ -41,7 +42,7 @@ impl Emulator {
         Self {
             shared,
             address,
-            base_url: format!("http://{address}"),
+            base_url: format!("http://{}", reachable(address)),
             org_id,
             credentials,
             close,
@@ -55,7 +56,8 @@ impl Emulator {
         EmulatorBuilder::new()
     }
 
-    /// The URL to give to a client: `http://HOST:PORT`, without a slash at the end.
+    /// The URL to give to a client on this machine: `http://HOST:PORT`, without a slash at the end. If the emulator listens
+    /// on all addresses (0.0.0.0), this is the loopback one.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
@@ -157,9 +159,22 @@ impl Emulator {
         inner.world.set_job_status(job_id, JobStatus::Stopped, now)
     }
 
-    /// Sets or lifts the limit of how many calls are taken in a second. A new bucket is full.
+    /// How it reads what is not documented.
+    #[must_use]
+    pub fn readings(&self) -> Readings {
+        self.shared.readings
+    }
+
+    /// Sets or lifts the limit of how many calls are taken. It counts from here: a new bucket is full, and of a window on
+    /// the clock nothing is used up.
     pub fn set_quota(&self, quota: Option<Quota>) {
         self.shared.gate.set(quota, &self.shared.clock);
+    }
+
+    /// The limit of how many calls are taken, if there is one.
+    #[must_use]
+    pub fn quota(&self) -> Option<Quota> {
+        self.shared.gate.quota()
     }
 
     /// Makes all access tokens die, as if they had expired.
@@ -186,6 +201,16 @@ impl Emulator {
         // An error would be a panic of the server's own loop, and there is nothing left to be done about it.
         let _ = self.server.await;
     }
+}
+
+/// Where a client on this machine reaches what listens on an address.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    address
 }
 
 impl fmt::Debug for Emulator {

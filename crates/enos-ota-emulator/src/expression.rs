@@ -72,6 +72,11 @@ impl Test {
 }
 
 impl<F: Field> Expression<F> {
+    /// Whether a field occurs in it.
+    pub(crate) fn has(&self, field: F) -> bool {
+        self.0.iter().flatten().any(|criterion| criterion.field == field)
+    }
+
     /// Reads an expression. A blank one is met by everything (assumed).
     ///
     /// # Errors

@@ -18,6 +18,8 @@ pub(crate) const REMEMBERED_REQUESTS: usize = 10_000;
 pub struct RequestRecord {
     /// Its number, from 1, in the order of arrival.
     pub number: u64,
+    /// The node of the gateway to which it came, from 0; see [`nodes`](crate::EmulatorBuilder::nodes).
+    pub node: usize,
     /// When it arrived, by the emulator's clock, in milliseconds since 1970-01-01 UTC.
     pub at_ms: i64,
     /// The HTTP method.
@@ -261,6 +263,7 @@ mod tests {
     fn record() -> RequestRecord {
         RequestRecord {
             number: 0,
+            node: 0,
             at_ms: 0,
             method: "POST".to_owned(),
             path: "/".to_owned(),

@@ -9,9 +9,9 @@
 //!   and messages;
 //! - moves tasks on from `init` to `succeeded` or `failed` as its [`Clock`] goes on, no more at a time than the job's
 //!   `maximumConcurrency`;
-//! - misbehaves when told to, with [`Fault`]s: latency, 429, proxy pages, cut connections, lost answers, dead tokens,
-//!   reads that are behind;
-//! - takes no more calls a second than a [`Quota`] says, if there is one;
+//! - misbehaves when told to, with [`Fault`]s: latency, refusals by the gateway, proxy pages, cut connections, lost answers, dead tokens,
+//!   reads that are behind, rows that cannot be read, pages that repeat themselves;
+//! - takes no more calls by second, minute, hour or day than a [`Quota`] says, if there is one;
 //! - waits in real time where it is told to wait, or on its clock, so that a rehearsal takes no time ([`Waits`]);
 //! - counts, so that a test can assert that a device was retried exactly once.
 //!
@@ -40,7 +40,8 @@
 //! # What is documented, and what is assumed
 //!
 //! "Documented" means that a public page of the platform says so. Everything else is a guess, made so that a client
-//! which copes with the emulator should cope with the platform; most guesses can be switched.
+//! which copes with the emulator should cope with the platform; most guesses can be switched. Those about tasks are
+//! [`Readings`].
 //!
 //! | What | How it is here | Standing |
 //! |---|---|---|
@@ -52,6 +53,8 @@
 //! | The old token after a refresh | dies; [`OldToken`] | not documented |
 //! | `stauts` instead of `status` | off; [`misspell_status`](EmulatorBuilder::misspell_status) | samples of EnOS 2.1 to 2.4.4 have it |
 //! | Form of the gateway's rejections | HTTP 200 and the token service's envelope; [`GatewayStyle`] | not documented |
+//! | The gateway's own refusals: paths that are not known (404), bodies that are too big (413), [`Fault::refused_by_gateway`] | `{"message":"..."}`, without a code | status and text documented (EnOS 2.0.8 to 2.1), but for 404, 502 and 504; those and the form inferred from the Kong gateway |
+//! | A backend's timeout: [`Fault::backend_timeout`] | 504, and the service carries the call out | that it may carry it out documented, the status inferred |
 //! | Codes of the gateway's rejections | 1202 a header missing, 1004 not readable, 1003 bad signature or timestamp outside the window, 1203 token not alive or not known | the codes are documented; which one stands for what is assumed, but for 1203 |
 //! | `action` missing, `orgId` not known, `orgId` denied | 99400, 99400, 99403 with the sample's text | documented |
 //! | Other arguments missing or not valid, unknown action | 99400 in the same manner | assumed |
@@ -62,7 +65,12 @@
 //! | A list in which only some tasks can be retried or cancelled | refused as a whole, 24621 or 24620; [`MixedList`] | not documented |
 //! | A device without a task in the job | counts as one whose task is in the wrong state | not documented |
 //! | A device key twice in one list | counts once | not documented |
-//! | State after a retry | `init`, progress 0, no reason, the same `taskId` | `init` inferred; the rest assumed |
+//! | State after a retry | `init` | inferred |
+//! | `taskId` after a retry | the same; [`TaskIdAfterRetry`] | not documented |
+//! | `progress` and `desc` after a retry | 0 and empty; [`FailureAfterRetry`] | not documented |
+//! | What moves `updateTime` | the status and reports of progress; [`UpdateTime`] | not documented |
+//! | `searchTask` by `deviceKey` | taken; [`SearchByDeviceKey`] | documented for EnOS 2.4.0; that another version may refuse it is assumed |
+//! | The clock of the platform | the emulator's, also in the header `Date`; [`clock_skew_ms`](EmulatorBuilder::clock_skew_ms) | not documented |
 //! | Progress of a failed task | -1 to -5, the codes of the vendor's device SDKs; of a task that is built [`as_shown`](Task::as_shown) any number | negative is documented; the numbers inferred |
 //! | A cancelled task | `failed` with the reason `Cancelled by user`, progress -1 | inferred from the vendor's Python sample; the progress assumed |
 //! | A stopped job | its tasks stand still, their time to time out too | assumed |
@@ -84,26 +92,33 @@
 //! | Pages | `pageNo` from 1, mandatory in `pagination`; `pageSize` 1 to 200, 10 if absent; otherwise 99400; `sorters` 99400; an empty list beyond the end | numbers documented; 99400 and the empty list assumed |
 //! | Order of `search` | latest first; within a millisecond the one that was created later | documented; within a millisecond assumed |
 //! | Order of `searchTask` | job by job, each in an order that does not change | not documented |
-//! | Calls in a second | as many as come; with a [`quota`](EmulatorBuilder::quota) the rest is answered 429, without a body and `Retry-After` unless it says otherwise | that there is a quota is not documented, nor how one is told |
+//! | Limits of calls | none; with a [`quota`](EmulatorBuilder::quota) the rest is answered 429 | the 429, its text, and limits by minute, hour, day and month documented (EnOS 2.0.8 to 2.1), the numbers not |
+//! | The body of that 429, windows that begin on the clock, the headers of [`QuotaHeaders`] | as those of the Kong gateway; no headers unless asked for | inferred |
+//! | Nodes of the gateway | one; with [`nodes`](EmulatorBuilder::nodes) several, which learn late of new tokens and of requests to the others | inferred from the Kong gateway |
+//! | Limits of the token service | none | not documented |
 //! | Reads that are behind | off; [`stale_reads`](EmulatorBuilder::stale_reads), [`FaultKind::StaleReads`] | about 2 s documented |
 //! | HTTP status of the platform's own failures | 200 | inferred from known clients |
 //! | Greatest number of device keys, size of a body | none, [64 MiB](EmulatorBuilder::max_request_bytes) | not documented |
+//! | Head of a request | 64 KiB and 100 headers, [10 s](EmulatorBuilder::request_timeout) | the emulator's own limits |
+//! | Connections | [1,024](EmulatorBuilder::max_connections); beyond, the one without a request for longest is closed | the emulator's own limit |
 //!
 //! # Endpoints of its own
 //!
-//! For tests in other languages. None of the platform's paths begins like these.
+//! For tests in other languages. None of the platform's paths begins like these. They are answered only if `Host` is a
+//! loopback address or `localhost`, with the emulator's port, and if there is no `Origin` or the same one (403): a web
+//! page must not control the emulator. With [`allow_remote`](EmulatorBuilder::allow_remote) any `Host` will do.
 //!
 //! | Endpoint | What it does |
 //! |---|---|
 //! | `GET /_emulator/state` | jobs, tasks (at most 1000 a job, `?tasks=N` for more), counters, faults |
 //! | `GET /_emulator/requests` | the last 10,000 requests and their answers, without tokens and signatures, and of the bodies only the expression of a search, as far as 1000 characters go |
 //! | `GET`, `POST`, `DELETE /_emulator/faults` | shows, adds, clears faults; the JSON is described at [`Fault`] |
+//! | `GET`, `PUT`, `DELETE /_emulator/quota` | shows, sets, lifts the limit of calls; the JSON is described at [`Quota`] |
 //! | `POST /_emulator/clock/advance` | `{"ms": N}`; only with a [`ManualClock`] |
 //! | `POST /_emulator/tokens/kill` | all tokens die |
 
 mod action;
 mod actions;
-mod admin;
 mod answer;
 mod builder;
 mod clock;
@@ -113,8 +128,9 @@ mod faults;
 mod fleet;
 mod gateway;
 mod journal;
-mod quota;
+mod model;
 mod random;
+mod readings;
 mod server;
 mod service;
 mod shared;
@@ -128,14 +144,19 @@ pub use action::Action;
 pub use builder::{DEMO_APP_KEY, DEMO_APP_SECRET, EmulatorBuilder, StartError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use emulator::Emulator;
-pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, RetryAfter, Scope};
+pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, OddRows, Oddity, RetryAfter, Scope};
 pub use fleet::{
     DEMO_DENIED_ORG_ID, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID, Fleet, FleetError, Job,
-    JobStatus, JobType, Outcome, Task, TaskStatus, UpgradePolicy,
+    Outcome, Task, TaskTimes,
 };
 pub use gateway::GatewayStyle;
+pub use gateway::quota::{Quota, QuotaError, QuotaHeaders, Window};
 pub use journal::{ActionCount, ActionCounters, AnswerRecord, Counters, RequestRecord, SearchRecord};
-pub use quota::Quota;
-pub use state::{JobInfo, JobState, MixedList, Pace, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
+pub use model::{
+    JobInfo, JobState, JobStatus, JobType, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, TaskStatus,
+    UpgradePolicy, UpgradeScope,
+};
+pub use readings::{FailureAfterRetry, MixedList, Readings, SearchByDeviceKey, TaskIdAfterRetry, UpdateTime};
+pub use state::Pace;
 pub use token::OldToken;
 pub use waits::Waits;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use enos_ota_client::{ErrorCode, GatewayErrorCode};
@@ -16,11 +16,15 @@ use tokio::time::Instant;
 use crate::action::Action;
 use crate::actions::{self, Call, Notes, Outcome};
 use crate::answer::Answer;
-use crate::faults::{Endpoint, FaultKind, Plan};
+use crate::clock::to_ms;
+use crate::faults::{Endpoint, FaultKind, Plan, rows};
 use crate::gateway;
+use crate::gateway::gate::Admission;
 use crate::journal::{AnswerRecord, RequestRecord};
+use crate::server::connections::late;
 use crate::shared::{Inner, Shared};
 use crate::signature::Query;
+use crate::state::LONGEST_LAG_MS;
 use crate::token::TokenCall;
 use crate::wire::{self, ForeignAnswer};
 
@@ -39,6 +43,8 @@ struct Received {
     body: Bytes,
     /// Its number in the journal.
     number: u64,
+    /// The node of the gateway to which it came.
+    node: usize,
     /// When its head had come in.
     arrived: Instant,
 }
@@ -47,12 +53,17 @@ pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Reques
     let arrived = Instant::now();
     let (parts, body) = request.into_parts();
     let query = Query::parse(parts.uri.query().unwrap_or_default());
-    let number = open_record(&shared, service, &parts, &query);
-    let body = match read(body, shared.max_request_bytes).await {
+    let node = shared.nodes.take();
+    let number = open_record(&shared, service, node, &parts, &query);
+    let begin = std::time::Instant::now();
+    let body = tokio::select! {
+        body = read(body, shared.max_request_bytes) => body,
+        () = late(begin, shared.request_timeout) => Err(Unread::ClientGone),
+    };
+    let body = match body {
         Ok(body) => body,
         Err(Unread::TooBig) => {
-            let text = format!("the emulator reads at most {} bytes\n", shared.max_request_bytes);
-            return finish(&shared, number, Answer::plain(StatusCode::PAYLOAD_TOO_LARGE, text));
+            return finish(&shared, number, Answer::refused(StatusCode::PAYLOAD_TOO_LARGE));
         }
         Err(Unread::ClientGone) => return finish_cut(&shared, number),
     };
@@ -62,6 +73,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Reques
         query,
         body,
         number,
+        node,
         arrived,
     };
 
@@ -84,6 +96,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Reques
 
 enum Unread {
     TooBig,
+    /// Or it takes too long.
     ClientGone,
 }
 
@@ -98,13 +111,17 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
 async fn answer(shared: &Shared, received: Received) -> Response {
     let number = received.number;
     shared.waiting.wait_since(received.arrived, shared.latency).await;
-    if let Service::Jobs = received.service
-        && let Some(refusal) = shared.gate.refuse(&shared.clock)
-    {
-        shared.lock().counters.throttled += 1;
-        record_answer(shared, number, refusal.status(), None, None);
-        return refusal;
-    }
+    let announced = match received.service {
+        Service::Token(_) => HeaderMap::new(),
+        Service::Jobs => match shared.gate.admit(received.node, &shared.clock) {
+            Admission::Admitted(headers) => headers,
+            Admission::Refused(refusal) => {
+                shared.lock().counters.throttled += 1;
+                record_answer(shared, number, refusal.status(), None, None);
+                return refusal;
+            }
+        },
+    };
     let plan = shared.faults.draw(endpoint(&received));
     if !plan.names.is_empty() {
         shared.lock().counters.faulted += 1;
@@ -116,7 +133,8 @@ async fn answer(shared: &Shared, received: Received) -> Response {
     if plan.kill_token {
         shared.lock().tokens.kill();
     }
-    let response = respond(shared, &received, &plan);
+    let mut response = respond(shared, &received, &plan);
+    response.headers_mut().extend(announced);
     shared.waiting.wait(plan.delay_answer).await;
     response
 }
@@ -165,6 +183,16 @@ fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
             let interval = Duration::from_millis(*interval_ms);
             wire::slow(answer, *chunk_bytes, interval, shared.waiting.clone())
         }
+        Some(FaultKind::OddRow { oddity, rows }) => {
+            let mut answer = applied();
+            answer.body = rows::spoil(&answer.body, *oddity, rows);
+            finish(shared, number, answer)
+        }
+        Some(FaultKind::NoData) => {
+            let mut answer = applied();
+            answer.body = rows::without_data(&answer.body);
+            finish(shared, number, answer)
+        }
         Some(FaultKind::CutAfterApplying) => {
             applied();
             finish_cut(shared, number)
@@ -190,7 +218,8 @@ fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
             | FaultKind::DelayAnswer { .. }
             | FaultKind::KillToken
             | FaultKind::MixedList { .. }
-            | FaultKind::StaleReads { .. },
+            | FaultKind::StaleReads { .. }
+            | FaultKind::RepeatFirstPage { .. },
         ) => finish_cut(shared, number),
     }
 }
@@ -221,7 +250,8 @@ fn token(shared: &Shared, inner: &mut Inner, received: &Received, call: TokenCal
     if received.parts.method != Method::POST {
         return Answer::method_not_allowed(&Method::POST);
     }
-    let result = inner.tokens.answer(call, &received.body, now, &mut inner.random);
+    let at = (now, received.node);
+    let result = inner.tokens.answer(call, &received.body, at, &mut inner.random);
     inner.counters.tokens_issued = inner.tokens.issued();
     inner.counters.encryptions_used = inner.tokens.used_encryptions();
     let business = business(received.service);
@@ -236,7 +266,7 @@ fn token(shared: &Shared, inner: &mut Inner, received: &Received, call: TokenCal
 
 fn jobs(shared: &Shared, inner: &mut Inner, received: &Received, plan: &Plan, now: i64) -> (Answer, Notes) {
     let Received { parts, query, body, .. } = received;
-    if let Err(rejection) = gateway::check(&inner.tokens, &parts.headers, query, body, now) {
+    if let Err(rejection) = gateway::check(&inner.tokens, &parts.headers, query, body, (now, received.node)) {
         inner.counters.gateway_rejections += 1;
         return (rejection.into_answer(shared.gateway_style), Notes::default());
     }
@@ -245,8 +275,12 @@ fn jobs(shared: &Shared, inner: &mut Inner, received: &Received, plan: &Plan, no
         query,
         body,
         now,
-        lag_ms: plan.stale_reads_ms.unwrap_or(shared.stale_reads_ms),
-        mixed_list: plan.mixed_list.unwrap_or(shared.mixed_list),
+        lag_ms: plan
+            .stale_reads_ms
+            .unwrap_or_else(|| to_ms(shared.readings.reads_behind).min(LONGEST_LAG_MS)),
+        mixed_list: plan.mixed_list.unwrap_or(shared.readings.mixed_list),
+        repeat_first_page: plan.repeat_first_page,
+        search_by_device_key: shared.readings.search_by_device_key,
     };
     let Inner {
         world,
@@ -294,7 +328,7 @@ fn endpoint(received: &Received) -> Endpoint {
     }
 }
 
-fn open_record(shared: &Shared, service: Service, parts: &Parts, query: &Query) -> u64 {
+fn open_record(shared: &Shared, service: Service, node: usize, parts: &Parts, query: &Query) -> u64 {
     let action = match service {
         Service::Token(_) => None,
         Service::Jobs => action(query),
@@ -315,6 +349,7 @@ fn open_record(shared: &Shared, service: Service, parts: &Parts, query: &Query) 
     }
     shared.journal.open(RequestRecord {
         number: 0,
+        node,
         at_ms: shared.now(),
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
@@ -333,12 +368,12 @@ fn open_record(shared: &Shared, service: Service, parts: &Parts, query: &Query) 
 /// Notes and answers a request to a path that the platform does not have, or that is not emulated. A wrong base URL
 /// shows in the journal that way.
 pub(crate) fn unknown_path(shared: &Shared, request: &Request) -> Response {
-    let path = request.uri().path();
     let number = shared.journal.open(RequestRecord {
         number: 0,
+        node: shared.nodes.take(),
         at_ms: shared.now(),
         method: request.method().to_string(),
-        path: path.to_owned(),
+        path: request.uri().path().to_owned(),
         action: None,
         org_id: None,
         job_id: None,
@@ -349,8 +384,7 @@ pub(crate) fn unknown_path(shared: &Shared, request: &Request) -> Response {
         faults: Vec::new(),
         answer: AnswerRecord::Pending,
     });
-    let text = format!("the emulator has nothing at {path}\n");
-    finish(shared, number, Answer::plain(StatusCode::NOT_FOUND, text))
+    finish(shared, number, Answer::refused(StatusCode::NOT_FOUND))
 }
 
 fn finish(shared: &Shared, number: u64, answer: Answer) -> Response {

@@ -1,5 +1,6 @@
 //! What all connections of an emulator have in common.
 
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,20 +10,27 @@ use crate::answer::Integers;
 use crate::clock::{Clock, SkewedClock};
 use crate::faults::FaultQueue;
 use crate::gateway::GatewayStyle;
+use crate::gateway::gate::Gate;
+use crate::gateway::nodes::Nodes;
 use crate::journal::{Counters, Journal};
-use crate::quota::Gate;
 use crate::random::Random;
-use crate::state::{MixedList, World};
+use crate::readings::Readings;
+use crate::state::World;
 use crate::token::TokenService;
 use crate::waits::Waiting;
 
 pub(crate) struct Shared {
+    /// Where the emulator listens.
+    pub(crate) address: SocketAddr,
+    pub(crate) allow_remote: bool,
+    /// So long a client may take to send the head of a request, and so long for the body.
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_connections: usize,
     pub(crate) clock: SkewedClock,
     pub(crate) gateway_style: GatewayStyle,
-    pub(crate) mixed_list: MixedList,
-    /// By how much reads are behind.
-    pub(crate) stale_reads_ms: i64,
+    pub(crate) readings: Readings,
     pub(crate) gate: Gate,
+    pub(crate) nodes: Nodes,
     /// So long each request waits before it is looked at.
     pub(crate) latency: Duration,
     pub(crate) waiting: Waiting,

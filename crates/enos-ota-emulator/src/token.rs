@@ -32,7 +32,7 @@ pub enum OldToken {
 pub(crate) enum DeadToken {
     /// It was issued here, but has expired or has been replaced or killed.
     Expired,
-    /// It was never issued here, or too long ago to be remembered.
+    /// It was never issued here, or too long ago to be remembered, or the node has not heard of it yet.
     Unknown,
 }
 
@@ -59,6 +59,10 @@ pub(crate) enum TokenCall {
 struct Token {
     value: String,
     expires_at: i64,
+    /// The node that issued it.
+    node: usize,
+    /// When the other nodes know it.
+    known_at: i64,
 }
 
 impl Token {
@@ -73,6 +77,7 @@ pub(crate) struct TokenService {
     app_secret: String,
     lifetime_ms: i64,
     old_token: OldToken,
+    node_lag_ms: i64,
     /// The newest last. All but the newest are dead unless `old_token` says otherwise.
     tokens: VecDeque<Token>,
     used_encryptions: HashSet<String>,
@@ -80,12 +85,18 @@ pub(crate) struct TokenService {
 }
 
 impl TokenService {
-    pub(crate) fn new(app_key: String, app_secret: String, lifetime_ms: i64, old_token: OldToken) -> Self {
+    pub(crate) fn new(
+        (app_key, app_secret): (String, String),
+        lifetime_ms: i64,
+        old_token: OldToken,
+        node_lag_ms: i64,
+    ) -> Self {
         Self {
             app_key,
             app_secret,
             lifetime_ms,
             old_token,
+            node_lag_ms,
             tokens: VecDeque::new(),
             used_encryptions: HashSet::new(),
             issued: 0,
@@ -111,7 +122,7 @@ impl TokenService {
         &mut self,
         call: TokenCall,
         body: &[u8],
-        now: i64,
+        (now, node): (i64, usize),
         random: &mut Random,
     ) -> Result<Value, TokenError> {
         let Ok(Value::Object(request)) = serde_json::from_slice(body) else {
@@ -146,22 +157,28 @@ impl TokenService {
         match old {
             None => Ok(match self.tokens.back() {
                 Some(token) if token.lives(now) => granted(token, now),
-                Some(_) | None => self.issue(now, random),
+                Some(_) | None => self.issue((now, node), random),
             }),
             Some(old) => {
-                self.check(old, now).map_err(|_| Code::RefreshFailed)?;
+                // The token service knows the tokens of all nodes.
+                let knows = |token: &Token| token.value == old && token.lives(now);
+                if !self.tokens.iter().any(knows) {
+                    return Err(Code::RefreshFailed.into());
+                }
                 if self.old_token == OldToken::Dies {
                     self.kill();
                 }
-                Ok(self.issue(now, random))
+                Ok(self.issue((now, node), random))
             }
         }
     }
 
-    fn issue(&mut self, now: i64, random: &mut Random) -> Value {
+    fn issue(&mut self, (now, node): (i64, usize), random: &mut Random) -> Value {
         let token = Token {
             value: random.token(),
             expires_at: now.saturating_add(self.lifetime_ms),
+            node,
+            known_at: now.saturating_add(self.node_lag_ms),
         };
         let data = granted(&token, now);
         if self.tokens.len() == REMEMBERED_TOKENS {
@@ -172,9 +189,10 @@ impl TokenService {
         data
     }
 
-    /// Whether a token is good for a call.
-    pub(crate) fn check(&self, token: &str, now: i64) -> Result<(), DeadToken> {
+    /// Whether a token is good for a call to a node.
+    pub(crate) fn check(&self, token: &str, now: i64, node: usize) -> Result<(), DeadToken> {
         match self.tokens.iter().rev().find(|known| known.value == token) {
+            Some(known) if known.node != node && now < known.known_at => Err(DeadToken::Unknown),
             Some(known) if known.lives(now) => Ok(()),
             Some(_) => Err(DeadToken::Expired),
             None => Err(DeadToken::Unknown),

@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::answer::{Answer, HTML, JSON, PLAIN, json, response};
 use crate::faults::{FaultBody, RetryAfter};
+use crate::gateway::refusal;
 use crate::waits::Waiting;
 
 /// Marks a response that must not be sent: the connection is closed instead.
@@ -96,6 +97,7 @@ impl ForeignAnswer<'_> {
                     code = status.as_u16(),
                 )),
             ),
+            FaultBody::Gateway => (JSON, refusal::body(status)),
             FaultBody::Empty => (PLAIN, Bytes::new()),
         };
         let mut response = response(status, content_type, Body::from(body));
@@ -116,14 +118,15 @@ impl ForeignAnswer<'_> {
 fn retry_after(after: RetryAfter, now_ms: i64) -> String {
     match after {
         RetryAfter::Seconds(seconds) => seconds.to_string(),
-        RetryAfter::DateInSeconds(seconds) => {
-            let now = Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
-            let date = now + Duration::from_secs(seconds.into());
-            // httpdate writes no year beyond 9999.
-            let latest = Duration::from_secs(253_402_300_799);
-            httpdate::fmt_http_date(std::time::UNIX_EPOCH + date.min(latest))
-        }
+        RetryAfter::DateInSeconds(seconds) => http_date(now_ms.saturating_add(i64::from(seconds) * 1000)),
     }
+}
+
+/// A moment as HTTP writes it; one before 1970 as 1970, and one after 9999 as the end of 9999, which is all it can.
+pub(crate) fn http_date(ms: i64) -> String {
+    let latest = Duration::from_secs(253_402_300_799);
+    let date = Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(latest);
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + date)
 }
 
 /// A body that follows a script.

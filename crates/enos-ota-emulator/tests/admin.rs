@@ -77,23 +77,23 @@ async fn requests_are_listed_without_tokens_signatures_and_secrets() {
         reply.json()["requests"],
         json!([
             {
-                "number": 1, "atMs": NOW, "method": "POST", "path": "/apim-token-service/v2.0/token/get",
+                "number": 1, "node": 0, "atMs": NOW, "method": "POST", "path": "/apim-token-service/v2.0/token/get",
                 "action": null, "orgId": null, "jobId": null, "deviceKeys": null, "applied": 0, "createdJobId": null, "search": null, "faults": [],
                 "answer": { "kind": "answered", "httpStatus": 200, "code": 0, "requestId": null },
             },
             {
-                "number": 2, "atMs": NOW, "method": "POST", "path": "/connect-service/v2.1/ota-jobs",
+                "number": 2, "node": 0, "atMs": NOW, "method": "POST", "path": "/connect-service/v2.1/ota-jobs",
                 "action": "retryTask", "orgId": emulator.org_id(), "jobId": DEMO_JOB_ID, "deviceKeys": 2,
                 "applied": 2, "createdJobId": null, "search": null, "faults": [],
                 "answer": { "kind": "answered", "httpStatus": 200, "code": 0, "requestId": id },
             },
             {
-                "number": 3, "atMs": NOW, "method": "POST", "path": "/connect-service/v2.1/ota-jobs",
+                "number": 3, "node": 0, "atMs": NOW, "method": "POST", "path": "/connect-service/v2.1/ota-jobs",
                 "action": "retryTask", "orgId": emulator.org_id(), "jobId": DEMO_JOB_ID, "deviceKeys": null,
                 "applied": 0, "createdJobId": null, "search": null, "faults": ["cutBeforeApplying"], "answer": { "kind": "cut" },
             },
             {
-                "number": 4, "atMs": NOW, "method": "GET", "path": "/no/such/path",
+                "number": 4, "node": 0, "atMs": NOW, "method": "GET", "path": "/no/such/path",
                 "action": null, "orgId": null, "jobId": null, "deviceKeys": null, "applied": 0, "createdJobId": null, "search": null, "faults": [],
                 "answer": { "kind": "answered", "httpStatus": 404, "code": null, "requestId": null },
             },
@@ -150,6 +150,11 @@ async fn every_kind_of_fault_can_be_given_in_json() {
         json!({ "kind": "code", "code": 24500, "msg": "x" }),
         json!({ "kind": "tokenStatus", "status": 1005, "msg": "x" }),
         json!({ "kind": "apimStatus", "apimStatus": 4011 }),
+        json!({ "kind": "http", "status": 429, "body": "gateway" }),
+        json!({ "kind": "oddRow", "oddity": "loneSurrogate", "rows": "first" }),
+        json!({ "kind": "oddRow", "oddity": "otherJob", "rows": { "device": "pump-01" } }),
+        json!({ "kind": "repeatFirstPage", "totalSize": 1_000_000 }),
+        json!({ "kind": "noData" }),
     ] {
         delete(&emulator, "/_emulator/faults").await;
         let reply = post(&emulator, "/_emulator/faults", json!({ "fault": kind }).to_string()).await;

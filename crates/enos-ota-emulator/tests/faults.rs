@@ -215,6 +215,36 @@ async fn any_http_status_can_be_answered_without_applying() {
 }
 
 #[tokio::test]
+async fn the_gateway_refuses_in_its_own_words_and_without_a_code() {
+    let (emulator, token) = emulator().await;
+    for (http_status, text) in [
+        (400, "Cannot process request body"),
+        (401, "Invalid authentication credentials"),
+        (403, "Your IP address is not allowed"),
+        (404, "no Route matched with those values"),
+        (413, "Request size limit exceeded"),
+        (429, "API rate limit exceeded"),
+        (500, "An unexpected error occurred"),
+        (503, "Service unavailable"),
+    ] {
+        emulator.faults().push(Fault::refused_by_gateway(http_status));
+        let reply = call(&emulator, &token).send(&emulator).await;
+        assert_eq!((reply.status, reply.json()), (http_status, json!({ "message": text })));
+    }
+    assert_eq!(status(&emulator), TaskStatus::Failed);
+}
+
+#[tokio::test]
+async fn a_call_whose_backend_is_too_slow_for_the_gateway_is_carried_out_all_the_same() {
+    let (emulator, token) = emulator().await;
+    emulator.faults().push(Fault::backend_timeout());
+    let reply = call(&emulator, &token).send(&emulator).await;
+    let message = json!({ "message": "The upstream server is timing out" });
+    assert_eq!((reply.status, reply.json()), (504, message));
+    assert_eq!(status(&emulator), TaskStatus::Init);
+}
+
+#[tokio::test]
 async fn an_http_status_can_be_answered_after_applying() {
     let (emulator, token) = emulator().await;
     emulator.faults().push(Fault::http_after_applying(504));

@@ -2,7 +2,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use enos_ota_emulator::{Emulator, Fleet, FleetError, Job, StartError, Task, TaskStatus};
+use enos_ota_emulator::{
+    DEMO_FLEET_JOB_ID, Emulator, Fleet, FleetError, Job, ManualClock, StartError, Task, TaskInfo, TaskStatus, TaskTimes,
+};
 
 fn error(text: &str) -> FleetError {
     Fleet::from_json(text).unwrap_err()
@@ -183,4 +185,32 @@ async fn what_the_file_says_of_a_task_is_what_the_emulator_shows() {
             "fromVersion": "1", "toVersion": "2", "progress": -4, "desc": "why", "status": "failed", "updateTime": 5,
         })
     );
+}
+
+#[tokio::test]
+async fn two_emulators_with_the_demo_fleet_show_the_same_times_and_ids() {
+    // 00:00 and 23:59 of a day in UTC.
+    let midnight = 1_700_006_400_000;
+    let run = async |now| {
+        let builder = Emulator::builder().clock(ManualClock::at_ms(now));
+        let emulator = builder.start().await.unwrap();
+        let ended = |task: &TaskInfo| matches!(task.status, TaskStatus::Failed | TaskStatus::Succeeded);
+        let mut tasks = emulator.tasks(DEMO_FLEET_JOB_ID);
+        tasks.retain(ended);
+        (emulator.job_info(DEMO_FLEET_JOB_ID).unwrap(), tasks)
+    };
+    let (job, tasks) = run(midnight).await;
+    assert_eq!(job.create_time, midnight - 86_400_000);
+    assert!(tasks.len() > 500);
+    let yesterday = job.create_time..midnight;
+    assert!(tasks.iter().all(|task| yesterday.contains(&task.update_time)));
+    assert_eq!(run(midnight + 86_340_000).await, (job, tasks));
+}
+
+#[tokio::test]
+async fn the_times_of_a_fleet_go_through_its_file() {
+    let fleet = Fleet::new("o1").task_times(TaskTimes::DayBefore);
+    let json = fleet.to_json();
+    assert!(json.contains(r#""taskTimes": "dayBefore""#), "{json}");
+    assert_eq!(Fleet::from_json(&json).unwrap(), fleet);
 }

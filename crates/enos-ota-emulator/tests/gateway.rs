@@ -189,6 +189,14 @@ async fn a_rejection_can_take_the_form_of_http_401() {
 }
 
 #[tokio::test]
+async fn a_rejection_can_be_the_gateways_message_alone() {
+    let (emulator, _) = with_style(GatewayStyle::Message401).await;
+    let reply = Job::retry(&emulator, "unknown", KEYS).send(&emulator).await;
+    let message = json!({ "message": "Invalid authentication credentials" });
+    assert_eq!((reply.status, reply.json()), (401, message));
+}
+
+#[tokio::test]
 async fn a_dead_token_can_take_the_form_of_an_apim_status() {
     let (emulator, _) = with_style(GatewayStyle::ApimStatus).await;
     let token = token(&emulator).await;

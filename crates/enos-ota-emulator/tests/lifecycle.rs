@@ -54,7 +54,9 @@ async fn an_address_that_other_machines_can_reach_can_be_allowed() {
         .start()
         .await
         .unwrap();
-    TcpStream::connect(("127.0.0.1", emulator.addr().port())).await.unwrap();
+    let port = emulator.addr().port();
+    assert_eq!(emulator.base_url(), format!("http://127.0.0.1:{port}"));
+    assert_eq!(retry(&emulator, &["pump-01"]).await.code(), 0);
 }
 
 #[tokio::test]
@@ -151,7 +153,7 @@ async fn a_path_that_the_platform_does_not_have_is_404_and_shows_in_the_journal(
     let reply = get(&emulator, "/connect-service/v2.4/ota-jobs").await;
     assert_eq!(
         (reply.status, reply.text.as_str()),
-        (404, "the emulator has nothing at /connect-service/v2.4/ota-jobs\n")
+        (404, r#"{"message":"no Route matched with those values"}"#)
     );
     assert_eq!(emulator.requests()[0].path, "/connect-service/v2.4/ota-jobs");
 }
@@ -159,7 +161,11 @@ async fn a_path_that_the_platform_does_not_have_is_404_and_shows_in_the_journal(
 #[tokio::test]
 async fn a_body_that_is_too_big_is_413() {
     let emulator = Emulator::builder().max_request_bytes(10).start().await.unwrap();
-    assert_eq!(token_reply(&emulator, 0).await.status, 413);
+    let reply = token_reply(&emulator, 0).await;
+    assert_eq!(
+        (reply.status, reply.text.as_str()),
+        (413, r#"{"message":"Request size limit exceeded"}"#)
+    );
     assert_eq!(emulator.counters().tokens_issued, 0);
 }
 

@@ -265,7 +265,7 @@ async fn a_task_is_shown_with_all_that_the_pages_list() {
             "taskId": task.task_id, "orgId": DEMO_ORG_ID, "assetId": task.asset_id, "productKey": "pump-controller",
             "deviceKey": "pump-04", "jobId": DEMO_JOB_ID, "fromVersion": "2.3.0", "toVersion": "2.4.1",
             "progress": -3, "desc": "Failed to verify the firmware: checksum mismatch", "status": "failed",
-            "updateTime": NOW,
+            "updateTime": task.update_time,
         }])
     );
 }

@@ -7,7 +7,8 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind, Reach};
-use crate::secret::redact;
+use crate::refusal::Refusal;
+use crate::text::shown;
 use crate::transport::{clock_note, retry_after, snippet, status_error, too_large, transport_error};
 
 /// The members of an answer that tell success from failure, whichever part of the platform wrote it.
@@ -41,7 +42,7 @@ struct Loose {
 }
 
 /// Accepts a number or a number in quotes; anything else counts as absent.
-pub(crate) fn lenient_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+fn lenient_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::Number(number) => number.as_i64(),
         serde_json::Value::String(text) => text.trim().parse().ok(),
@@ -116,8 +117,9 @@ impl Verdict {
 
 /// Makes a text of the platform fit to be shown: no secrets, one line, and not endless.
 pub(crate) fn tidy(text: &str, secrets: &[&str]) -> String {
-    let text = redact(text, secrets);
-    text.trim().chars().filter(|c| !c.is_control()).take(300).collect()
+    // A message may have megabytes, of which nobody will see more than the start.
+    let start: String = text.trim().chars().take(4096).collect();
+    shown(&start, secrets).chars().take(300).collect()
 }
 
 /// An answer with an HTTP status other than 200, or with a body that is not the operation's.
@@ -125,6 +127,8 @@ pub(crate) struct OddAnswer<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a [u8],
+    /// When it came, by the clock of this machine.
+    pub(crate) now: SystemTime,
     /// Whether the answer may hold an access token that nobody here knows yet.
     pub(crate) grants_tokens: bool,
 }
@@ -132,8 +136,14 @@ pub(crate) struct OddAnswer<'a> {
 impl OddAnswer<'_> {
     /// The error that the answer stands for. It is never a success, whatever it says.
     pub(crate) fn into_error<C: ErrorCode>(self, secrets: &[&str]) -> Error {
-        let reported = Verdict::of_body(self.body).and_then(|verdict| verdict.failure::<C>(secrets));
-        match reported {
+        let verdict = Verdict::of_body(self.body);
+        if verdict.is_none()
+            && self.status != StatusCode::OK
+            && let Some(refusal) = Refusal::of_body(self.body)
+        {
+            return self.refused(&refusal, secrets);
+        }
+        match verdict.and_then(|verdict| verdict.failure::<C>(secrets)) {
             // The status is the clearer word here. A proxy's JSON, say, may have a `status` that only repeats it.
             Some(error)
                 if self.status == StatusCode::TOO_MANY_REQUESTS
@@ -147,9 +157,28 @@ impl OddAnswer<'_> {
                     None => by_status,
                 }
             }
-            Some(error) => finish(error, self.status, self.headers),
+            Some(error) => finish(error, self.status, self.headers, self.now),
             None => self.unreported(secrets),
         }
+    }
+
+    /// What the gateway itself has refused. The text is no token, whatever the answer may grant.
+    fn refused(&self, refusal: &Refusal, secrets: &[&str]) -> Error {
+        let request_id = refusal.request_id.as_deref().map(|id| tidy(id, secrets));
+        let message = tidy(&refusal.message, secrets);
+        let repeats_status = self
+            .status
+            .canonical_reason()
+            .is_some_and(|reason| reason.eq_ignore_ascii_case(&message));
+        let said = if repeats_status || message.is_empty() {
+            String::new()
+        } else {
+            format!(": {message}")
+        };
+        let error = status_error(self.status, self.headers, &said, secrets)
+            .with_gateway_message(message)
+            .with_request_id(request_id);
+        finish(error, self.status, self.headers, self.now)
     }
 
     fn unreported(&self, secrets: &[&str]) -> Error {
@@ -160,8 +189,8 @@ impl OddAnswer<'_> {
             format!(", beginning with: {start}")
         };
         if self.status != StatusCode::OK {
-            let error = status_error(self.status, self.headers, &start, secrets);
-            return finish(error, self.status, self.headers);
+            let error = status_error(self.status, self.headers, &beginning, secrets);
+            return finish(error, self.status, self.headers, self.now);
         }
         let (kind, message) = if self.body.trim_ascii().is_empty() {
             (ErrorKind::EmptyAnswer, "the answer has no body".to_owned())
@@ -193,8 +222,7 @@ impl OddAnswer<'_> {
 }
 
 /// Adds to a reported failure what the HTTP answer around it says.
-pub(crate) fn finish(error: Error, status: StatusCode, headers: &HeaderMap) -> Error {
-    let now = SystemTime::now();
+pub(crate) fn finish(error: Error, status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
     let note = if error.kind() == ErrorKind::Unauthenticated {
         clock_note(headers, now)
     } else {
@@ -248,6 +276,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: &HeaderMap::new(),
             body: body.as_bytes(),
+            now: SystemTime::now(),
             grants_tokens: false,
         }
         .into_error::<RetryTaskErrorCode>(&["hidden"])
@@ -288,10 +317,18 @@ mod tests {
             (200, r#"{"code":0,"msg":"O"#, ErrorKind::TruncatedAnswer),
             (200, "<html>", ErrorKind::HtmlAnswer),
             (202, r#"{"code":0}"#, ErrorKind::MalformedAnswer),
+            (200, r#"{"message":"no"}"#, ErrorKind::MalformedAnswer),
             (301, "", ErrorKind::Redirect),
+            (400, "", ErrorKind::HttpStatus),
+            (
+                400,
+                r#"{"message":"Cannot process request body"}"#,
+                ErrorKind::InvalidArgument,
+            ),
             (401, "", ErrorKind::Unauthenticated),
             (403, "no", ErrorKind::PermissionDenied),
             (404, "<html>", ErrorKind::NoSuchApi),
+            (413, "<html>", ErrorKind::RequestTooLarge),
             (418, "", ErrorKind::HttpStatus),
             (429, "", ErrorKind::Throttled),
             (500, r#"{"code":0}"#, ErrorKind::Service),
@@ -305,6 +342,8 @@ mod tests {
     fn texts_of_others_are_cleaned_and_redacted() {
         let error = odd(200, r#"{"code":99400,"msg":" bad\u001b[31m hidden\n"}"#);
         assert_eq!(error.platform_message(), Some("bad[31m ***"));
+        let error = odd(200, "{\"code\":99400,\"msg\":\"bad\\u001b[31m \u{202e}key\"}");
+        assert_eq!(error.platform_message(), Some(r"bad\u{1b}[31m \u{202e}key"));
         let error = odd(502, "<html>\n\n  hidden   token");
         assert_eq!(
             error.to_string(),

@@ -2,10 +2,11 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use enos_ota_client::Authorize;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, system_time};
 use crate::secret::{AccessToken, AppSecret};
 use crate::sign;
 
@@ -25,6 +26,11 @@ impl Signer {
     #[must_use]
     pub fn new(token: AccessToken, secret: AppSecret, clock: Arc<dyn Clock>) -> Self {
         Self { token, secret, clock }
+    }
+
+    /// The time by the clock of the timestamps.
+    pub(crate) fn now(&self) -> SystemTime {
+        system_time(&*self.clock)
     }
 }
 

@@ -9,6 +9,7 @@ use enos_ota_client::OrgId;
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind};
+use crate::proxy::ProxyUrl;
 use crate::raw::RawClient;
 use crate::retry::RetryPolicy;
 use crate::secret::Credentials;
@@ -29,6 +30,7 @@ pub struct ClientBuilder {
     timeout: Option<Duration>,
     retry: RetryPolicy,
     proxy: Option<reqwest::Proxy>,
+    http2: bool,
     root_certificates: Vec<Vec<u8>>,
     user_agent_prefix: Option<String>,
     http: Option<reqwest::Client>,
@@ -46,6 +48,7 @@ impl Default for ClientBuilder {
             timeout: Some(Duration::from_mins(2)),
             retry: RetryPolicy::default(),
             proxy: None,
+            http2: false,
             root_certificates: Vec::new(),
             user_agent_prefix: None,
             http: None,
@@ -57,10 +60,7 @@ impl Default for ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A base URL that was not checked yet, a proxy and an HTTP client may have passwords in them.
-        let base_url = self
-            .base_url
-            .as_deref()
-            .and_then(|url| BaseUrl::parse(url, self.allow_http).ok());
+        let base_url = self.base_url.as_deref().and_then(|url| self.parse_base_url(url).ok());
         f.debug_struct("ClientBuilder")
             .field("base_url", &base_url.as_ref().map(BaseUrl::as_str))
             .field("credentials", &self.credentials)
@@ -69,6 +69,7 @@ impl fmt::Debug for ClientBuilder {
             .field("attempt_timeout", &self.attempt_timeout)
             .field("timeout", &self.timeout)
             .field("retry", &self.retry)
+            .field("http2", &self.http2)
             .finish_non_exhaustive()
     }
 }
@@ -99,6 +100,9 @@ impl ClientBuilder {
 
     /// Allows plain `http` to a host other than this machine. Refused by default.
     ///
+    /// This machine is `localhost`, and a name that ends in `.localhost` if it is looked up here; either must lead to a
+    /// loopback address (`127.0.0.0/8` or `::1`), or no connection is made.
+    ///
     /// EnOS Edge is reached by http. Anyone on the way can then read the access token, and change what is answered.
     pub fn allow_http(mut self, allow: bool) -> Self {
         self.allow_http = allow;
@@ -112,7 +116,7 @@ impl ClientBuilder {
     }
 
     /// Sets how long a call may take with all its attempts and waits, the access token included. 120 s by default;
-    /// `None` for no limit.
+    /// `None` for no limit. It holds for a [`TokenSource`] and a [`RawClient`] too.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
@@ -132,6 +136,26 @@ impl ClientBuilder {
         self
     }
 
+    /// As [`proxy`](Self::proxy), from an address that may have a user name and a password in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`ProxyUrl::parse`].
+    pub fn proxy_url(self, url: ProxyUrl) -> Result<Self, Error> {
+        Ok(self.proxy(url.into_proxy()?))
+    }
+
+    /// Allows HTTP/2, if the gateway offers it over TLS. Off by default.
+    ///
+    /// With HTTP/2 all calls share one connection. A gateway allows so many requests on it at a time, often 100, and what
+    /// is beyond that waits inside this client, unseen, within the time of the attempt. With HTTP/1.1 each call that is
+    /// under way has a connection of its own, and the gateway sees all that is asked of it. Allow it where few calls are
+    /// made at a time, or where a gateway or a proxy limits connections.
+    pub fn http2(mut self, allow: bool) -> Self {
+        self.http2 = allow;
+        self
+    }
+
     /// Trusts a root certificate in PEM form, beside those of the operating system.
     pub fn root_certificate_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
@@ -148,8 +172,8 @@ impl ClientBuilder {
     ///
     /// Build it without redirects (`redirect::Policy::none()`) and without repetition (`retry::never()`): a redirect
     /// would take the access token to another host, and only this crate knows which request may be sent twice. It
-    /// excludes [`proxy`](Self::proxy), [`root_certificate_pem`](Self::root_certificate_pem) and
-    /// [`user_agent`](Self::user_agent).
+    /// excludes [`proxy`](Self::proxy), [`root_certificate_pem`](Self::root_certificate_pem),
+    /// [`user_agent`](Self::user_agent) and [`http2`](Self::http2).
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
         self
@@ -171,9 +195,7 @@ impl ClientBuilder {
         let org_id: OrgId = org_id
             .parse()
             .map_err(|error| Error::new(ErrorKind::Config, "the organization id is empty").with_source(error))?;
-        let timeout = self.timeout;
-        let settings = self.settings()?;
-        Ok(Client::new(settings, org_id, timeout))
+        Ok(Client::new(self.settings()?, org_id))
     }
 
     /// Builds only the source of access tokens, for signing calls to other EnOS APIs.
@@ -196,7 +218,7 @@ impl ClientBuilder {
 
     fn settings(self) -> Result<TokenSettings, Error> {
         let base_url = required(self.base_url.as_deref(), "base URL", "ClientBuilder::base_url")?;
-        let base_url = BaseUrl::parse(base_url, self.allow_http)?;
+        let base_url = self.parse_base_url(base_url)?;
         let credentials = self.credentials.clone().ok_or_else(|| {
             Error::new(
                 ErrorKind::Config,
@@ -209,8 +231,15 @@ impl ClientBuilder {
             clock: Arc::clone(&self.clock),
             retry: self.retry.clone(),
             attempt_timeout: self.attempt_timeout,
+            timeout: self.timeout,
             http: self.into_http(&base_url)?,
         })
+    }
+
+    fn parse_base_url(&self, url: &str) -> Result<BaseUrl, Error> {
+        // A name can be trusted only where it is looked up here, and the addresses are checked.
+        let resolved_here = self.http.is_none() && self.proxy.is_none();
+        BaseUrl::parse(url, self.allow_http, resolved_here)
     }
 
     fn into_http(self, base_url: &BaseUrl) -> Result<reqwest::Client, Error> {
@@ -219,6 +248,7 @@ impl ClientBuilder {
                 ("a proxy", self.proxy.is_some()),
                 ("a root certificate", !self.root_certificates.is_empty()),
                 ("a user agent", self.user_agent_prefix.is_some()),
+                ("HTTP/2", self.http2),
             ];
             return match excluded.into_iter().find(|(_, given)| *given) {
                 Some((what, _)) => Err(Error::new(
@@ -238,8 +268,14 @@ impl ClientBuilder {
             // Only the call knows whether its request may be sent twice.
             .retry(reqwest::retry::never())
             .connect_timeout(self.attempt_timeout.min(Duration::from_secs(10)))
-            .dns_resolver(Arc::new(SystemResolver))
+            .dns_resolver(Arc::new(SystemResolver {
+                // What is to be resolved may be the proxy instead.
+                loopback_only: base_url.is_http() && base_url.is_loopback() && !self.allow_http && self.proxy.is_none(),
+            }))
             .tcp_nodelay(true);
+        if !self.http2 {
+            http = http.http1_only();
+        }
         // Without TLS there is nothing to verify, and a machine without certificates can still be a test machine.
         let plain = base_url.is_http() && base_url.is_loopback() && self.proxy.is_none();
         if let Some(proxy) = self.proxy {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use enos_ota_client as generated;
 use enos_ota_client::{Authorizer, Effect, Envelope as _, Operation, OrgId, ResponseValue};
@@ -14,18 +14,24 @@ use tracing::field::Empty;
 use crate::answer::{self, OddAnswer, Verdict, read_start};
 use crate::authorize::Signer;
 use crate::builder::ClientBuilder;
-use crate::clock::Clock;
+use crate::clock::{Clock, system_time};
+use crate::dead_token::Deaths;
+use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
+use crate::limits::{Announcements, RateLimits};
 use crate::retry::{Decision, Failure, RetryPolicy};
-use crate::secret::{AccessToken, AppSecret, redact};
+use crate::secret::{AccessToken, AppSecret};
+use crate::sign;
+use crate::text::shown;
 use crate::token::{TokenSettings, TokenSource};
-use crate::transport::{attempt_timed_out, transport_error};
+use crate::transport::{AttemptLimit, transport_error};
 
 /// A client of the OTA-job API in one organization.
 ///
 /// Clones are cheap and share connections and the access token. Every call
 ///
-/// - gets an access token if none is at hand, and one more if the gateway says that it is dead;
+/// - gets an access token if none is at hand, and another if the gateway says that it is dead; it is sent again a few
+///   times within some seconds if the gateway does not know that one either, as a node of it may not for a while;
 /// - is signed anew for every attempt;
 /// - is repeated as the [`RetryPolicy`] says, while its time lasts;
 /// - succeeds only if the platform answers code 0;
@@ -41,6 +47,7 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     org_id: Arc<OrgId>,
     retry: Arc<RetryPolicy>,
+    limits: Arc<Announcements>,
     attempt_timeout: Duration,
     timeout: Option<Duration>,
 }
@@ -79,7 +86,7 @@ impl Client {
         ClientBuilder::default()
     }
 
-    pub(crate) fn new(settings: TokenSettings, org_id: OrgId, timeout: Option<Duration>) -> Self {
+    pub(crate) fn new(settings: TokenSettings, org_id: OrgId) -> Self {
         Self {
             api: generated::Client::new_with_client(
                 &settings.base_url,
@@ -90,8 +97,9 @@ impl Client {
             clock: Arc::clone(&settings.clock),
             org_id: Arc::new(org_id),
             retry: Arc::new(settings.retry.clone()),
+            limits: Arc::default(),
             attempt_timeout: settings.attempt_timeout,
-            timeout,
+            timeout: settings.timeout,
             tokens: TokenSource::new(settings),
         }
     }
@@ -123,10 +131,26 @@ impl Client {
         }
     }
 
+    /// The retry policy of this client's calls.
+    #[must_use]
+    pub fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
     /// The source of the access tokens that sign this client's calls.
     #[must_use]
     pub fn token_source(&self) -> &TokenSource {
         &self.tokens
+    }
+
+    /// The rate limits that the latest answer with such headers announced, to a call of this client, of a clone of it,
+    /// or of a client made from it; `None` if none has.
+    ///
+    /// Successes, refusals and failures may announce them alike; the token service's answers do not count. Nothing here
+    /// acts on it: see [`RateLimits`] for what is known of the headers.
+    #[must_use]
+    pub fn rate_limits(&self) -> Option<RateLimits> {
+        self.limits.latest()
     }
 
     /// Makes a call, with all that the type's documentation promises.
@@ -144,13 +168,16 @@ impl Client {
         let call = Call {
             client: self,
             operation,
-            deadline: self.timeout.map(|timeout| Instant::now() + timeout),
+            deadline: Deadline::after(self.timeout),
         };
         async {
             let result = call.run().await;
             let span = tracing::Span::current();
             if let Err(error) = &result {
-                span.record("attempts", error.attempts());
+                // Of a token error, these would be the token requests.
+                if error.operation() == Some(O::OPERATION_ID) {
+                    span.record("attempts", error.attempts());
+                }
                 span.record("code", error.code());
                 span.record("request_id", error.request_id());
                 tracing::debug!(kind = ?error.kind(), outcome_unknown = error.outcome_unknown(), "call failed");
@@ -187,7 +214,7 @@ impl generated::Authorize for Unsigned {
 struct Call<'c, O> {
     client: &'c Client,
     operation: &'c O,
-    deadline: Option<Instant>,
+    deadline: Deadline,
 }
 
 impl<O: Operation> Call<'_, O> {
@@ -195,10 +222,18 @@ impl<O: Operation> Call<'_, O> {
         let mut attempts = 0;
         // Once an attempt may have been carried out, no later refusal proves that the call was not.
         let mut reach = Reach::NeverSent;
-        let mut token_replaced = false;
+        let mut deaths = Deaths::default();
         loop {
             let token = match self.token(attempts).await {
                 Ok(token) => token,
+                // The token service may have nodes that disagree, too.
+                Err(error) if error.is_token_expired() => match self.after_death(&mut deaths, false) {
+                    Some(wait) => {
+                        tokio::time::sleep(wait).await;
+                        continue;
+                    }
+                    None => return Err(error.with_reach(reach)),
+                },
                 // The error may be of the token service; the call itself has come as far as it had before.
                 Err(error) => return Err(error.with_reach(reach)),
             };
@@ -208,16 +243,22 @@ impl<O: Operation> Call<'_, O> {
                 Err(error) => error,
             };
             reach = worse(reach, Self::reach_of(&error));
-            if error.token_died() && !token_replaced {
-                token_replaced = true;
-                self.client.tokens.discard(&token);
-                continue;
+            if error.token_died() {
+                let replaced = self.client.tokens.called_dead(&token);
+                if let Some(wait) = self.after_death(&mut deaths, replaced) {
+                    tracing::debug!(
+                        attempts,
+                        ?wait,
+                        replaced,
+                        "the gateway does not accept the access token"
+                    );
+                    tokio::time::sleep(wait).await;
+                    continue;
+                }
             }
-            let time_left = self
-                .deadline
-                .map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            // Replacing a dead token is not one of the policy's repetitions.
-            let mut failure = Failure::of(&error, attempts - u32::from(token_replaced), time_left);
+            // What was sent again because of a dead token is not one of the policy's repetitions.
+            let counted = attempts.saturating_sub(deaths.resent()).max(1);
+            let mut failure = Failure::of(&error, counted, self.deadline.left());
             // What has an effect each time is sent again only if it surely had none.
             failure.retryable &= O::EFFECT != Effect::EachTime || reach != Reach::Unknown;
             match self.client.retry.decide(&failure, fastrand::f64()) {
@@ -240,41 +281,44 @@ impl<O: Operation> Call<'_, O> {
         }
     }
 
+    fn after_death(&self, deaths: &mut Deaths, replaced: bool) -> Option<Duration> {
+        deaths.next(replaced, &self.client.retry, self.deadline.left(), fastrand::f64())
+    }
+
     async fn token(&self, attempts: u32) -> Result<AccessToken, Error> {
-        let token = self.client.tokens.token();
-        match self.deadline {
-            None => token.await,
-            Some(deadline) => tokio::time::timeout_at(deadline, token).await.map_err(|_| {
-                Error::new(
-                    ErrorKind::Timeout,
-                    "the time of the call ran out while it waited for an access token",
-                )
-                .in_operation(O::OPERATION_ID, attempts, Reach::NeverSent)
-            })?,
-        }
+        let token = self.client.tokens.token_before(self.deadline).await;
+        token.map_err(|error| match error.kind() {
+            // The time of the call is over, not that of the token request.
+            ErrorKind::Timeout if error.attempts() == 0 => {
+                error.in_operation(O::OPERATION_ID, attempts, Reach::NeverSent)
+            }
+            _ => error,
+        })
     }
 
     async fn attempt(&self, token: &AccessToken, attempt: u32) -> Result<O::Response, Error> {
         let client = self.client;
         let started = Instant::now();
-        let limit = match self.deadline {
-            Some(deadline) => client.attempt_timeout.min(deadline.saturating_duration_since(started)),
-            None => client.attempt_timeout,
-        };
-        let result = match tokio::time::timeout(limit, self.exchange(token)).await {
+        let limit = AttemptLimit::new(client.attempt_timeout, self.deadline.left());
+        let result = match tokio::time::timeout(limit.time, self.exchange(token)).await {
             Ok(result) => result,
-            Err(_) => Err(attempt_timed_out(limit)),
+            Err(_) => Err(limit.passed()),
         };
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
-            Ok(response) => tracing::debug!(
-                attempt,
-                status = 200,
-                code = 0,
-                request_id = response.request_id().map(|id| answer::tidy(id, &self.secrets(token))),
-                elapsed_ms,
-                "attempt succeeded"
-            ),
+            Ok(response) => {
+                client.tokens.accepted(token, started);
+                tracing::debug!(
+                    attempt,
+                    status = 200,
+                    code = 0,
+                    request_id = response
+                        .request_id()
+                        .map(|id| answer::tidy(id, &[token.expose(), client.app_secret.expose()])),
+                    elapsed_ms,
+                    "attempt succeeded"
+                );
+            }
             Err(error) => tracing::debug!(
                 attempt,
                 status = error.status().map(|status| status.as_u16()),
@@ -293,19 +337,18 @@ impl<O: Operation> Call<'_, O> {
         let signer = Signer::new(token.clone(), client.app_secret.clone(), Arc::clone(&client.clock));
         let exchange = Arc::new(Exchange {
             signer,
+            limits: Arc::clone(&client.limits),
+            signature: OnceLock::new(),
             head: OnceLock::new(),
         });
         let api = client.api.with_authorizer(Arc::clone(&exchange).into());
-        let secrets = self.secrets(token);
-        match self.operation.send(&api).await {
-            Ok(response) => judge::<O>(response, &secrets),
+        let result = self.operation.send(&api).await;
+        // What the server knows, or might, and must not be shown if it repeats it.
+        let secrets = [token.expose(), client.app_secret.expose(), exchange.signature()];
+        match result {
+            Ok(response) => judge::<O>(response, &client.clock, &secrets),
             Err(error) => Err(failed::<O>(error, &exchange, &secrets).await),
         }
-    }
-
-    /// What the server knows, or might, and must not be shown if it repeats it.
-    fn secrets<'s>(&'s self, token: &'s AccessToken) -> [&'s str; 2] {
-        [token.expose(), self.client.app_secret.expose()]
     }
 }
 
@@ -313,14 +356,25 @@ impl<O: Operation> Call<'_, O> {
 /// with a body that is not the operation's: that of a rejection by the gateway, for one.
 struct Exchange {
     signer: Signer,
+    limits: Arc<Announcements>,
+    signature: OnceLock<HeaderValue>,
     head: OnceLock<(StatusCode, [Option<HeaderValue>; 2])>,
 }
 
 impl Exchange {
     const NOTED: [HeaderName; 2] = [header::DATE, header::RETRY_AFTER];
 
+    fn now(&self) -> SystemTime {
+        self.signer.now()
+    }
+
     fn status(&self) -> Option<StatusCode> {
         self.head.get().map(|(status, _)| *status)
+    }
+
+    fn signature(&self) -> &str {
+        let signature = self.signature.get().and_then(|value| value.to_str().ok());
+        signature.unwrap_or_default()
     }
 
     fn headers(&self) -> HeaderMap {
@@ -335,10 +389,16 @@ impl Exchange {
 
 impl generated::Authorize for Exchange {
     fn authorize(&self, request: &mut reqwest::Request) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.signer.authorize(request)
+        self.signer.authorize(request)?;
+        if let Some(signature) = request.headers().get(sign::SIGNATURE_HEADER) {
+            // A request is signed once.
+            let _ = self.signature.set(signature.clone());
+        }
+        Ok(())
     }
 
     fn answered(&self, status: StatusCode, headers: &HeaderMap) {
+        self.limits.note(headers);
         // There is one answer to one request.
         let _ = self
             .head
@@ -346,10 +406,19 @@ impl generated::Authorize for Exchange {
     }
 }
 
-fn judge<O: Operation>(response: ResponseValue<O::Response>, secrets: &[&str]) -> Result<O::Response, Error> {
+fn judge<O: Operation>(
+    response: ResponseValue<O::Response>,
+    clock: &Arc<dyn Clock>,
+    secrets: &[&str],
+) -> Result<O::Response, Error> {
     match Verdict::of_envelope(&*response).failure::<O::ErrorCode>(secrets) {
         None => Ok(response.into_inner()),
-        Some(error) => Err(answer::finish(error, response.status(), response.headers())),
+        Some(error) => Err(answer::finish(
+            error,
+            response.status(),
+            response.headers(),
+            system_time(&**clock),
+        )),
     }
 }
 
@@ -369,13 +438,14 @@ async fn failed<O: Operation>(error: generated::Error<()>, exchange: &Exchange, 
                 status: StatusCode::OK,
                 headers: &exchange.headers(),
                 body: &body,
+                now: exchange.now(),
                 grants_tokens: false,
             };
             let error = answer.into_error::<O::ErrorCode>(secrets);
             // What the decoder found wrong helps only where nothing else is known.
             if error.kind() == ErrorKind::MalformedAnswer {
                 // It names the value that it did not expect, which may be a secret that the server repeats.
-                error.with_source(redact(&source.to_string(), secrets))
+                error.with_source(shown(&source.to_string(), secrets))
             } else {
                 error
             }
@@ -389,6 +459,7 @@ async fn failed<O: Operation>(error: generated::Error<()>, exchange: &Exchange, 
                 status,
                 headers: &headers,
                 body: &body,
+                now: exchange.now(),
                 grants_tokens: false,
             };
             answer.into_error::<O::ErrorCode>(secrets)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A source of timestamps.
 ///
@@ -32,6 +32,18 @@ impl Clock for SystemClock {
     fn unique_ms(&self) -> i64 {
         advance(&LAST_UNIQUE, self.now_ms())
     }
+}
+
+/// The time of a clock, to be compared with the dates in an answer. One that cannot be expressed is no time at all.
+pub(crate) fn system_time(clock: &dyn Clock) -> SystemTime {
+    let ms = clock.now_ms();
+    let distance = Duration::from_millis(ms.unsigned_abs());
+    let time = if ms < 0 {
+        UNIX_EPOCH.checked_sub(distance)
+    } else {
+        UNIX_EPOCH.checked_add(distance)
+    };
+    time.unwrap_or(UNIX_EPOCH)
 }
 
 /// Returns `now`, or the value after the last one that this returned if `now` is not later.

@@ -9,6 +9,8 @@ use enos_ota_client::{Category, CodeInfo, ErrorCode, GatewayErrorCode};
 use enos_ota_sign::TokenError;
 use http::StatusCode;
 
+use crate::refusal;
+
 /// What went wrong with a call or a configuration.
 ///
 /// The error is opaque: ask it with [`kind`](Self::kind), [`code`](Self::code) and the predicates. `Display` says in
@@ -38,9 +40,9 @@ pub enum ErrorKind {
     Config,
     /// The host name of the base URL did not resolve. Nothing was sent.
     Resolve,
-    /// No TLS connection came about, mostly because the certificate does not verify. Nothing was sent.
+    /// The TLS handshake failed, mostly because the certificate does not verify. Nothing was sent.
     Tls,
-    /// No connection came about. Nothing was sent.
+    /// Could not connect. Nothing was sent.
     Connect,
     /// There was no answer in time.
     Timeout,
@@ -58,12 +60,16 @@ pub enum ErrorKind {
     Precondition,
     /// The platform refused the call because of the state of a task: 24621.
     Refused,
-    /// The platform finds a parameter missing or not valid: 99400, and 1004 and 1202 of the token service.
+    /// The platform finds a parameter missing or not valid: 99400, and 1004 and 1202 of the token service. Or the gateway
+    /// could not read the request: HTTP 400 in its own words.
     InvalidArgument,
     /// The platform failed: 24500, 99500, 1005, or an HTTP status of 500 and above.
     Service,
-    /// There is no such API at this address: HTTP 404 without an answer of the platform in it.
+    /// There is no such API at this address: HTTP 404 without an answer of the platform in it. The base URL is wrong, or
+    /// the API is not published on this gateway.
     NoSuchApi,
+    /// The request is larger than the gateway takes: HTTP 413. It was not passed on.
+    RequestTooLarge,
     /// Any other HTTP status without an answer of the platform in it.
     HttpStatus,
     /// The answer has no body.
@@ -123,6 +129,7 @@ impl ErrorKind {
             | Self::Refused
             | Self::InvalidArgument
             | Self::NoSuchApi
+            | Self::RequestTooLarge
             | Self::HttpStatus
             | Self::HtmlAnswer
             | Self::AnswerTooLarge
@@ -158,6 +165,7 @@ impl ErrorKind {
             Self::InvalidArgument => "Correct the parameter that the message names.",
             Self::Service => "Try again later; if it stays, give the request id to the platform's support.",
             Self::NoSuchApi => "Check the base URL: it is the address of the API gateway, without the path of an API.",
+            Self::RequestTooLarge => "Send fewer devices in a call: the gateway limits the size of a request.",
             Self::HttpStatus | Self::HtmlAnswer | Self::AnswerTooLarge | Self::MalformedAnswer => {
                 "Check that the base URL leads to the API gateway, and whether a proxy stands in between."
             }
@@ -186,6 +194,8 @@ pub(crate) struct Inner {
     code: Option<i64>,
     info: Option<&'static CodeInfo>,
     platform_message: Option<String>,
+    /// Whether that is the text of the gateway, which has no codes.
+    of_gateway: bool,
     status: Option<StatusCode>,
     request_id: Option<String>,
     retry_after: Option<Duration>,
@@ -205,6 +215,7 @@ impl Error {
             code: None,
             info: None,
             platform_message: None,
+            of_gateway: false,
             status: None,
             request_id: None,
             retry_after: None,
@@ -279,6 +290,17 @@ impl Error {
         self
     }
 
+    /// A refusal in the gateway's own words.
+    pub(crate) fn with_gateway_message(mut self, message: String) -> Self {
+        let inner = self.inner_mut();
+        inner.platform_message = Some(message).filter(|message| !message.is_empty());
+        inner.of_gateway = true;
+        if inner.kind == ErrorKind::HttpStatus && inner.status == Some(StatusCode::BAD_REQUEST) {
+            inner.kind = ErrorKind::InvalidArgument;
+        }
+        self
+    }
+
     pub(crate) fn with_dead_token(mut self) -> Self {
         self.inner_mut().token_died = true;
         self
@@ -336,7 +358,8 @@ impl Error {
         self.0.info
     }
 
-    /// The text that the platform sent with the code. At most 300 characters are kept.
+    /// The text that the platform sent with the code, or the gateway with a refusal of its own, which has no code. Safe
+    /// to show; at most 300 characters are kept.
     #[must_use]
     pub fn platform_message(&self) -> Option<&str> {
         self.0.platform_message.as_deref()
@@ -354,19 +377,23 @@ impl Error {
         self.0.status
     }
 
-    /// The operation that failed, by its id in the OpenAPI document. `None` for an error outside of any operation.
+    /// What failed: an operation, by its id in the OpenAPI document; `token/get` or `token/refresh` if the call has failed
+    /// because it got no access token; `api` for a request of a [`RawClient`](crate::RawClient). `None` for an error
+    /// outside of any call.
     #[must_use]
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// How long the gateway asks to wait before the next call.
+    /// How long the gateway asks to wait before the next call, as it says: any number of seconds, perhaps more than a
+    /// clock can express. Add it with `checked_add` only.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// How many times the call was attempted; 0 if it failed before the first attempt.
+    /// How many times the request of the [`operation`](Self::operation) was sent; 0 if it failed before that. An error of
+    /// the token service counts the token requests, and not what was sent of the call before.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
@@ -393,6 +420,24 @@ impl Error {
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         self.0.kind == ErrorKind::Throttled
+    }
+
+    /// Whether the gateway did not accept the access token of the call: code 1203, `apim_status` 4011 or 4012, or HTTP
+    /// 401 without a code. That attempt was not carried out.
+    ///
+    /// That HTTP 401 (*Invalid authentication credentials*) may be this is assumed: in what form the gateway reports an
+    /// expired token is not documented. The same holds for `apim_status`, which the vendor's Python client reads.
+    ///
+    /// # Troubleshooting
+    ///
+    /// It passes, mostly: the call has got another token already, and was sent again for some seconds, because a node of
+    /// the gateway may not know a new token yet (inferred). Make the call again after some more. If it stays so, check
+    /// app key and secret, that they belong to this gateway, and the clock of this machine. Credentials that the *token
+    /// service* refuses (1002, 1003) are not this: those stay wrong.
+    #[must_use]
+    pub fn is_token_expired(&self) -> bool {
+        // A request for a first token has none that could be dead.
+        self.0.token_died && self.0.operation != Some("token/get")
     }
 
     /// Whether no attempt of the call has left this machine.
@@ -427,13 +472,30 @@ impl Error {
         if let Some(note) = &self.0.note {
             return note;
         }
-        // What may have been carried out there was only a token request.
-        if self.0.kind.loses_answer() && self.never_sent() {
-            return "The token service did not answer, so the call itself was not sent. Try again later.";
+        if let Some(info) = self.0.info {
+            return info.remedy;
         }
-        match self.0.info {
-            Some(info) => info.remedy,
-            None => self.0.kind.remedy(),
+        let of_gateway = self.0.status.filter(|_| self.0.of_gateway).and_then(|status| {
+            let message = self.platform_message().unwrap_or_default();
+            refusal::remedy(status.as_u16(), message, self.outcome_unknown())
+        });
+        if let Some(remedy) = of_gateway {
+            return remedy;
+        }
+        match (self.0.kind, self.0.reach) {
+            // Past the timeout of the service behind it, the gateway answers an error, and the service goes on.
+            (ErrorKind::Service, Reach::Unknown) => {
+                "The call may have been carried out. Search the jobs or tasks before you send it again. If the failure \
+                 stays, ask the platform's support."
+            }
+            // What may have been carried out there was only a token request.
+            (kind, Reach::NeverSent) if kind.loses_answer() => {
+                "The token service did not answer, so the call itself was not sent. Try again later."
+            }
+            (kind, Reach::Refused) if kind.loses_answer() => {
+                "Try again: the call changes nothing. If it stays so, check the network, or allow the call more time."
+            }
+            (kind, _) => kind.remedy(),
         }
     }
 }
@@ -446,7 +508,12 @@ impl From<TokenError> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        // Of what was tried again in vain, how often is part of what happened.
+        if self.0.attempts > 1 && self.is_retryable() {
+            write!(f, " ({} attempts)", self.0.attempts)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use enos_ota_client::operations::{CreateJob, DeleteJob, GetJob, SearchJobs, StartJob, StopJob};
-use enos_ota_client::types::{CreateJobRequest, JobInfo, PageInfo, PageRequest, SearchRequest};
-use enos_ota_client::{Envelope as _, FirmwareId, Integer, JobId};
+use enos_ota_client::types::{CreateJobRequest, JobInfo, PageRequest, SearchRequest};
+use enos_ota_client::{Envelope as _, FirmwareId, JobId, Operation as _};
 use futures_util::Stream;
+use http::StatusCode;
 
 use crate::client::{Accepted, Client, Success};
 use crate::error::{Error, ErrorKind, Reach};
-use crate::pages::{Page, PageSize, Pager, RawPage};
+use crate::pages::{Page, PageSize, Pager, RawPage, read_in_parts};
+use crate::rows::RowByRow;
 use crate::search::{Expression, Jobs};
 
 /// A job that was just created.
@@ -36,15 +38,15 @@ impl Client {
     ///
     /// [page]: https://support.enos-iot.com/docs/connection-api/en/2.4.4/oldversion/create_ota_job.html
     pub async fn create_job(&self, firmware_id: &FirmwareId, job: &CreateJobRequest) -> Result<Created, Error> {
-        let answer = self
-            .call(&CreateJob::new(self.org_id(), firmware_id, job))
-            .await?
-            .response;
+        let success = self.call(&CreateJob::new(self.org_id(), firmware_id, job)).await?;
+        let (answer, attempts) = (success.response, success.attempts);
         let request_id = answer.request_id().map(str::to_owned);
         let job_id = answer.data.and_then(|data| data.job_id);
         match job_id {
             Some(job_id) => Ok(Created { job_id, request_id }),
-            None => Err(without_data("job id", request_id)),
+            None => {
+                Err(without_data("job id", request_id).in_operation(CreateJob::OPERATION_ID, attempts, Reach::Unknown))
+            }
         }
     }
 
@@ -58,18 +60,26 @@ impl Client {
     ///
     /// [page]: https://support-cn5.envisioniot.com/docs/connection-api/en/2.4.4/oldversion/get_ota_job.html
     pub async fn get_job(&self, job_id: &JobId) -> Result<JobInfo, Error> {
-        let answer = self.call(&GetJob::new(self.org_id(), job_id)).await?.response;
+        let success = self.call(&GetJob::new(self.org_id(), job_id)).await?;
+        let (answer, attempts) = (success.response, success.attempts);
         let request_id = answer.request_id().map(str::to_owned);
-        answer.data.ok_or_else(|| without_data("job", request_id))
+        answer.data.ok_or_else(|| {
+            // A read leaves nothing open.
+            without_data("job", request_id).in_operation(GetJob::OPERATION_ID, attempts, Reach::Refused)
+        })
     }
 
     /// Returns one page of the jobs that meet an expression, the latest first. Pages are counted from 1.
+    ///
+    /// A row that cannot be read does not cost its page: see [`Page::unreadable`]. If the answer is larger than is read,
+    /// the same rows are read with further calls for smaller pages.
     ///
     /// Source: [Search OTA Job, 2.4.4][page]. See [`job_pages`](Self::job_pages) to read them all.
     ///
     /// # Errors
     ///
-    /// One of the common codes.
+    /// One of the common codes, or [`ErrorKind::MalformedAnswer`] if the answer neither has jobs nor says that there are
+    /// none.
     ///
     /// [page]: https://support.enos-iot.com/docs/connection-api/en/2.4.4/oldversion/search_ota_job.html
     pub async fn search_jobs(
@@ -82,13 +92,14 @@ impl Client {
         Ok(self
             .jobs_of(expression.as_str(), page_no, page_size)
             .await?
-            .into_page(page_no))
+            .into_page(page_no, false))
     }
 
     /// Reads all jobs that meet an expression, page by page, the latest first.
     ///
     /// The stream ends after the last page or the first error. [`Page::total_changed`] tells when the total has changed
-    /// while it was read.
+    /// while it was read. A search that repeats itself, page after page, is an error
+    /// ([`ErrorKind::MalformedAnswer`]).
     pub fn job_pages(
         &self,
         expression: &Expression<Jobs>,
@@ -103,9 +114,12 @@ impl Client {
     }
 
     async fn jobs_of(&self, expression: &str, page_no: i64, page_size: PageSize) -> Result<RawPage<JobInfo>, Error> {
-        let body = search_request(expression, page_no, page_size);
-        let answer = self.call(&SearchJobs::new(self.org_id(), &body)).await?.response;
-        Ok(RawPage::new(answer.data, answer.pagination))
+        read_in_parts(page_no, page_size, async |page_no, page_size| {
+            let body = search_request(expression, page_no, page_size);
+            let search = RowByRow(SearchJobs::new(self.org_id(), &body));
+            RawPage::new(self.call(&search).await?.response, page_no, page_size)
+        })
+        .await
     }
 
     /// Starts a stopped job.
@@ -168,31 +182,11 @@ pub(crate) fn search_request(expression: &str, page_no: i64, page_size: PageSize
     }
 }
 
-impl<T> RawPage<T> {
-    pub(crate) fn new(items: Option<Vec<T>>, pagination: Option<PageInfo>) -> Self {
-        Self {
-            items: items.unwrap_or_default(),
-            total_size: pagination
-                .and_then(|pagination| pagination.total_size)
-                .map(Integer::get),
-        }
-    }
-
-    pub(crate) fn into_page(self, page_no: i64) -> Page<T> {
-        Page {
-            items: self.items,
-            page_no,
-            total_size: self.total_size,
-            total_changed: false,
-        }
-    }
-}
-
 fn without_data(what: &str, request_id: Option<String>) -> Error {
     Error::new(
         ErrorKind::MalformedAnswer,
         format!("the answer reports success, but has no {what} in it"),
     )
-    .with_reach(Reach::Unknown)
+    .with_status(StatusCode::OK)
     .with_request_id(request_id)
 }

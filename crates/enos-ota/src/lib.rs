@@ -30,11 +30,13 @@
 //! | Concern | What happens | More |
 //! |---|---|---|
 //! | Signing | Every attempt is signed anew, over the very bytes that are sent | [`sign`] |
-//! | Tokens | One request however many callers, renewed ahead of expiry, replaced once a call if found dead | [`TokenSource`] |
+//! | Tokens | One request however many callers, renewed ahead of expiry, replaced if found dead | [`TokenSource`] |
 //! | Success | Only code 0 in the body is a success, whatever the HTTP status | [`Error`] |
 //! | Failures | One error type with the operation's own codes, and what to do about each | [`Error::code_of`], [`Error::remedy`] |
 //! | Repetition | With growing waits, `Retry-After` honoured; a lost answer is never taken for a refusal, and creating a job is never repeated blindly | [`RetryPolicy`] |
 //! | Secrets | Wiped from memory, in no log, no `Debug`, no error text | [`AppSecret`] |
+//! | Limits | What the gateway announces of its rate limits can be read | [`Client::rate_limits`] |
+//! | Texts | Of others: without secrets, and without characters that act on a terminal | [`text`] |
 //! | Network | TLS is verified, redirects are off, plain http only to this machine unless allowed | [`ClientBuilder`] |
 //!
 //! The types of the API come from the crate [`enos_ota_client`], which is generated from an OpenAPI document. What no
@@ -74,15 +76,23 @@ mod builder;
 mod cause;
 mod client;
 mod clock;
+mod dead_token;
+mod deadline;
 mod error;
 mod jobs;
+mod limits;
 mod pages;
+mod proxy;
 mod raw;
+mod refusal;
 mod retry;
+mod rows;
 pub mod search;
 mod secret;
 pub mod sign;
+mod task_search;
 mod tasks;
+pub mod text;
 mod token;
 mod transport;
 
@@ -93,10 +103,16 @@ pub use client::{Accepted, Client};
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use jobs::Created;
+pub use limits::{RateLimit, RateLimits, Window};
 pub use pages::{Page, PageSize};
+pub use proxy::ProxyUrl;
 pub use raw::{RawAnswer, RawClient, RawRequest};
 pub use retry::{Decision, Failure, RetryPolicy};
+pub use rows::UnreadableRow;
 pub use secret::{AccessToken, AppSecret, Credentials};
+pub use task_search::{
+    EvenPace, Pacer, PageError, SearchEvent, TaskPage, TaskReading, TaskSearch, WaitReason, Waiting,
+};
 pub use token::TokenSource;
 
 pub use enos_ota_client::types;

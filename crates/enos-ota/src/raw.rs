@@ -9,18 +9,21 @@ use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::Limited;
 
 use crate::answer::{OddAnswer, Verdict, finish};
-use crate::clock::Clock;
-use crate::error::{Error, ErrorKind};
+use crate::clock::{Clock, system_time};
+use crate::dead_token::Deaths;
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Reach};
+use crate::retry::RetryPolicy;
 use crate::secret::{AccessToken, AppSecret};
 use crate::sign;
 use crate::token::{TokenSettings, TokenSource};
-use crate::transport::{attempt_timed_out, transport_error};
+use crate::transport::{AttemptLimit, transport_error};
 
 /// Sends signed requests to any API of the platform. Build one with
 /// [`ClientBuilder::build_raw`](crate::ClientBuilder::build_raw).
 ///
 /// A request is sent once, since nothing is known of what it does; only if the gateway says that the access token is dead
-/// is it sent once more, with another.
+/// is it sent again, a few times within some seconds.
 #[derive(Clone, Debug)]
 pub struct RawClient {
     tokens: TokenSource,
@@ -28,7 +31,9 @@ pub struct RawClient {
     base_url: Arc<str>,
     app_secret: AppSecret,
     clock: Arc<dyn Clock>,
-    timeout: Duration,
+    retry: RetryPolicy,
+    attempt_timeout: Duration,
+    timeout: Option<Duration>,
 }
 
 /// A request to be signed and sent.
@@ -62,7 +67,9 @@ impl RawClient {
             base_url: Arc::clone(&settings.base_url),
             app_secret: settings.credentials.app_secret().clone(),
             clock: Arc::clone(&settings.clock),
-            timeout: settings.attempt_timeout,
+            retry: settings.retry.clone(),
+            attempt_timeout: settings.attempt_timeout,
+            timeout: settings.timeout,
             tokens: TokenSource::new(settings),
         }
     }
@@ -74,19 +81,33 @@ impl RawClient {
     /// [`ErrorKind::Config`] if the request cannot be signed or has no valid path, and any error of the token service or
     /// of the transport. A failure that the answer reports is no error here, but [`RawAnswer::failure`].
     pub async fn send(&self, request: &RawRequest) -> Result<RawAnswer, Error> {
-        let token = self.tokens.token().await?;
-        let answer = self.send_with(request, &token).await?;
-        if !answer.failure.as_ref().is_some_and(Error::token_died) {
-            return Ok(answer);
+        let deadline = Deadline::after(self.timeout);
+        let mut deaths = Deaths::default();
+        loop {
+            let token = self.tokens.token_before(deadline).await?;
+            let answer = self.send_with(request, &token, deadline, deaths.resent() + 1).await?;
+            if !answer.failure.as_ref().is_some_and(Error::token_died) {
+                return Ok(answer);
+            }
+            let replaced = self.tokens.called_dead(&token);
+            match deaths.next(replaced, &self.retry, deadline.left(), fastrand::f64()) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Ok(answer),
+            }
         }
-        self.tokens.discard(&token);
-        self.send_with(request, &self.tokens.token().await?).await
     }
 
-    async fn send_with(&self, request: &RawRequest, token: &AccessToken) -> Result<RawAnswer, Error> {
+    async fn send_with(
+        &self,
+        request: &RawRequest,
+        token: &AccessToken,
+        deadline: Deadline,
+        attempt: u32,
+    ) -> Result<RawAnswer, Error> {
         let mut built = self.build(request)?;
         sign::sign_request(&mut built, token, self.clock.now_ms(), &self.app_secret)
             .map_err(|error| Error::new(ErrorKind::Config, "the request cannot be signed").with_source(error))?;
+        let signature = built.headers().get(sign::SIGNATURE_HEADER).cloned();
         let exchange = async {
             let response = self.http.execute(built).await.map_err(transport_error)?;
             let (status, headers) = (response.status(), response.headers().clone());
@@ -94,19 +115,22 @@ impl RawClient {
             let body = reqwest::Response::from(http::Response::new(reqwest::Body::wrap(limited)));
             Ok((status, headers, body.bytes().await.map_err(transport_error)?))
         };
-        let (status, headers, body) = tokio::time::timeout(self.timeout, exchange)
+        let limit = AttemptLimit::new(self.attempt_timeout, deadline.left());
+        let (status, headers, body) = tokio::time::timeout(limit.time, exchange)
             .await
-            .map_err(|_| attempt_timed_out(self.timeout))?
+            .unwrap_or_else(|_| Err(limit.passed()))
             .map_err(|error: Error| {
-                let reach = error.reach();
-                error.in_operation("api", 1, reach)
+                let reach = reach_of(&request.method, &error);
+                error.in_operation("api", attempt, reach)
             })?;
 
-        let secrets = [token.expose(), self.app_secret.expose()];
+        let signature = signature.as_ref().and_then(|value| value.to_str().ok());
+        let secrets = [token.expose(), self.app_secret.expose(), signature.unwrap_or_default()];
+        let now = system_time(&*self.clock);
         // Of the operations that the document describes, this is one that has the common codes and no others.
         let reported = Verdict::of_body(&body).map(|verdict| verdict.failure::<SearchTasksErrorCode>(&secrets));
         let failure = match reported {
-            Some(failure) if status.is_success() => failure.map(|error| finish(error, status, &headers)),
+            Some(failure) if status.is_success() => failure.map(|error| finish(error, status, &headers, now)),
             // Not every API of the platform answers the envelope.
             None if status.is_success() => None,
             _ => {
@@ -114,12 +138,16 @@ impl RawClient {
                     status,
                     headers: &headers,
                     body: &body,
+                    now,
                     grants_tokens: false,
                 };
                 Some(answer.into_error::<SearchTasksErrorCode>(&secrets))
             }
         };
-        let failure = failure.map(in_words_of_the_platform);
+        let failure = failure.map(|error| {
+            let reach = reach_of(&request.method, &error);
+            in_words_of_the_platform(error).in_operation("api", attempt, reach)
+        });
         Ok(RawAnswer { status, body, failure })
     }
 
@@ -145,6 +173,14 @@ impl RawClient {
             built.headers_mut().insert(header::CONTENT_TYPE, json);
         }
         Ok(built)
+    }
+}
+
+/// How far a failed request came. A method that only reads cannot have changed something.
+fn reach_of(method: &Method, error: &Error) -> Reach {
+    match error.reach() {
+        Reach::Unknown if method.is_safe() => Reach::Refused,
+        reach => reach,
     }
 }
 

@@ -8,7 +8,11 @@ use crate::error::Error;
 /// How often and how soon a failed request is sent again.
 ///
 /// The wait before attempt *n + 1* is drawn evenly from zero to `first_wait * 2^(n - 1)`, at most `longest_wait`. If
-/// the gateway names a time in `Retry-After`, the wait is at least that, and at most `longest_retry_after`.
+/// the gateway names a time in `Retry-After`, the wait is that, and up to `first_wait` more, drawn likewise; a time
+/// beyond `longest_retry_after` is not waited for.
+///
+/// A request that is sent again because the gateway did not know its access token is none of these attempts. That is
+/// done whatever the policy, for some seconds at the most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
@@ -18,7 +22,8 @@ pub struct RetryPolicy {
     pub first_wait: Duration,
     /// Upper bound of any wait that the gateway did not ask for. 10 s by default.
     pub longest_wait: Duration,
-    /// The longest `Retry-After` that is honoured; a call that is asked to wait longer fails. 60 s by default.
+    /// The longest `Retry-After` that is honoured; a call that is asked to wait longer fails. 60 s by default. The wait
+    /// itself can be longer by `first_wait`.
     pub longest_retry_after: Duration,
 }
 
@@ -118,9 +123,7 @@ impl RetryPolicy {
         {
             return Decision::Exhausted;
         }
-        let doublings = failure.attempts.saturating_sub(1).min(31);
-        let bound = self.first_wait.saturating_mul(1 << doublings).min(self.longest_wait);
-        let drawn = bound.mul_f64(jitter.clamp(0.0, 1.0));
+        let drawn = part_of(self.longest_wait_after(failure.attempts), jitter);
         let wait = match failure.retry_after {
             // Added, so that clients which are told the same second do not come back in the same instant.
             Some(asked) => asked.saturating_add(drawn.min(self.first_wait)),
@@ -131,6 +134,17 @@ impl RetryPolicy {
         }
         Decision::Continue(wait)
     }
+
+    /// The upper bound of the wait after so many attempts.
+    pub(crate) fn longest_wait_after(&self, attempts: u32) -> Duration {
+        let doublings = attempts.saturating_sub(1).min(31);
+        self.first_wait.saturating_mul(1 << doublings).min(self.longest_wait)
+    }
+}
+
+/// The part of a duration that a number from 0 to 1 names. Unlike `Duration::mul_f64` it takes any numbers.
+pub(crate) fn part_of(bound: Duration, part: f64) -> Duration {
+    Duration::try_from_secs_f64(bound.as_secs_f64() * part.clamp(0.0, 1.0)).map_or(bound, |drawn| drawn.min(bound))
 }
 
 #[cfg(test)]
@@ -194,6 +208,29 @@ mod tests {
         assert_eq!(decide(7, 1.0), Decision::Continue(ms(7_200)));
         assert_eq!(decide(60, 0.0), Decision::Continue(ms(60_000)));
         assert_eq!(decide(61, 0.0), Decision::Exhausted);
+    }
+
+    #[test]
+    fn no_number_is_too_large_to_decide_on() {
+        let policy = RetryPolicy {
+            max_attempts: NonZeroU32::MAX,
+            first_wait: Duration::MAX,
+            longest_wait: Duration::MAX,
+            longest_retry_after: Duration::MAX,
+        };
+        for retry_after in [None, Some(Duration::ZERO), Some(Duration::MAX)] {
+            for jitter in [0.0, 1.0, -1.0, 7.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                for attempts in [0, 1, u32::MAX - 1, u32::MAX] {
+                    let failure = Failure {
+                        retry_after,
+                        attempts,
+                        ..FAILURE
+                    };
+                    let decision = policy.decide(&failure, jitter);
+                    assert_ne!(decision, Decision::Permanent, "{failure:?} {jitter}");
+                }
+            }
+        }
     }
 
     #[test]

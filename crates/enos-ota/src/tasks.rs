@@ -10,7 +10,8 @@ use futures_util::Stream;
 use crate::client::{Accepted, Client, Success};
 use crate::error::Error;
 use crate::jobs::search_request;
-use crate::pages::{Page, PageSize, Pager, RawPage};
+use crate::pages::{Page, PageSize, Pager, RawPage, read_in_parts};
+use crate::rows::RowByRow;
 use crate::search::{Expression, Tasks};
 
 impl Client {
@@ -78,11 +79,15 @@ impl Client {
     /// Returns one page of the tasks that meet an expression. Pages are counted from 1.
     ///
     /// It may be about two seconds behind after many changes. Source: [Search Device Task, 2.4.0][page]. See
-    /// [`task_pages`](Self::task_pages) to read them all.
+    /// [`task_pages`](Self::task_pages) to read them all, and [`task_search`](Self::task_search) to read many.
+    ///
+    /// A row that cannot be read does not cost its page: see [`Page::unreadable`]. If the answer is larger than is read,
+    /// the same rows are read with further calls for smaller pages.
     ///
     /// # Errors
     ///
-    /// One of the common codes.
+    /// One of the common codes, or [`ErrorKind::MalformedAnswer`](crate::ErrorKind::MalformedAnswer) if the answer
+    /// neither has tasks nor says that there are none.
     ///
     /// [page]: https://support.enos-iot.com/docs/connection-api/en/2.4.0/oldversion/search_device_task.html
     pub async fn search_tasks(
@@ -95,13 +100,14 @@ impl Client {
         Ok(self
             .tasks_of(expression.as_str(), page_no, page_size)
             .await?
-            .into_page(page_no))
+            .into_page(page_no, false))
     }
 
     /// Reads all tasks that meet an expression, page by page.
     ///
     /// The stream ends after the last page or the first error. [`Page::total_changed`] tells when the total has changed
-    /// while it was read: a retry while you read the failed tasks makes the pages move under you.
+    /// while it was read: a retry while you read the failed tasks makes the pages move under you. A search that repeats
+    /// itself, page after page, is an error ([`ErrorKind::MalformedAnswer`](crate::ErrorKind::MalformedAnswer)).
     ///
     /// ```no_run
     /// # async fn example(client: enos_ota::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -136,8 +142,21 @@ impl Client {
     }
 
     async fn tasks_of(&self, expression: &str, page_no: i64, page_size: PageSize) -> Result<RawPage<TaskInfo>, Error> {
+        read_in_parts(page_no, page_size, async |page_no, page_size| {
+            self.task_page(expression, page_no, page_size).await
+        })
+        .await
+    }
+
+    /// One page, with one call.
+    pub(crate) async fn task_page(
+        &self,
+        expression: &str,
+        page_no: i64,
+        page_size: PageSize,
+    ) -> Result<RawPage<TaskInfo>, Error> {
         let body = search_request(expression, page_no, page_size);
-        let answer = self.call(&SearchTasks::new(self.org_id(), &body)).await?.response;
-        Ok(RawPage::new(answer.data, answer.pagination))
+        let search = RowByRow(SearchTasks::new(self.org_id(), &body));
+        RawPage::new(self.call(&search).await?.response, page_no, page_size)
     }
 }

@@ -1,24 +1,25 @@
 //! Access tokens: obtained when first needed, shared by all callers, renewed ahead of expiry.
 
 use std::fmt;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use enos_ota_client::{Category, GatewayErrorCode};
 use http::{HeaderValue, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::answer::{OddAnswer, Verdict, lenient_integer, read_start};
-use crate::clock::{Clock, advance};
+use crate::answer::{OddAnswer, Verdict, read_start};
+use crate::clock::{Clock, advance, system_time};
+use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
 use crate::retry::{Decision, Failure, RetryPolicy};
 use crate::secret::{AccessToken, Credentials};
 use crate::sign;
-use crate::transport::{attempt_timed_out, transport_error};
+use crate::transport::{AttemptLimit, transport_error};
 
 /// Gets access tokens and keeps them fresh.
 ///
@@ -41,6 +42,8 @@ pub(crate) struct TokenSettings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) retry: RetryPolicy,
     pub(crate) attempt_timeout: Duration,
+    /// How long a caller waits for a token who has no limit of its own.
+    pub(crate) timeout: Option<Duration>,
 }
 
 struct Shared {
@@ -48,6 +51,8 @@ struct Shared {
     /// The timestamp of the last request.
     last_timestamp: AtomicI64,
     state: Mutex<State>,
+    /// Whether the token at hand was called dead and is kept: only then a success says something about it.
+    doubted: AtomicBool,
 }
 
 #[derive(Default)]
@@ -64,6 +69,16 @@ struct Held {
     token: AccessToken,
     renew_at: Instant,
     usable_until: Instant,
+    /// Whether it took the place of another, so that a node of the gateway may not know it yet.
+    is_successor: bool,
+    doubt: Option<Doubt>,
+}
+
+/// Of a token that the gateway called dead, and that may be alive.
+#[derive(Clone, Copy)]
+struct Doubt {
+    since: Instant,
+    keep_until: Instant,
 }
 
 type Landing = watch::Receiver<Option<Result<AccessToken, Error>>>;
@@ -73,6 +88,10 @@ const DOCUMENTED_LIFE: u64 = 7200;
 /// Tokens are given up this long before they expire, for the way to the gateway.
 const MARGIN: Duration = Duration::from_secs(1);
 const LONGEST_LEAD: Duration = Duration::from_mins(5);
+/// How long a token that has taken the place of another is kept after the gateway called it dead.
+const GRACE: Duration = Duration::from_millis(400);
+/// How long it is kept if the gateway has accepted it since: its nodes disagree.
+const DISAGREEMENT: Duration = Duration::from_secs(5);
 /// After a failed renewal, the next one is not tried before this.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
@@ -82,6 +101,7 @@ impl TokenSource {
             settings,
             last_timestamp: AtomicI64::new(i64::MIN),
             state: Mutex::default(),
+            doubted: AtomicBool::new(false),
         }))
     }
 
@@ -92,36 +112,50 @@ impl TokenSource {
     /// # Errors
     ///
     /// [`ErrorKind::Unauthenticated`] if the platform does not accept the credentials, and any transport error. All
-    /// callers that waited for the same request get the same error.
+    /// callers that waited for the same request get the same error. [`ErrorKind::Timeout`] if the wait takes longer than
+    /// [`ClientBuilder::timeout`](crate::ClientBuilder::timeout) allows; the request goes on for the next caller.
     pub async fn token(&self) -> Result<AccessToken, Error> {
-        let mut landing = {
-            let mut state = self.0.lock();
-            let now = Instant::now();
-            let usable = state
-                .held
-                .as_ref()
-                .filter(|held| now < held.usable_until)
-                .map(|held| (held.token.clone(), now >= held.renew_at));
-            match usable {
-                Some((token, renew)) => {
-                    if renew && !state.is_flying() {
-                        state.flight = Some(self.depart(Some(token.clone())));
-                    }
-                    return Ok(token);
-                }
-                None => match &state.flight {
-                    Some(flight) if state.is_flying() => flight.clone(),
-                    _ => state.flight.insert(self.depart(None)).clone(),
-                },
-            }
+        self.token_before(Deadline::after(self.0.settings.timeout)).await
+    }
+
+    /// As [`token`](Self::token), but for the limit of time.
+    pub(crate) async fn token_before(&self, deadline: Deadline) -> Result<AccessToken, Error> {
+        let mut landing = match self.usable() {
+            Ok(token) => return Ok(token),
+            Err(landing) => landing,
         };
-        match landing.wait_for(Option::is_some).await {
-            Ok(landed) => match &*landed {
-                Some(result) => result.clone(),
-                // `wait_for` has just seen that there is a value.
-                None => Err(interrupted()),
-            },
-            Err(_) => Err(interrupted()),
+        match deadline.hold(landing.wait_for(Option::is_some)).await {
+            // `wait_for` has just seen that there is a value.
+            Some(Ok(landed)) => landed.as_ref().map_or_else(|| Err(interrupted()), Clone::clone),
+            Some(Err(_)) => Err(interrupted()),
+            None => Err(Error::new(
+                ErrorKind::Timeout,
+                "the time of the call ran out while it waited for an access token",
+            )
+            .in_operation(Action::Get.operation(), 0, Reach::NeverSent)),
+        }
+    }
+
+    /// The token at hand, or the request that will bring one.
+    fn usable(&self) -> Result<AccessToken, Landing> {
+        let mut state = self.0.lock();
+        let now = Instant::now();
+        let usable = state
+            .held
+            .as_ref()
+            .filter(|held| now < held.usable_until)
+            .map(|held| (held.token.clone(), now >= held.renew_at));
+        match usable {
+            Some((token, renew)) => {
+                if renew && !state.is_flying() {
+                    state.flight = Some(self.depart(Some(token.clone())));
+                }
+                Ok(token)
+            }
+            None => Err(match &state.flight {
+                Some(flight) if state.is_flying() => flight.clone(),
+                _ => state.flight.insert(self.depart(None)).clone(),
+            }),
         }
     }
 
@@ -133,6 +167,44 @@ impl TokenSource {
         if state.held.as_ref().is_some_and(|held| held.token == *token) {
             state.held = None;
             state.dead = Some(token.clone());
+        }
+    }
+
+    /// The gateway has called a token dead. Returns whether the next one is another: a token that has taken the place of
+    /// another is kept for a while, since a node of the gateway may not know it yet, and would know a third even less.
+    pub(crate) fn called_dead(&self, token: &AccessToken) -> bool {
+        {
+            let mut state = self.0.lock();
+            let Some(held) = state.held.as_mut().filter(|held| held.token == *token) else {
+                // Replaced, or about to be.
+                return true;
+            };
+            let now = Instant::now();
+            let doubt = *held.doubt.get_or_insert(Doubt {
+                since: now,
+                keep_until: now + GRACE,
+            });
+            if held.is_successor && now < doubt.keep_until {
+                self.0.doubted.store(true, Ordering::Relaxed);
+                return false;
+            }
+        }
+        self.discard(token);
+        true
+    }
+
+    /// The gateway has accepted a token in a request that was begun at the given time.
+    pub(crate) fn accepted(&self, token: &AccessToken, begun: Instant) {
+        // Hardly ever, so that successes need no lock.
+        if !self.0.doubted.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut state = self.0.lock();
+        let doubt = state.held.as_mut().filter(|held| held.token == *token);
+        if let Some(doubt) = doubt.and_then(|held| held.doubt.as_mut())
+            && begun > doubt.since
+        {
+            doubt.keep_until = Instant::now() + DISAGREEMENT;
         }
     }
 
@@ -223,8 +295,9 @@ struct TokenAnswer {
 #[serde(rename_all = "camelCase")]
 struct TokenData {
     access_token: String,
-    #[serde(deserialize_with = "lenient_integer")]
-    expire: Option<i64>,
+    // Optional, so that an answer without it is read.
+    #[serde(default, deserialize_with = "lenient_seconds")]
+    expire: Option<u64>,
 }
 
 impl Shared {
@@ -237,8 +310,10 @@ impl Shared {
         let mut state = self.lock();
         state.flight = None;
         match result {
-            Ok(held) => {
+            Ok(mut held) => {
                 let token = held.token.clone();
+                held.is_successor = state.held.is_some() || state.dead.is_some();
+                self.doubted.store(false, Ordering::Relaxed);
                 state.held = Some(held);
                 Ok(token)
             }
@@ -358,9 +433,10 @@ impl Shared {
             let headers = response.headers().clone();
             Ok::<_, Error>((status, headers, read_start(response).await))
         };
-        let (status, headers, start) = tokio::time::timeout(settings.attempt_timeout, exchange)
+        let limit = AttemptLimit::new(settings.attempt_timeout, None);
+        let (status, headers, start) = tokio::time::timeout(limit.time, exchange)
             .await
-            .map_err(|_| attempt_timed_out(settings.attempt_timeout))??;
+            .unwrap_or_else(|_| Err(limit.passed()))?;
 
         if status == StatusCode::OK {
             start.end.map_err(|error| error.with_status(status))?;
@@ -372,6 +448,7 @@ impl Shared {
             status,
             headers: &headers,
             body: &start.bytes,
+            now: system_time(&*settings.clock),
             grants_tokens: true,
         };
         Err(answer.into_error::<GatewayErrorCode>(&secrets))
@@ -401,15 +478,25 @@ fn read_token(body: &[u8], asked_at: Instant) -> Result<Option<Held>, Error> {
         )
     })?;
     // A life that is not told is the documented one; one that is over is over.
-    let life = data
-        .expire
-        .map_or(DOCUMENTED_LIFE, |seconds| u64::try_from(seconds).unwrap_or_default());
-    Ok(Some(Held::new(
-        token,
-        asked_at,
-        Duration::from_secs(life),
-        fastrand::f64(),
-    )))
+    let life = Duration::from_secs(data.expire.unwrap_or(DOCUMENTED_LIFE));
+    Ok(Some(Held::new(token, asked_at, life, fastrand::f64())))
+}
+
+/// A number of seconds, also one in quotes or with a fraction. What is negative is over, and what is too large is cut.
+fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let seconds = match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Number(number) => number.as_f64(),
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the conversion saturates at both ends"
+    )]
+    Ok(seconds
+        .filter(|seconds: &f64| !seconds.is_nan())
+        .map(|seconds| seconds as u64))
 }
 
 impl Held {
@@ -422,6 +509,8 @@ impl Held {
             token,
             renew_at: asked_at + life - lead.mul_f64(1.0 + jitter / 2.0),
             usable_until: asked_at + life.saturating_sub(MARGIN),
+            is_successor: false,
+            doubt: None,
         }
     }
 }
@@ -443,6 +532,32 @@ mod tests {
         assert_eq!(held(7200, 1.0), (seconds(6750.0), seconds(7199.0)));
         assert_eq!(held(20, 0.0), (seconds(18.0), seconds(19.0)));
         assert_eq!(held(0, 1.0), (seconds(0.0), seconds(0.0)));
+    }
+
+    #[test]
+    fn a_life_that_is_not_told_is_the_documented_one() {
+        let now = Instant::now();
+        for (expire, life) in [
+            ("", 7200),
+            (r#","expire":null"#, 7200),
+            (r#","expire":"soon""#, 7200),
+            (r#","expire":"NaN""#, 7200),
+            (r#","expire":[1]"#, 7200),
+            (r#","expire":600"#, 600),
+            (r#","expire":"600""#, 600),
+            (r#","expire":600.9"#, 600),
+            (r#","expire":0"#, 0),
+            (r#","expire":-5"#, 0),
+            (r#","expire":-1e300"#, 0),
+            (r#","expire":9223372036854775807"#, 31_536_000),
+            (r#","expire":18446744073709551616"#, 31_536_000),
+            (r#","expire":1e300"#, 31_536_000),
+        ] {
+            let body = format!(r#"{{"status":0,"data":{{"accessToken":"t"{expire}}}}}"#);
+            let held = read_token(body.as_bytes(), now).unwrap().unwrap();
+            let life = Duration::from_secs(life).saturating_sub(MARGIN);
+            assert_eq!(held.usable_until - now, life, "{expire}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Reach};
-use crate::secret::redact;
+use crate::text::{duration, shown};
 
 /// The address of a gateway, checked: `http` or `https`, no query, no fragment, no trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub(crate) struct BaseUrl {
 }
 
 impl BaseUrl {
-    pub(crate) fn parse(text: &str, allow_http: bool) -> Result<Self, Error> {
+    /// `resolved_here`: [`SystemResolver`] looks the name up.
+    pub(crate) fn parse(text: &str, allow_http: bool, resolved_here: bool) -> Result<Self, Error> {
         let refuse = |why: &str| Error::new(ErrorKind::Config, format!("the base URL {why}"));
         // The text is not repeated where it may hold a password.
         let url = Url::parse(text.trim()).map_err(|error| {
@@ -45,7 +47,7 @@ impl BaseUrl {
             ));
         }
         let loopback = match host {
-            Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+            Host::Domain(name) => name == "localhost" || (resolved_here && name.ends_with(".localhost")),
             Host::Ipv4(address) => address.is_loopback(),
             Host::Ipv6(address) => address.is_loopback(),
         };
@@ -77,25 +79,52 @@ impl BaseUrl {
 
 /// Resolves names as the standard library does, with an error that can be told from other connection failures.
 #[derive(Debug)]
-pub(crate) struct SystemResolver;
+pub(crate) struct SystemResolver {
+    /// Whether a name must lead to this machine, because what is sent there can be read on the way.
+    pub(crate) loopback_only: bool,
+}
 
 impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let loopback_only = self.loopback_only;
         Box::pin(async move {
+            let host = || name.as_str().to_owned();
             let addresses: Vec<_> = match tokio::net::lookup_host((name.as_str(), 0)).await {
                 Ok(addresses) => addresses.collect(),
-                Err(source) => {
-                    return Err(ResolveError {
-                        host: name.as_str().to_owned(),
-                        source,
-                    }
-                    .into());
-                }
+                Err(source) => return Err(ResolveError { host: host(), source }.into()),
             };
+            if loopback_only && let Some(address) = elsewhere(&addresses) {
+                return Err(ElsewhereError { host: host(), address }.into());
+            }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }
+
+/// An address that is not of this machine, if there is one.
+fn elsewhere(addresses: &[SocketAddr]) -> Option<IpAddr> {
+    let mut addresses = addresses.iter().map(SocketAddr::ip);
+    addresses.find(|address| !address.to_canonical().is_loopback())
+}
+
+#[derive(Debug)]
+struct ElsewhereError {
+    host: String,
+    address: IpAddr,
+}
+
+impl fmt::Display for ElsewhereError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the host name `{}` leads to {}, which is not this machine, and plain http would let anyone on the way read \
+             the access token; use https, or allow http explicitly",
+            self.host, self.address
+        )
+    }
+}
+
+impl StdError for ElsewhereError {}
 
 #[derive(Debug)]
 struct ResolveError {
@@ -124,16 +153,19 @@ pub(crate) fn transport_error(error: reqwest::Error) -> Error {
     }
     let (kind, message, reach) = if let Some(resolve) = find::<ResolveError>(&error) {
         (ErrorKind::Resolve, resolve.to_string(), Reach::NeverSent)
+    } else if let Some(elsewhere) = find::<ElsewhereError>(&error) {
+        // The causes only repeat it.
+        return Error::new(ErrorKind::Config, elsewhere.to_string());
     } else if error.is_connect() && is_tls(&error) {
         (
             ErrorKind::Tls,
-            "no TLS connection to the gateway came about".to_owned(),
+            "the TLS handshake with the gateway failed".to_owned(),
             Reach::NeverSent,
         )
     } else if error.is_connect() {
         (
             ErrorKind::Connect,
-            "no connection to the gateway came about".to_owned(),
+            "could not connect to the gateway".to_owned(),
             Reach::NeverSent,
         )
     } else if error.is_timeout() {
@@ -172,12 +204,42 @@ pub(crate) fn too_large(limit: usize) -> Error {
     .with_reach(Reach::Unknown)
 }
 
-pub(crate) fn attempt_timed_out(limit: Duration) -> Error {
-    Error::new(
-        ErrorKind::Timeout,
-        format!("the gateway did not answer within {limit:?}"),
-    )
-    .with_reach(Reach::Unknown)
+/// How long an attempt may take, and why not longer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttemptLimit {
+    pub(crate) time: Duration,
+    /// Whether it is what is left of the call's time.
+    of_call: bool,
+}
+
+impl AttemptLimit {
+    pub(crate) fn new(of_attempt: Duration, left: Option<Duration>) -> Self {
+        match left {
+            Some(left) if left < of_attempt => Self {
+                time: left,
+                of_call: true,
+            },
+            _ => Self {
+                time: of_attempt,
+                of_call: false,
+            },
+        }
+    }
+
+    /// The error of an attempt that has reached it.
+    pub(crate) fn passed(self) -> Error {
+        let time = duration(self.time);
+        let whose = if self.of_call {
+            "all that was left of the call's time"
+        } else {
+            "the limit of an attempt"
+        };
+        Error::new(
+            ErrorKind::Timeout,
+            format!("the gateway did not answer within {time}, {whose}"),
+        )
+        .with_reach(Reach::Unknown)
+    }
 }
 
 /// Finds an error of a type in a chain of causes. An `io::Error` hides the one that it wraps from `source`.
@@ -211,15 +273,16 @@ fn is_tls(_: &reqwest::Error) -> bool {
 /// The wait that an answer asks for, if it does: seconds, or a date.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More seconds than a number holds are asked for all the same.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// What an HTTP status means where the body holds no answer of the platform.
-pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_body: &str, secrets: &[&str]) -> Error {
+/// What an HTTP status means where the body reports no code. `said` is appended to the text of the error.
+pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, said: &str, secrets: &[&str]) -> Error {
     let mut message = format!("the gateway answered HTTP {}", status.as_u16());
     if let Some(reason) = status.canonical_reason() {
         message.push(' ');
@@ -237,20 +300,17 @@ pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_bod
         403 => (ErrorKind::PermissionDenied, Reach::Refused),
         404 => (ErrorKind::NoSuchApi, Reach::Refused),
         408 => (ErrorKind::Timeout, Reach::Unknown),
+        413 => (ErrorKind::RequestTooLarge, Reach::Refused),
         429 => (ErrorKind::Throttled, Reach::Refused),
         500..=599 => (ErrorKind::Service, Reach::Unknown),
         // Another status of success would be an answer, were there anything of the platform in it.
         200..=299 => (ErrorKind::MalformedAnswer, Reach::Unknown),
         _ => (ErrorKind::HttpStatus, Reach::Refused),
     };
-    if !start_of_body.is_empty() && kind != ErrorKind::Redirect {
-        message.push_str(", beginning with: ");
-        message.push_str(start_of_body);
+    if kind != ErrorKind::Redirect {
+        message.push_str(said);
     }
-    let mut error = Error::new(kind, message)
-        .with_status(status)
-        .with_reach(reach)
-        .with_retry_after(retry_after(headers, SystemTime::now()));
+    let mut error = Error::new(kind, message).with_status(status).with_reach(reach);
     if status == StatusCode::UNAUTHORIZED {
         // In which form the gateway reports a dead token is not documented; a new one is worth a try.
         error = error.with_dead_token();
@@ -262,16 +322,10 @@ pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, start_of_bod
 pub(crate) fn snippet(body: &[u8], secrets: &[&str]) -> String {
     const CHARACTERS: usize = 120;
     let start = &body[..body.len().min(4 * CHARACTERS)];
-    // Before anything is cut or joined, which would hide a secret from the search but not from a reader.
-    let text = redact(&String::from_utf8_lossy(start), secrets);
-    let mut line: String = text
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(CHARACTERS)
-        .collect();
+    let text = String::from_utf8_lossy(start);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Before it is cut, which would hide a secret from the search but not from a reader.
+    let mut line: String = shown(&line, secrets).chars().take(CHARACTERS).collect();
     if body.len() > line.len() {
         line.push('…');
     }
@@ -293,4 +347,35 @@ pub(crate) fn clock_note(headers: &HeaderMap, now: SystemTime) -> Option<String>
              within 15 minutes of its timestamp."
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_told_by_its_addresses() {
+        let elsewhere = |addresses: &[&str]| {
+            let addresses: Vec<_> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            elsewhere(&addresses)
+        };
+        assert_eq!(elsewhere(&["127.0.0.1:0", "127.8.9.1:0", "[::1]:0"]), None);
+        assert_eq!(elsewhere(&["[::ffff:127.0.0.1]:0"]), None);
+        for address in ["10.0.0.1", "0.0.0.0", "169.254.1.1"] {
+            let one = format!("{address}:0");
+            assert_eq!(elsewhere(&["127.0.0.1:0", &one]), Some(address.parse().unwrap()));
+        }
+        assert!(elsewhere(&["[fe80::1]:0"]).is_some());
+    }
+
+    #[test]
+    fn a_name_alone_is_trusted_only_where_its_addresses_are_checked() {
+        let parse = |url, resolved_here| BaseUrl::parse(url, false, resolved_here);
+        assert!(parse("http://x.localhost", true).unwrap().is_loopback());
+        assert!(parse("http://x.localhost", false).is_err());
+        for resolved_here in [true, false] {
+            assert!(parse("http://localhost", resolved_here).unwrap().is_loopback());
+            assert!(parse("http://[::1]", resolved_here).unwrap().is_loopback());
+        }
+    }
 }

@@ -110,6 +110,7 @@ async fn the_token_service_refuses_for_good() {
         assert_eq!(error.code_of::<Code>(), Some(name));
         assert_eq!(error.code_of::<RetryTaskErrorCode>(), None);
         assert!(name.info().is_none_or(|info| error.remedy() == info.remedy));
+        assert!(!error.is_token_expired(), "{error:?}");
         Facts::no_token("token/get", kind).code(code).assert(&error);
     }
 }
@@ -164,7 +165,7 @@ async fn a_token_answer_that_cannot_be_read_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_gateway_calls_dead_is_replaced_once_and_the_call_sent_again() {
+async fn a_token_that_the_gateway_calls_dead_is_replaced_and_the_call_sent_again() {
     type Make = fn() -> Reply;
     let forms: [(Make, i64, u16); 4] = [
         (|| Reply::json(r#"{"apim_status":4011}"#), 4011, 200),
@@ -180,14 +181,15 @@ async fn a_token_that_the_gateway_calls_dead_is_replaced_once_and_the_call_sent_
         let used: Vec<_> = server.calls().iter().map(|call| call.token().to_owned()).collect();
         assert_eq!(used, ["token-1", "token-2"]);
 
-        // Not an endless loop: if the second token is dead too, that is the answer.
+        // Not an endless loop: if the second token stays dead too, that is the answer.
         let server = Server::start(Script::default().calls((0..9).map(|_| dead()))).await;
         let error = retry(&client(&server.url())).await.unwrap_err();
-        assert_eq!((server.calls().len(), server.token_requests().len()), (2, 2));
+        assert_eq!((server.calls().len(), server.token_requests().len()), (7, 2));
+        assert!(error.is_token_expired());
         Facts::refused(ErrorKind::Unauthenticated)
             .code(code)
             .status(status)
-            .attempts(2)
+            .attempts(7)
             .assert(&error);
     }
 }
@@ -206,6 +208,7 @@ async fn replacing_a_dead_token_does_not_count_as_a_repetition() {
 #[tokio::test]
 async fn a_bad_signature_is_no_reason_for_another_token() {
     let error = error_of(|| Reply::status(1003)).await;
+    assert!(!error.is_token_expired());
     Facts::refused(ErrorKind::Unauthenticated).code(1003).assert(&error);
 }
 
@@ -213,13 +216,14 @@ async fn a_bad_signature_is_no_reason_for_another_token() {
 async fn an_http_status_without_an_answer_of_the_platform_is_told_as_such() {
     let plain = |status| error_of(move || Reply::http(status, &[], "some text"));
     let refused = |kind, status| Facts::refused(kind).status(status);
-    // One renewal: in what form a dead token is reported is not documented.
+    // In what form a dead token is reported is not documented.
     refused(ErrorKind::Unauthenticated, 401)
-        .attempts(2)
+        .attempts(7)
         .assert(&plain(401).await);
     refused(ErrorKind::PermissionDenied, 403).assert(&plain(403).await);
     refused(ErrorKind::NoSuchApi, 404).assert(&plain(404).await);
-    refused(ErrorKind::HttpStatus, 413).assert(&plain(413).await);
+    refused(ErrorKind::RequestTooLarge, 413).assert(&plain(413).await);
+    refused(ErrorKind::HttpStatus, 400).assert(&plain(400).await);
     refused(ErrorKind::Throttled, 429)
         .retryable(5)
         .assert(&plain(429).await);

@@ -6,7 +6,7 @@ mod common;
 
 use common::{Facts, builder};
 use enos_ota::reqwest::{self, Proxy};
-use enos_ota::{Client, ClientBuilder, Credentials, Error, ErrorKind};
+use enos_ota::{Client, ClientBuilder, Credentials, Error, ErrorKind, ProxyUrl};
 
 #[track_caller]
 fn refused(builder: ClientBuilder) -> Error {
@@ -114,12 +114,23 @@ fn plain_http_is_refused_except_to_this_machine_unless_it_is_allowed() {
 }
 
 #[test]
+fn a_name_of_this_machine_that_is_not_looked_up_here_is_not_trusted() {
+    let url = "http://gateway.localhost:8080";
+    let own = builder(url).http_client(reqwest::Client::new());
+    assert!(refused(own.clone()).to_string().contains("plain http"));
+    let proxied = builder(url).proxy(Proxy::all("http://proxy:3128").unwrap());
+    assert!(refused(proxied.clone()).to_string().contains("plain http"));
+    assert!(own.allow_http(true).build().is_ok() && proxied.allow_http(true).build().is_ok());
+}
+
+#[test]
 fn settings_that_belong_to_the_http_client_exclude_one_of_ones_own() {
     let own = || builder("https://a.b").http_client(reqwest::Client::new());
     for (builder, what) in [
         (own().proxy(Proxy::all("http://proxy").unwrap()), "a proxy"),
         (own().root_certificate_pem("pem"), "a root certificate"),
         (own().user_agent("tool"), "a user agent"),
+        (own().http2(true), "HTTP/2"),
     ] {
         let error = refused(builder);
         assert!(error.to_string().starts_with(what), "{error}");
@@ -140,6 +151,10 @@ fn the_password_of_a_proxy_is_not_printed() {
     let builder = builder("https://a.b").proxy(Proxy::all("http://user:hidden@proxy:3128").unwrap());
     let printed = format!("{builder:?} {builder:#?} {:?}", builder.clone().build().unwrap());
     assert!(!printed.contains("hidden"), "{printed}");
+
+    let url = ProxyUrl::parse("user:hidden@proxy:3128").unwrap();
+    let client = common::builder("https://a.b").proxy_url(url).unwrap().build().unwrap();
+    assert!(!format!("{client:?}").contains("hidden"));
 }
 
 #[test]

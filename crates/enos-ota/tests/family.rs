@@ -3,6 +3,9 @@
 
 mod common;
 
+use common::server::{Reply, Script, Server};
+use common::{Facts, client, job};
+
 use enos_ota::search::{Expression, jobs, tasks};
 use enos_ota::types::{CreateJobRequest, UpgradeScope};
 use enos_ota::{
@@ -160,4 +163,30 @@ async fn a_lost_answer_to_a_start_leaves_open_who_started_the_job() {
     assert_eq!(error.code_of(), Some(StartJobErrorCode::JobHasStarted));
     assert!(error.outcome_unknown());
     assert_eq!(client.get_job(&id).await.unwrap().status, Some(JobStatus::Started));
+}
+
+#[tokio::test]
+async fn a_success_without_what_was_asked_for_is_malformed() {
+    let server = Server::start(Script::default().calls([Reply::json(r#"{"code":0,"msg":"OK"}"#)])).await;
+    let error = client(&server.url()).get_job(&job()).await.unwrap_err();
+    let malformed = Facts {
+        operation: Some("getJob"),
+        ..Facts::refused(ErrorKind::MalformedAnswer)
+    };
+    malformed.assert(&error);
+
+    // The job may be there all the same.
+    let server = Server::start(Script::default().calls([Reply::code(0)])).await;
+    let firmware = "f1".parse().unwrap();
+    let error = client(&server.url())
+        .create_job(&firmware, &job_request())
+        .await
+        .unwrap_err();
+    let malformed = Facts {
+        operation: Some("createJob"),
+        ..Facts::refused(ErrorKind::MalformedAnswer)
+            .request_id("request-1")
+            .outcome_unknown()
+    };
+    malformed.assert(&error);
 }

@@ -206,6 +206,7 @@ async fn a_gateway_that_is_down_for_a_moment_costs_only_attempts() {
         .build()
         .unwrap();
     let client = builder(&format!("http://gateway.localhost:{}", server.address().port()))
+        .allow_http(true)
         .http_client(http)
         .build()
         .unwrap();

@@ -44,6 +44,7 @@ fn known(request: &Received) -> Vec<String> {
         .map(str::to_owned)
         .into_iter()
         .collect();
+    known.extend(request.header("apim-signature").map(str::to_owned));
     if !request.is_call() {
         let body = request.json();
         known.extend(body["encryption"].as_str().map(str::to_owned));
@@ -56,8 +57,35 @@ fn known(request: &Received) -> Vec<String> {
 
 type Echo = fn(&str) -> Reply;
 
+/// A text with characters in it that a terminal does not show.
+fn veiled(text: &str) -> String {
+    text.char_indices()
+        .map(|(n, c)| if n == 3 { format!(r"\u0001{c}") } else { c.into() })
+        .collect()
+}
+
 /// Answers in which the server repeats what it was sent: `{}` stands for that.
-const ECHOES: [Echo; 17] = [
+const ECHOES: [Echo; 22] = [
+    |echo| {
+        Reply::json(&format!(
+            r#"{{"code":99400,"msg":"bad {0}","requestId":"{0}"}}"#,
+            veiled(echo)
+        ))
+    },
+    |echo| Reply::json(&format!(r#"{{"no":"bad {}"}}"#, veiled(echo))),
+    |echo| Reply::http(502, &[], &format!("bad {} {}", &echo[..5], &echo[5..])),
+    |echo| Reply::http(400, &[], &format!(r#"{{"message":"bad {}"}}"#, veiled(echo))),
+    |echo| {
+        let mut encoded = String::new();
+        for byte in echo.bytes() {
+            write!(encoded, "%{byte:02X}").unwrap();
+        }
+        Reply::http(
+            302,
+            &[("location", &format!("https://login.example.com/?{encoded}"))],
+            "",
+        )
+    },
     |echo| Reply::json(&format!(r#"{{"code":99400,"msg":"bad {echo}","requestId":"{echo}"}}"#)),
     |echo| {
         Reply::json(&format!(
@@ -101,18 +129,36 @@ fn secrets(server: &Server) -> Vec<String> {
     for request in server.token_requests() {
         secrets.push(request.json()["encryption"].as_str().unwrap().to_owned());
     }
+    for request in server.calls() {
+        secrets.push(request.header("apim-signature").unwrap().to_owned());
+    }
     secrets
+}
+
+/// The letters and digits of a text that somebody would read who knows escapes.
+fn legible(text: &str) -> String {
+    let mut text = text.replace(r"\u{1}", "").replace(r"\u0001", "");
+    while let Some((at, c)) = text.match_indices('%').find_map(|(at, _)| {
+        let code = u8::from_str_radix(text.get(at + 1..at + 3)?, 16).ok()?;
+        Some((at, char::from(code)))
+    }) {
+        text.replace_range(at..at + 3, &c.to_string());
+    }
+    text.retain(char::is_alphanumeric);
+    text
 }
 
 #[track_caller]
 fn assert_hidden(text: &str, server: &Server, what: &str) {
+    let legible_text = legible(text);
     for secret in secrets(server) {
         // Half a secret is too much of it.
         let half = &secret[..secret.len() / 2];
         assert!(!text.contains(half), "{what}: `{half}` in {text}");
+        assert!(!legible_text.contains(&legible(half)), "{what}: `{half}` in {text}");
     }
     // Tokens begin alike: none of them, and no part of one.
-    assert!(!text.contains("t0ken"), "{what}: {text}");
+    assert!(!legible_text.contains("t0ken"), "{what}: {text}");
 }
 
 fn tokens() -> impl Iterator<Item = Reply> {
@@ -128,10 +174,10 @@ fn hasty(server: &Server) -> Client {
 async fn no_answer_to_a_call_makes_a_secret_visible() {
     let trace = trace::collect();
     for (n, echo) in ECHOES.into_iter().enumerate() {
-        for pick in 0..2 {
+        for pick in 0..3 {
             let script = Script::default()
                 .gets(tokens())
-                .calls((0..4).map(|_| echoing(echo, pick)));
+                .calls((0..12).map(|_| echoing(echo, pick)));
             let server = Server::start(script).await;
             let error = retry(&hasty(&server)).await.unwrap_err();
             assert_hidden(&visible(&error), &server, &format!("answer {n}"));
@@ -160,8 +206,8 @@ async fn no_answer_to_a_refresh_makes_a_secret_visible() {
         for pick in 0..3 {
             // A token that has no life left is refreshed at once.
             let script = Script::default()
-                .gets((0..9).map(|n| Reply::granted(&format!("{TOKEN}{n}"), 0)))
-                .refreshes((0..9).map(|_| echoing(echo, pick)));
+                .gets((0..20).map(|n| Reply::granted(&format!("{TOKEN}{n}"), 0)))
+                .refreshes((0..20).map(|_| echoing(echo, pick)));
             let server = Server::start(script).await;
             let error = retry(&hasty(&server)).await.unwrap_err();
             assert_eq!(error.operation(), Some("token/refresh"), "{error:?}");
@@ -245,7 +291,7 @@ async fn a_success_and_a_renewal_show_no_secret() {
     });
     let script = Script::default()
         .gets(tokens())
-        .refreshes([echoing(ECHOES[1], 0)])
+        .refreshes([echoing(ECHOES[6], 0)])
         .calls([echo]);
     let server = Server::start(script).await;
     let client = client(&server.url());

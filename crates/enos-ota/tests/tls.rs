@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use common::server::{Script, Server};
 use common::{Facts, builder, client, retry};
-use enos_ota::{Error, ErrorKind};
+use enos_ota::{Error, ErrorKind, RetryPolicy};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
 struct Authority {
@@ -31,18 +32,21 @@ impl Authority {
     }
 
     fn acceptor(&self, host: &str) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::new(self.config(host)))
+    }
+
+    fn config(&self, host: &str) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([host.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
+            .unwrap()
     }
 
     async fn server(&self, host: &str) -> Server {
@@ -113,4 +117,31 @@ async fn a_server_that_speaks_no_tls_is_refused() {
     .await;
     let error = retry(&client(&https(&server))).await.unwrap_err();
     assert_refused(&error);
+}
+
+#[tokio::test]
+async fn http_2_is_offered_only_if_it_is_allowed() {
+    let authority = Authority::new();
+    let mut config = authority.config("127.0.0.1");
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (chosen, mut protocols) = mpsc::unbounded_channel();
+    let server = Server::start_with(Script::default(), move |stream| {
+        let (accepting, chosen) = (acceptor.accept(stream), chosen.clone());
+        async move {
+            let stream = accepting.await?;
+            let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+            let _ = chosen.send(protocol);
+            Ok(stream)
+        }
+    })
+    .await;
+    let builder = builder(&https(&server))
+        .retry_policy(RetryPolicy::never())
+        .root_certificate_pem(authority.root_pem.as_str());
+    retry(&builder.clone().build().unwrap()).await.unwrap();
+    assert_eq!(protocols.recv().await.unwrap().as_deref(), Some(&b"http/1.1"[..]));
+    // This server does not speak it; that it was chosen is what matters here.
+    retry(&builder.http2(true).build().unwrap()).await.unwrap_err();
+    assert_eq!(protocols.recv().await.unwrap().as_deref(), Some(&b"h2"[..]));
 }

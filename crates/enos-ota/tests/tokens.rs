@@ -10,7 +10,8 @@ use std::time::Duration;
 use common::server::{Gate, Received, Reply, Script, Server};
 use common::time::freeze;
 use common::{APP_KEY, APP_SECRET, Facts, builder, client, device, emulated, quick, retry, succeed};
-use enos_ota::{AppSecret, Clock, ErrorKind, RetryPolicy, TokenSource, sign};
+use enos_ota::reqwest::Method;
+use enos_ota::{AppSecret, Clock, ErrorKind, RawRequest, RetryPolicy, TokenSource, sign};
 use enos_ota_emulator::{DEMO_JOB_ID, DEMO_ORG_ID, Emulator, Fault, Fleet, Job, OldToken, Pace, Scope, Task};
 use tokio::task::JoinSet;
 
@@ -423,4 +424,135 @@ async fn a_renewal_keeps_calls_going_whether_or_not_it_kills_the_old_token() {
         drop(time);
         tokio::time::resume();
     }
+}
+
+fn tokens_used(server: &Server) -> Vec<String> {
+    server.calls().iter().map(|call| call.token().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn two_dead_tokens_in_a_row_are_no_end() {
+    // As when the next node of the gateway does not know a token yet that another has just made.
+    for policy in [quick(), quick().with_max_attempts(1.try_into().unwrap())] {
+        let script = Script::default().calls([Reply::status(1203), Reply::status(1203), Reply::http(401, &[], "")]);
+        let server = Server::start(script).await;
+        let client = builder(&server.url()).retry_policy(policy).build().unwrap();
+        assert_eq!(retry(&client).await.unwrap().attempts, 4);
+        // The new token is kept: a third would be known to even fewer nodes.
+        assert_eq!(tokens_used(&server), ["token-1", "token-2", "token-2", "token-2"]);
+    }
+}
+
+/// A client whose calls and connections have all the time of the world, so that virtual time only drives its waits.
+async fn unhurried(server: &Server) -> enos_ota::Client {
+    let client = builder(&server.url())
+        .attempt_timeout(Duration::from_hours(10))
+        .timeout(None)
+        .retry_policy(RetryPolicy::never())
+        .build()
+        .unwrap();
+    client.token_source().token().await.unwrap();
+    client
+}
+
+#[tokio::test]
+async fn a_new_token_that_stays_dead_is_replaced_after_a_while() {
+    let time = freeze();
+    let dead = |request: &Received| {
+        if request.token() == "token-3" {
+            Reply::code(0)
+        } else {
+            Reply::status(1203)
+        }
+    };
+    let server = Server::start(Script::default().calls((0..9).map(|_| Reply::of(dead)))).await;
+    let client = unhurried(&server).await;
+    let call = tokio::spawn(async move { retry(&client).await });
+    time.run(call, Duration::from_millis(20)).await.unwrap();
+    let used = tokens_used(&server);
+    assert_eq!((used[0].as_str(), used[1].as_str()), ("token-1", "token-2"));
+    assert!(used.iter().filter(|token| *token == "token-2").count() >= 2, "{used:?}");
+    assert_eq!(used.last().unwrap(), "token-3");
+}
+
+#[tokio::test]
+async fn a_token_that_one_node_accepts_is_not_replaced_because_of_another() {
+    let time = freeze();
+    // Every second call meets the node that does not know the token.
+    let replies = (0..60).map(|n| {
+        if n % 2 == 0 {
+            Reply::status(1203)
+        } else {
+            Reply::code(0)
+        }
+    });
+    let script = Script::default().calls([Reply::status(1203)].into_iter().chain(replies));
+    let server = Server::start(script).await;
+    let client = unhurried(&server).await;
+    for _ in 0..20 {
+        let client = client.clone();
+        let call = tokio::spawn(async move { retry(&client).await });
+        time.run(call, Duration::from_millis(20)).await.unwrap();
+    }
+    assert_eq!(server.token_requests().len(), 2, "{:?}", tokens_used(&server));
+}
+
+#[tokio::test]
+async fn a_call_has_no_time_for_a_token_beyond_its_limit() {
+    let server = Server::start(Script::default().calls((0..9).map(|_| Reply::status(1203)))).await;
+    let client = builder(&server.url())
+        .timeout(Duration::from_secs(20))
+        .retry_policy(RetryPolicy::default().with_waits(Duration::from_mins(1), Duration::from_mins(1)))
+        .build()
+        .unwrap();
+    let error = retry(&client).await.unwrap_err();
+    assert_eq!((error.attempts(), error.is_token_expired()), (2, true));
+}
+
+#[tokio::test]
+async fn the_timeout_holds_for_a_token_alone_and_for_any_other_api() {
+    let time = freeze();
+    let limit = Duration::from_secs(2);
+    let server = Server::start(Script::default().gets([Reply::silence()])).await;
+    let tokens = builder(&server.url()).timeout(limit).build_token_source().unwrap();
+    let begun = tokio::time::Instant::now();
+    let call = tokio::spawn(async move { tokens.token().await });
+    let error = time.run(call, Duration::from_millis(100)).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    Facts::no_token("token/get", ErrorKind::Timeout)
+        .status(None)
+        .retryable(0)
+        .assert(&error);
+
+    for (method, open) in [(Method::GET, false), (Method::POST, true)] {
+        let server = Server::start(Script::default().calls([Reply::silence()])).await;
+        let raw = builder(&server.url()).timeout(limit).build_raw().unwrap();
+        let request = RawRequest {
+            method,
+            path: "/connect-service/v2.1/ota-jobs?action=get".to_owned(),
+            query: Vec::new(),
+            body: None,
+        };
+        let begun = tokio::time::Instant::now();
+        let call = tokio::spawn(async move { raw.send(&request).await });
+        let error = time.run(call, Duration::from_millis(100)).await.unwrap_err();
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Timeout, open));
+        assert_eq!(error.remedy().contains("carried out"), open, "{}", error.remedy());
+    }
+}
+
+#[tokio::test]
+async fn a_signed_call_to_any_api_survives_two_dead_tokens_too() {
+    let script = Script::default().calls([Reply::status(1203), Reply::status(1203)]);
+    let server = Server::start(script).await;
+    let raw = builder(&server.url()).build_raw().unwrap();
+    let request = RawRequest {
+        method: Method::POST,
+        path: "/connect-service/v2.1/ota-jobs?action=stop".to_owned(),
+        query: Vec::new(),
+        body: None,
+    };
+    assert!(raw.send(&request).await.unwrap().failure.is_none());
+    assert_eq!(tokens_used(&server), ["token-1", "token-2", "token-2"]);
 }

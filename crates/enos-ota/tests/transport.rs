@@ -105,6 +105,8 @@ async fn an_attempt_without_an_answer_ends_after_its_time() {
         assert!(!call.is_finished());
         let error = time.run(call, STEP).await.unwrap_err();
         assert!(before.elapsed() >= Duration::from_mins(10));
+        let text = "the gateway did not answer within 10 min, the limit of an attempt";
+        assert_eq!(error.to_string(), text);
         lost(ErrorKind::Timeout).retryable(1).assert(&error);
     }
 }
@@ -141,6 +143,9 @@ async fn a_call_ends_after_its_time_whatever_it_is_at() {
     let taken = before.elapsed();
     assert!(taken >= limit && taken <= limit + 4 * STEP, "{taken:?}");
     lost(ErrorKind::Timeout).retryable(error.attempts()).assert(&error);
+    let text = error.to_string();
+    assert!(text.contains("all that was left of the call's time"), "{text}");
+    assert!(!text.contains("00"), "{text}");
 
     // Waiting for a token counts too.
     let server = Server::start(Script::default().gets((0..9).map(|_| Reply::silence()))).await;

@@ -11,6 +11,7 @@ pub(super) fn check(document: &Document, errors: &mut Vec<Diagnostic>) {
     let gateway = list("x-gateway-error-codes");
     duplicates(common, &[], errors);
     duplicates(gateway, &[], errors);
+    refusals(list("x-gateway-refusals"), errors);
     names(common, errors);
     names(gateway, errors);
     for operation in operations(document) {
@@ -38,6 +39,25 @@ fn duplicates(own: &[Node], common: &[Node], errors: &mut Vec<Diagnostic>) {
                 );
             }
         }
+    }
+}
+
+/// A refusal is known by its HTTP status, which no other has.
+fn refusals(list: &[Node], errors: &mut Vec<Diagnostic>) {
+    let statuses = list.iter().filter_map(|entry| entry.get("status"));
+    let mut seen: Vec<(i64, &Node)> = Vec::new();
+    for status in statuses {
+        let Some(number) = status.as_i64() else { continue };
+        if !(400..=599).contains(&number) {
+            let message = format!("{number} is not the HTTP status of a refusal");
+            errors.push(Diagnostic::new(status.at, message).expected("a number from 400 to 599"));
+        } else if let Some((_, first)) = seen.iter().find(|(other, _)| *other == number) {
+            errors.push(
+                Diagnostic::new(status.at, format!("the status {number} is listed twice"))
+                    .hint(format!("it is also on line {}", first.at.line)),
+            );
+        }
+        seen.push((number, status));
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The extensions (`x-...`) of this project are among them.
 
-use crate::spec::model::{CATEGORIES, EFFECTS};
+use crate::spec::model::{CATEGORIES, EFFECTS, EVIDENCE};
 
 /// What a value must be.
 #[derive(Clone, Copy)]
@@ -58,6 +58,7 @@ pub(crate) enum Kind {
     Permission,
     ErrorCode,
     FailureEnvelope,
+    GatewayRefusal,
     KnownValue,
 }
 
@@ -92,6 +93,7 @@ impl Kind {
             Self::Permission => &PERMISSION,
             Self::ErrorCode => &ERROR_CODE,
             Self::FailureEnvelope => &FAILURE_ENVELOPE,
+            Self::GatewayRefusal => &GATEWAY_REFUSAL,
             Self::KnownValue => &KNOWN_VALUE,
         }
     }
@@ -189,6 +191,7 @@ static OPENAPI: Object = object(
         may("externalDocs", EXTERNAL_DOCS),
         may("x-common-error-codes", ERROR_CODES),
         may("x-gateway-error-codes", ERROR_CODES),
+        may("x-gateway-refusals", Shape::List(&Shape::Object(Kind::GatewayRefusal))),
     ],
 );
 
@@ -533,6 +536,18 @@ static FAILURE_ENVELOPE: Object = object(
         may("requestId", Shape::Text),
         may("gatewayStatus", Shape::Text),
         must("success", Shape::Integer),
+    ],
+);
+
+static GATEWAY_REFUSAL: Object = object(
+    "an entry of `x-gateway-refusals`",
+    &[
+        must("status", Shape::Integer),
+        must("message", Shape::Text),
+        must("text", Shape::Word(&EVIDENCE)),
+        must("body", Shape::Word(&EVIDENCE)),
+        must("description", Shape::Text),
+        must("remedy", Shape::Text),
     ],
 );
 

@@ -55,6 +55,51 @@ pub(super) fn shared(comparison: &mut Comparison<'_>) {
         head: list(&head.root, "x-gateway-error-codes"),
     };
     lists.compare(comparison, |_| None, |_| None);
+    refusals(comparison);
+}
+
+/// What the gateway refuses calls with, told apart by the HTTP status.
+fn refusals(comparison: &mut Comparison<'_>) {
+    const KEY: &str = "x-gateway-refusals";
+    let subject = &Subject::Codes("the gateway".to_owned());
+    let (base, head) = (&comparison.base.root, &comparison.head.root);
+    let (before, after) = (list(base, KEY), list(head, KEY));
+    let status = |refusal: &Node| refusal.get("status").and_then(Node::as_i64);
+    let what = |refusal: &Node| format!("the gateway's refusal {}", status(refusal).unwrap_or_default());
+    let is_in = |list: &[Node], refusal: &Node| list.iter().any(|other| status(other) == status(refusal));
+    for refusal in after {
+        let Some(base) = before.iter().find(|other| status(other) == status(refusal)) else {
+            let rust = minor("`GatewayRefusal::ALL` gains an entry");
+            let wire = minor("a client that does not know the status has to take it as an unknown failure");
+            comparison.added(subject, refusal.at, format!("{} is new", what(refusal)), rust, wire);
+            continue;
+        };
+        let pair = Pair {
+            base,
+            head: refusal,
+            at: refusal.at,
+        };
+        let texts = ["message", "text", "body", "description", "remedy"];
+        comparison.texts(subject, pair, &texts, &what(refusal));
+        comparison.others(subject, pair, &[&texts[..], &["status"]].concat(), &what(refusal));
+    }
+    for refusal in before.iter().filter(|refusal| !is_in(after, refusal)) {
+        let rust = minor("`GatewayRefusal::ALL` loses an entry");
+        let wire = minor("a failure that clients know comes no longer");
+        comparison.removed(subject, refusal.at, format!("{} is gone", what(refusal)), rust, wire);
+    }
+    let pair = Pair {
+        base,
+        head,
+        at: head.at,
+    };
+    if before.is_empty() && after.is_empty() && pair.differ(KEY) {
+        let text = format!(
+            "the list of the gateway's refusals, which is empty, {}",
+            state(pair, KEY, "is written otherwise")
+        );
+        comparison.key(subject, pair, KEY, text, patch(ONLY_TEXT), none(ONLY_TEXT));
+    }
 }
 
 fn list<'a>(node: &'a Node, key: &str) -> &'a [Node] {

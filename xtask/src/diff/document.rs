@@ -47,6 +47,7 @@ pub(super) fn compare(comparison: &mut Comparison<'_>) {
         "components",
         "x-common-error-codes",
         "x-gateway-error-codes",
+        "x-gateway-refusals",
     ];
     comparison.others(subject, root, &known, "the document");
 }

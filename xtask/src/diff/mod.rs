@@ -70,7 +70,8 @@ pub struct Outcome {
 ///
 /// # Errors
 ///
-/// One of the documents cannot be had, or is none; or `check` is asked for and base is a file.
+/// One of the documents cannot be had, or is none that a client can be generated from; or `check` is asked for and base
+/// is a file.
 pub fn run(options: &Options) -> Result<Outcome, DiffError> {
     let base = source::Base::find(options.base.as_deref(), &options.root)?;
     let release = options.check.then(|| base.release(&options.root)).transpose()?;

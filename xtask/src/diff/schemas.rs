@@ -299,7 +299,9 @@ fn nullable(comparison: &mut Comparison<'_>, spot: &Spot<'_>, pair: Pair<'_>) {
     let is_nullable =
         |node: &Node| is_true(node, "nullable") || only_part(node).is_some_and(|only| is_true(only, "nullable"));
     let (was, is) = (is_nullable(pair.base), is_nullable(pair.head));
-    if was == is {
+    // What may be anything may be null too; that it may be anything is reported with its type.
+    let is_any = |node: &Node| only_part(node).is_none() && node.get("$ref").is_none() && node.get("type").is_none();
+    if was == is || (is_any(pair.head) && pair.differ("type")) || (is_any(pair.base) && pair.differ("type")) {
         return;
     }
     // A list or a map that may be absent is empty then, and becomes an `Option` only if it may be null.
@@ -627,7 +629,11 @@ fn additional_properties(comparison: &mut Comparison<'_>, spot: &Spot<'_>, pair:
     if !pair.differ(key) {
         return;
     }
-    let is = |node: &Node, wanted: bool| node.get(key).map(Node::to_json) == Some(Json::Bool(wanted));
+    let is = |node: &Node, wanted: bool| {
+        let json = node.get(key).map(Node::to_json);
+        // A schema that demands nothing says the same as `true`.
+        json == Some(Json::Bool(wanted)) || (wanted && json == Some(Json::Object(serde_json::Map::new())))
+    };
     let motion = if is(pair.head, false) {
         Motion::Tightened
     } else if is(pair.base, false) || pair.head.get(key).is_none() || is(pair.head, true) {

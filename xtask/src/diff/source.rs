@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::release::{Release, Version};
+use crate::codegen;
 use crate::diagnostic::{Diagnostic, Mark, Report};
 use crate::spec::tree::Content;
 use crate::spec::{Document, LoadError};
@@ -113,10 +114,10 @@ impl Base {
         Ok(Self::Revision { name, root })
     }
 
-    /// The document.
+    /// The document. That of a revision is taken as it is: the generator of its time has accepted it.
     pub(super) fn document(&self) -> Result<Document, DiffError> {
         let document = match self {
-            Self::File(path) => Document::load(path).map_err(DiffError::Spec)?,
+            Self::File(path) => return head(path),
             Self::Revision { name, .. } => {
                 let text = self.required(workspace::SPEC)?;
                 let name = format!("{name}:{}", workspace::SPEC);
@@ -180,9 +181,13 @@ impl Base {
 const MANIFEST: &str = "Cargo.toml";
 const CHANGELOG: &str = "CHANGELOG.md";
 
-/// The later version.
+/// The later version, or any file. No verdict is given on a document that no client can be generated from.
 pub(super) fn head(path: &Path) -> Result<Document, DiffError> {
-    openapi(Document::load(path).map_err(DiffError::Spec)?)
+    let document = openapi(Document::load(path).map_err(DiffError::Spec)?)?;
+    match codegen::files(&document) {
+        Ok(_) => Ok(document),
+        Err(report) => Err(DiffError::Spec(LoadError::Wrong(report))),
+    }
 }
 
 /// A document with nothing in it would be compared without complaint.

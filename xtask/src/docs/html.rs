@@ -28,3 +28,12 @@ pub(super) fn escape(text: &str) -> String {
 pub(super) fn script_json(json: &str) -> String {
     json.replace('<', "\\u003c")
 }
+
+/// The link of a heading to itself, for its address to be copied.
+pub(super) fn anchor(id: &str, title: &str) -> String {
+    format!(
+        " <a class=\"anchor\" href=\"#{}\" aria-label=\"Link to: {}\">#</a>",
+        escape(id),
+        escape(title)
+    )
+}

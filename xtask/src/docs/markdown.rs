@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::DocsError;
-use super::html::{add, escape};
+use super::html::{add, anchor, escape};
 
 /// What has become of a text.
 pub(super) struct Rendered {
@@ -60,10 +60,17 @@ pub(super) fn sections(file: &str, text: &str, titles: &[&str]) -> Result<String
     Ok(out)
 }
 
+/// The title of a text, and what follows it.
+pub(super) fn titled<'a>(file: &str, text: &'a str) -> Result<(&'a str, &'a str), DocsError> {
+    let title = text.strip_prefix("# ").and_then(|text| text.split_once('\n'));
+    title.ok_or_else(|| DocsError::Source(format!("{file} does not begin with a title, `# ...`")))
+}
+
 /// Where a link that is written for readers of the repository leads here; nowhere, if the site has no such page.
 fn target(link: &str) -> Option<String> {
     let there = match link {
         "CONTRIBUTING.md" => "guide-spec.html",
+        "docs/unknowns.md" => "unknowns.html",
         "openapi/ota-jobs.yaml" => "downloads/ota-jobs.yaml",
         _ if link.starts_with("http://") || link.starts_with("https://") || link.starts_with('#') => link,
         _ => return None,
@@ -104,6 +111,7 @@ pub(super) fn render(text: &str) -> Rendered {
                         classes: Vec::new(),
                         attrs: Vec::new(),
                     });
+                    events.push(Event::InlineHtml(anchor(&id, &title).into()));
                     sections.push(Section {
                         level,
                         id,
@@ -163,6 +171,10 @@ pub(super) fn render(text: &str) -> Rendered {
     }
     let mut html = String::new();
     pulldown_cmark::html::push_html(&mut html, events.into_iter());
+    // The policy of the pages allows no inline style, which is how the library aligns columns.
+    for side in ["left", "center", "right"] {
+        html = html.replace(&format!(" style=\"text-align: {side}\""), &format!(" class=\"{side}\""));
+    }
     Rendered {
         html: html.replace("<pre>", "<pre tabindex=\"0\">"),
         sections,

@@ -57,6 +57,8 @@ pub struct Inputs {
     pub readme: String,
     /// The file `CONTRIBUTING.md`.
     pub contributing: String,
+    /// The file `docs/unknowns.md`.
+    pub unknowns: String,
     /// The templates, style and scripts of `xtask/site`, by name.
     pub site: BTreeMap<String, String>,
     /// What comes from outside of the sources.
@@ -151,6 +153,7 @@ pub fn inputs(outside: &Outside) -> Result<Inputs, DocsError> {
         document: document()?,
         readme: read(&root.join("README.md"))?,
         contributing: read(&root.join("CONTRIBUTING.md"))?,
+        unknowns: read(&root.join("docs/unknowns.md"))?,
         site,
         outside: outside.clone(),
     })
@@ -265,6 +268,7 @@ fn guides(inputs: &Inputs, files: &mut Files, index: &mut Vec<Entry>) -> Result<
         &inputs.contributing,
         &["Editing the spec"],
     )?);
+    let (unknowns_title, unknowns) = markdown::titled("docs/unknowns.md", &inputs.unknowns)?;
     for (file, title, description, text) in [
         (
             "guide-rust.html",
@@ -283,6 +287,12 @@ fn guides(inputs: &Inputs, files: &mut Files, index: &mut Vec<Entry>) -> Result<
             "The OpenAPI document",
             "Conventions and extensions of the document, and how to edit it.",
             document,
+        ),
+        (
+            "unknowns.html",
+            unknowns_title,
+            "What the platform's pages leave open, what each answer would mean, and what the tool does about it.",
+            unknowns.to_owned(),
         ),
     ] {
         let rendered = markdown::render(&text);

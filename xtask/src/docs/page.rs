@@ -16,7 +16,7 @@ pub(super) struct Meta<'a> {
     pub(super) scripts: &'a [&'a str],
 }
 
-const NAVIGATION: [(&str, &str); 7] = [
+const NAVIGATION: [(&str, &str); 8] = [
     ("index.html", "Start"),
     ("reference.html", "Reference"),
     ("codes.html", "Error codes"),
@@ -24,6 +24,7 @@ const NAVIGATION: [(&str, &str); 7] = [
     ("guide-cli.html", "Command line"),
     ("guide-rust.html", "Rust"),
     ("guide-spec.html", "OpenAPI"),
+    ("unknowns.html", "Not known"),
 ];
 
 /// A page around its main part.
@@ -74,7 +75,7 @@ pub(super) fn page(meta: &Meta<'_>, main: &str) -> String {
 <div id="results" class="results" hidden></div>
 <div class="unseen" role="status" id="found"></div>
 </form>
-<button id="theme" class="plain" type="button" aria-pressed="false" hidden>Dark</button>
+<button id="theme" class="plain" type="button" hidden>Theme: system</button>
 </div>
 <nav aria-label="Pages">
 <ul>

@@ -52,9 +52,9 @@ pub(super) fn run(outside: &Outside, folder: &Path, port: u16) -> Result<(), Doc
 }
 
 /// The folders of the sources: an editor may replace a file, and a watch of the old one would not see the new one.
-fn watched() -> [PathBuf; 3] {
+fn watched() -> [PathBuf; 4] {
     let root = workspace::root();
-    [root.join("openapi"), root.join("xtask/site"), root]
+    [root.join("docs"), root.join("openapi"), root.join("xtask/site"), root]
 }
 
 /// Builds the site. What is wrong is told, and the old site stays.

@@ -9,8 +9,11 @@ use std::process::{Command, Stdio};
 use super::{DocsError, Outside, read};
 use crate::workspace;
 
-/// The renderer of the reference. Version 3 does not install by itself; the others are two to four times the size.
-const REDOC: &str = "2.5.4";
+/// The renderer of the reference, Redoc, with a lock file. Its version 3 does not install by itself; other renderers are
+/// two to four times the size.
+const REDOC: &str = "xtask/redoc";
+/// What `npm ci` installs, with the hash of every package.
+const LOCK: &str = "package-lock.json";
 const TARGET: &str = "wasm32-unknown-unknown";
 
 pub(super) fn gather() -> Result<Outside, DocsError> {
@@ -24,23 +27,31 @@ pub(super) fn gather() -> Result<Outside, DocsError> {
 }
 
 fn redoc() -> Result<(String, String), DocsError> {
-    let folder = workspace::root().join(format!("target/docs-tools/redoc-{REDOC}"));
+    let source = workspace::root().join(REDOC);
+    let folder = workspace::root().join("target/docs-tools/redoc");
     let package = folder.join("node_modules/redoc");
     let script = package.join("bundles/redoc.standalone.js");
-    if !script.exists() {
-        eprintln!("installing redoc {REDOC}");
+    let lock = read(&source.join(LOCK))?;
+    // Written last, so that an installation that was broken off is made again.
+    let installed = folder.join("installed.json");
+    if fs::read_to_string(&installed).ok().as_ref() != Some(&lock) {
+        eprintln!("installing redoc");
         fs::create_dir_all(&folder).map_err(|error| DocsError::Io(folder.clone(), error))?;
+        for name in ["package.json", LOCK] {
+            let from = source.join(name);
+            fs::copy(&from, folder.join(name)).map_err(|error| DocsError::Io(from, error))?;
+        }
         run(Command::new("npm")
             .args([
-                "install",
+                "ci",
                 "--silent",
                 "--no-audit",
                 "--no-fund",
                 "--ignore-scripts",
                 "--prefix",
             ])
-            .arg(&folder)
-            .arg(format!("redoc@{REDOC}")))?;
+            .arg(&folder))?;
+        fs::write(&installed, lock).map_err(|error| DocsError::Io(installed, error))?;
     }
     let own = read(&package.join("LICENSE"))?;
     let others = read(&package.join("bundles/redoc.standalone.js.LICENSE.txt"))?;

@@ -1,11 +1,11 @@
-//! `codes.rs`: one enum of error codes an operation, one for the gateway.
+//! `codes.rs`: one enum of error codes per operation, one for the gateway, and what the gateway refuses calls with.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::doc_text::to_rustdoc;
 use super::names::upper_camel;
-use crate::spec::model::{CATEGORIES, Code, Model};
+use crate::spec::model::{CATEGORIES, Code, Model, Refusal};
 
 /// The name of the enum of an operation.
 pub(super) fn enum_ident(operation_id: &str) -> Ident {
@@ -34,6 +34,7 @@ pub(super) fn generate(model: &Model) -> TokenStream {
         &model.gateway_codes,
         &[],
     );
+    let refusals = refusals(&model.refusals);
     quote! {
         #common
 
@@ -42,6 +43,7 @@ pub(super) fn generate(model: &Model) -> TokenStream {
 
         #(#operations)*
         #gateway
+        #refusals
     }
 }
 
@@ -183,6 +185,55 @@ fn error_code(name: &Ident, doc: &str, operation: &str, own: &[Code], common: &[
         impl ::core::fmt::Display for #name {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 write_code(f, self.code(), self.info())
+            }
+        }
+    }
+}
+
+/// What the gateway refuses calls with, by HTTP status.
+fn refusals(refusals: &[Refusal]) -> TokenStream {
+    let entries = refusals.iter().map(|refusal| {
+        let Refusal {
+            status,
+            message,
+            description,
+            remedy,
+        } = refusal;
+        let status = Literal::u16_unsuffixed(*status);
+        quote! {
+            GatewayRefusal {
+                status: #status,
+                message: #message,
+                description: #description,
+                remedy: #remedy,
+            }
+        }
+    });
+    quote! {
+        /// A call that the API gateway refuses itself. The answer has an HTTP status other than 200, and no code.
+        ///
+        /// Inferred: its body is `{"message": ...}`, with neither `code` nor `status`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct GatewayRefusal {
+            /// The HTTP status.
+            pub status: u16,
+            /// The text in `message`. That of an answer may differ.
+            pub message: &'static str,
+            /// What has happened.
+            pub description: &'static str,
+            /// What to do about it.
+            pub remedy: &'static str,
+        }
+
+        impl GatewayRefusal {
+            /// All refusals that the document lists, ascending by status.
+            pub const ALL: &'static [Self] = &[#(#entries),*];
+
+            /// The refusal with this HTTP status; `None` if the document does not list it.
+            #[must_use]
+            pub fn of_status(status: u16) -> Option<&'static Self> {
+                Self::ALL.iter().find(|refusal| refusal.status == status)
             }
         }
     }

@@ -123,7 +123,7 @@ fn module(model: &Model, client: &syn::File) -> TokenStream {
         pub use client::types;
         pub use client::{ByteStream, Client, ClientInfo, Error, ResponseValue};
         pub use client::types::{#(#newtypes),*};
-        pub use codes::{Category, CodeInfo, ErrorCode, GatewayErrorCode, #(#codes),*};
+        pub use codes::{Category, CodeInfo, ErrorCode, GatewayErrorCode, GatewayRefusal, #(#codes),*};
         #enums
         #integers
         #lists

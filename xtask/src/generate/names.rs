@@ -5,7 +5,7 @@ use proc_macro2::Ident;
 use quote::format_ident;
 
 /// Names at the root of the client crate, which no generated type may take.
-pub(crate) const ROOT: [&str; 18] = [
+pub(crate) const ROOT: [&str; 19] = [
     "Authorize",
     "Authorizer",
     "ByteStream",
@@ -18,6 +18,7 @@ pub(crate) const ROOT: [&str; 18] = [
     "Error",
     "ErrorCode",
     "GatewayErrorCode",
+    "GatewayRefusal",
     "MAX_ANSWER_BYTES",
     "Operation",
     "ResponseValue",

@@ -16,6 +16,8 @@ pub struct Model {
     pub common_codes: Vec<Code>,
     /// Codes of the gateway, ascending.
     pub gateway_codes: Vec<Code>,
+    /// Refusals of the gateway, ascending by status.
+    pub refusals: Vec<Refusal>,
     /// Array components with limits that the client generator ignores, by name.
     pub lists: Vec<List>,
     /// Text components with known values, by name.
@@ -75,6 +77,19 @@ pub struct Code {
     pub message: String,
     /// One of [`CATEGORIES`].
     pub category: String,
+    /// What has happened.
+    pub description: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// An entry of `x-gateway-refusals`: what the gateway answers in the place of the platform.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The text in `message`.
+    pub message: String,
     /// What has happened.
     pub description: String,
     /// What to do about it.
@@ -168,6 +183,9 @@ pub const EFFECTS: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// Where a fact comes from: a page of the vendor, or what follows from something else.
+pub const EVIDENCE: [&str; 2] = ["documented", "inferred"];
+
 /// What kinds of failure there are: the word in the document, the Rust variant, the meaning.
 pub const CATEGORIES: [(&str, &str, &str); 8] = [
     ("argument", "Argument", "An argument is missing or not valid."),
@@ -240,6 +258,7 @@ pub fn extract(document: &Document) -> Result<Model, Diagnostic> {
         operations,
         common_codes: codes(root.get("x-common-error-codes"))?,
         gateway_codes: codes(root.get("x-gateway-error-codes"))?,
+        refusals: refusals(root.get("x-gateway-refusals"))?,
         lists,
         enums,
         integers,
@@ -360,6 +379,31 @@ fn codes(node: Option<&Node>) -> Result<Vec<Code>, Diagnostic> {
         .collect::<Result<Vec<_>, _>>()?;
     codes.sort_by_key(|code| code.code);
     Ok(codes)
+}
+
+fn refusals(node: Option<&Node>) -> Result<Vec<Refusal>, Diagnostic> {
+    let mut refusals = node
+        .map(Node::items)
+        .unwrap_or_default()
+        .iter()
+        .map(refusal)
+        .collect::<Result<Vec<_>, _>>()?;
+    refusals.sort_by_key(|refusal| refusal.status);
+    Ok(refusals)
+}
+
+fn refusal(node: &Node) -> Result<Refusal, Diagnostic> {
+    let text = |key| node.text(key).map(str::to_owned).ok_or_else(|| missing(node.at, key));
+    Ok(Refusal {
+        status: node
+            .get("status")
+            .and_then(Node::as_i64)
+            .and_then(|status| u16::try_from(status).ok())
+            .ok_or_else(|| missing(node.at, "status"))?,
+        message: text("message")?,
+        description: text("description")?,
+        remedy: text("remedy")?,
+    })
 }
 
 fn code(node: &Node) -> Result<Code, Diagnostic> {

@@ -169,7 +169,7 @@ fn in_child(base_url: &str, devices: usize) {
         let path = folder.path().join("journal.jsonl");
         let journal = Journal::create(&path, &plan, BeginDetails::default()).expect("the journal is new");
         let finished = run(Campaign::new(&client, plan, settings()).journal(journal)).await;
-        assert_eq!(finished.ledger.summary().accepted, devices);
+        assert_eq!(finished.table.summary().accepted, devices);
     });
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -187,7 +187,7 @@ async fn calls(devices: usize) {
             let finished = run(Campaign::new(&stage.client, plan(devices, CHUNK), settings())).await;
             let failed = devices - guilty.count(devices);
             if mixed == MixedList::Refuse {
-                assert_eq!(finished.ledger.summary().accepted, failed);
+                assert_eq!(finished.table.summary().accepted, failed);
             }
             let made = finished.calls.retries + finished.calls.searches;
             cells.push(format!("{:.2}", made as f64 / failed.div_ceil(CHUNK) as f64));

@@ -92,6 +92,7 @@ pub(crate) fn plan(devices: usize, chunk: usize) -> Plan {
         reason: Some("Failed to download the firmware"),
         progress: Some(-2),
         updated_ms: Some(0),
+        ..TaskFacts::default()
     };
     for number in 0..devices {
         list.push(&key(number), &facts).expect("the list has room");

@@ -20,7 +20,7 @@ mod begin;
 mod chain;
 mod create;
 mod error;
-mod fold;
+mod replay;
 mod halt;
 mod lock;
 mod read;
@@ -32,13 +32,15 @@ use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::plan::Plan;
 use lock::Locked;
 use writer::Writer;
 
 pub use begin::{Begin, BeginDetails};
 pub use error::JournalError;
-pub use fold::{CallLog, Ended, Recovered, SettledLog, Standing, State, TornTail, WaveLog};
+pub use replay::{CallLog, Change, Changed, Ended, Recovered, SettledLog, TornTail, WaveLog};
 #[doc(hidden)]
 pub use halt::{Halt, Halted};
 pub use record::{CallEnd, JOURNAL_SCHEMA, Keys, Operator, Record};
@@ -126,12 +128,26 @@ impl Journal {
         self.writer.append(record).await
     }
 
-    /// Writes a record without waiting until it is on the disk.
+    /// Queues a record without waiting until it is on the disk. It never blocks.
     ///
-    /// An error shows with the next [`append`](Self::append) or [`close`](Self::close). If records come much faster than
-    /// the disk takes them, so that megabytes have queued up, this blocks until there is room.
+    /// An error shows with the next [`append`](Self::append) or [`close`](Self::close).
     pub fn append_soon(&self, record: &Record<'_>) {
         self.writer.append_soon(record);
+    }
+
+    /// Queues a record, and says how many records are on the disk once this one is: see [`written`](Self::written).
+    pub(crate) fn queue(&self, record: &Record<'_>) -> u64 {
+        self.writer.append_soon(record)
+    }
+
+    /// How many records are on the disk since the journal was opened.
+    pub(crate) fn written(&self) -> watch::Receiver<u64> {
+        self.writer.written()
+    }
+
+    /// Whether megabytes wait for a slow disk, so that no more should be made for now.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.writer.is_behind()
     }
 
     /// Closes the journal for all clones. When this returns, all records are on the disk and the lock is released.

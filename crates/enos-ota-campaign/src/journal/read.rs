@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use super::begin::{Begin, Planned};
 use super::chain::Chain;
 use super::error::JournalError;
-use super::fold::{Fold, Recovered, TornTail};
+use super::replay::{Recovered, Replay, TornTail};
 use super::record::{JOURNAL_SCHEMA, Record};
 use crate::device_line::DeviceLine;
 use crate::devices::Devices;
@@ -47,12 +47,12 @@ pub(super) fn read(path: &Path, file: &File) -> Result<(Recovered, End), Journal
     };
     let begin = begin(&mut lines)?;
     let plan = plan(&mut lines, &begin)?;
-    let mut fold = Fold::new(begin, plan);
+    let mut replay = Replay::new(begin, plan);
     while lines.advance()? {
         let record: Record<'_> = serde_json::from_slice(&lines.line).map_err(|error| lines.not_understood(error))?;
-        fold.record(record).map_err(|problem| lines.contradiction(problem))?;
+        replay.record(&record).map_err(|problem| lines.contradiction(problem))?;
     }
-    Ok((fold.finish(lines.torn), lines.end))
+    Ok((replay.finish(lines.torn), lines.end))
 }
 
 fn begin(lines: &mut Lines<'_>) -> Result<Begin, JournalError> {

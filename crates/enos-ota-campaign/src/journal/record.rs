@@ -111,6 +111,9 @@ pub enum Record<'a> {
         /// The id under which the platform keeps the call that settled it.
         #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
         request_id: Option<Cow<'a, str>>,
+        /// Whether the devices were refused because somebody else had retried them meanwhile.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        elsewhere: bool,
         /// The devices.
         #[serde(borrow)]
         devices: Keys<'a>,
@@ -143,7 +146,7 @@ pub enum Record<'a> {
         at: i64,
         /// Number of the wave, from 1.
         wave: usize,
-        /// Devices of this wave and the earlier ones.
+        /// Accepted devices of this wave.
         devices: usize,
         /// How many of this wave succeeded.
         succeeded: usize,
@@ -163,4 +166,33 @@ pub enum Record<'a> {
         /// Devices that have no outcome yet.
         open: usize,
     },
+}
+
+impl Record<'_> {
+    /// When it was written, in milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn at_ms(&self) -> i64 {
+        match self {
+            Self::Resumed { at, .. }
+            | Self::Sent { at, .. }
+            | Self::Answered { at, .. }
+            | Self::Settled { at, .. }
+            | Self::Requeued { at, .. }
+            | Self::Seen { at, .. }
+            | Self::Wave { at, .. }
+            | Self::Ended { at, .. } => *at,
+        }
+    }
+
+    /// The keys of the devices that it names; none if it names none.
+    #[must_use]
+    pub fn devices(&self) -> &[Cow<'_, str>] {
+        match self {
+            Self::Sent { devices, .. }
+            | Self::Settled { devices, .. }
+            | Self::Requeued { devices, .. }
+            | Self::Seen { devices, .. } => devices,
+            Self::Resumed { .. } | Self::Answered { .. } | Self::Wave { .. } | Self::Ended { .. } => &[],
+        }
+    }
 }

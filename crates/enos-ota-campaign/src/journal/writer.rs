@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::chain::Chain;
 use super::error::JournalError;
@@ -39,10 +39,10 @@ struct Shared {
     state: Mutex<State>,
     /// For the thread: there is something to do.
     work: Condvar,
-    /// For those that queue: there is room again.
-    room: Condvar,
-    /// The same, for those that cannot block.
-    room_soon: Notify,
+    /// For those that wait to queue: there is room again.
+    room: Notify,
+    /// How many records are on the disk.
+    written: watch::Sender<u64>,
     syncs: AtomicU64,
     standstill: Mutex<Option<Standstill>>,
 }
@@ -50,6 +50,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     queue: Queue,
+    /// How many records were ever queued.
+    queued: u64,
     /// No record is taken any more.
     closing: bool,
     /// The thread has let go of the file.
@@ -68,7 +70,8 @@ struct Queue {
 }
 
 enum Queued {
-    Yes,
+    /// With the number of the record, from 1.
+    Yes(u64),
     /// The queue is full.
     No(Option<Waiter>),
 }
@@ -80,8 +83,8 @@ impl Writer {
             path: path.into(),
             state: Mutex::default(),
             work: Condvar::new(),
-            room: Condvar::new(),
-            room_soon: Notify::new(),
+            room: Notify::new(),
+            written: watch::Sender::new(0),
             syncs: AtomicU64::new(0),
             standstill: Mutex::new(None),
         });
@@ -124,11 +127,11 @@ impl Writer {
         let (waiter, written) = oneshot::channel();
         let mut waiter = Some(waiter);
         loop {
-            let mut room = pin!(self.shared.room_soon.notified());
+            let mut room = pin!(self.shared.room.notified());
             // From here on no notice is missed.
             room.as_mut().enable();
-            match self.shared.queue(record, waiter)? {
-                Queued::Yes => break,
+            match self.shared.queue(record, waiter, true)? {
+                Queued::Yes(_) => break,
                 Queued::No(again) => waiter = again,
             }
             room.await;
@@ -137,14 +140,21 @@ impl Writer {
         written.await.unwrap_or_else(|_| Err(self.shared.is_closed()))
     }
 
-    pub(super) fn append_soon(&self, record: &Record<'_>) {
-        // An error is that of the next record.
-        while let Ok(Queued::No(_)) = self.shared.queue(record, None) {
-            let mut state = self.shared.lock();
-            while state.is_full() {
-                state = self.shared.room.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
+    /// Queues a record whatever waits already, and gives back its number, counted from 1.
+    pub(super) fn append_soon(&self, record: &Record<'_>) -> u64 {
+        match self.shared.queue(record, None, false) {
+            Ok(Queued::Yes(number)) => number,
+            // An error is that of the next record that is waited for, and of the end.
+            Ok(Queued::No(_)) | Err(_) => u64::MAX,
         }
+    }
+
+    pub(super) fn written(&self) -> watch::Receiver<u64> {
+        self.shared.written.subscribe()
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        self.shared.lock().is_full()
     }
 
     pub(super) async fn close(&self) -> Result<(), JournalError> {
@@ -199,7 +209,12 @@ impl Shared {
         }
     }
 
-    fn queue(&self, record: &Record<'_>, waiter: Option<Waiter>) -> Result<Queued, JournalError> {
+    fn queue(
+        &self,
+        record: &Record<'_>,
+        waiter: Option<Waiter>,
+        only_if_room: bool,
+    ) -> Result<Queued, JournalError> {
         thread_local! {
             static OBJECT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
@@ -217,18 +232,20 @@ impl Shared {
                 state.broken = Some(error.clone());
                 return Err(error);
             }
-            if state.is_full() {
+            if only_if_room && state.is_full() {
                 return Ok(Queued::No(waiter));
             }
             state.queue.bytes.extend_from_slice(object);
             let end = state.queue.bytes.len();
             state.queue.ends.push(end);
             state.queue.waiters.extend(waiter);
+            state.queued += 1;
+            let number = state.queued;
             drop(state);
             object.clear();
             object.shrink_to(KEPT);
             self.work.notify_one();
-            Ok(Queued::Yes)
+            Ok(Queued::Yes(number))
         })
     }
 
@@ -253,8 +270,7 @@ impl Shared {
             std::mem::swap(&mut state.queue, &mut batch);
             let mut result = state.result();
             drop(state);
-            self.room.notify_all();
-            self.room_soon.notify_waiters();
+            self.room.notify_waiters();
 
             if result.is_ok()
                 && let Err(error) = out.write(&batch, &self.syncs, self.standstill().as_mut())
@@ -262,6 +278,10 @@ impl Shared {
                 let error = self.broken(error);
                 self.lock().broken = Some(error.clone());
                 result = Err(error);
+            }
+            if result.is_ok() {
+                let count = batch.ends.len() as u64;
+                self.written.send_modify(|written| *written += count);
             }
             batch.ends.clear();
             batch.bytes.clear();

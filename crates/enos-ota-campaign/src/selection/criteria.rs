@@ -1,12 +1,13 @@
 //! What a failed task has to be like to be selected.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use enos_ota::types::TaskInfo;
 use enos_ota::{FailureCause, TaskStatus};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Patterns;
 use crate::device_line::sha256_of_keys;
@@ -118,9 +119,11 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Why {
+    /// The row of the task could not be read.
+    Unreadable,
     /// The platform's answer names no device.
     NoKey,
-    /// It is not a task that was asked for: not failed, or not of a device that was named.
+    /// It is not a task that was asked for: not failed, of another job, or not of a device that was named.
     Other,
     /// The device is among those that are left out by their keys.
     Excluded,
@@ -140,6 +143,9 @@ pub enum Why {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LeftOut {
+    /// See [`Why::Unreadable`].
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub unreadable: usize,
     /// See [`Why::NoKey`].
     #[serde(skip_serializing_if = "super::is_zero")]
     pub no_key: usize,
@@ -170,6 +176,7 @@ impl LeftOut {
     /// Counts a task.
     pub fn add(&mut self, why: Why) {
         *match why {
+            Why::Unreadable => &mut self.unreadable,
             Why::NoKey => &mut self.no_key,
             Why::Other => &mut self.other,
             Why::Excluded => &mut self.excluded,
@@ -184,7 +191,8 @@ impl LeftOut {
     /// How many there are in all.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.no_key
+        self.unreadable
+            + self.no_key
             + self.other
             + self.excluded
             + self.cancelled
@@ -205,8 +213,8 @@ impl LeftOut {
 ///
 /// The platform's pages say only that a negative progress means failure. Inferred from the vendor's device SDKs: which
 /// number stands for which cause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// In JSON and on a command line it is its name, or the number where it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
     /// The device could not download the firmware: progress -2.
@@ -219,10 +227,14 @@ pub enum Cause {
     Ignored,
     /// The device gave no cause: progress -1.
     Unspecified,
+    /// A number of the device maker's own: this progress, which is less than -5.
+    ///
+    /// The platform's older pages say that device makers have numbers of their own.
+    Own(i32),
 }
 
 impl Cause {
-    /// All causes, in the order in which they are told.
+    /// All causes that have a name, in the order in which they are told.
     pub const ALL: [Self; 5] = [
         Self::Download,
         Self::Verification,
@@ -231,46 +243,71 @@ impl Cause {
         Self::Unspecified,
     ];
 
-    /// The name, as in JSON.
+    /// The name, as in JSON; `None` for a number of the device maker's own.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self {
             Self::Download => "download",
             Self::Verification => "verification",
             Self::Write => "write",
             Self::Ignored => "ignored",
             Self::Unspecified => "unspecified",
-        }
+            Self::Own(_) => return None,
+        })
     }
 
-    /// The cause that the progress of a task stands for; `None` if it is unknown, or one of the device's own numbers.
+    /// The cause that a progress stands for; `None` if it is not negative.
+    #[must_use]
+    pub fn of_progress(progress: i32) -> Option<Self> {
+        Some(match FailureCause::of_progress(progress.into())? {
+            FailureCause::Download => Self::Download,
+            FailureCause::Verification => Self::Verification,
+            FailureCause::Writing => Self::Write,
+            FailureCause::Ignored => Self::Ignored,
+            FailureCause::Unspecified => Self::Unspecified,
+            _ => Self::Own(progress),
+        })
+    }
+
+    /// The cause that the progress of a task stands for; `None` if it is not known or not negative.
     #[must_use]
     pub fn of(facts: &TaskFacts<'_>) -> Option<Self> {
-        match facts.cause()? {
-            FailureCause::Download => Some(Self::Download),
-            FailureCause::Verification => Some(Self::Verification),
-            FailureCause::Writing => Some(Self::Write),
-            FailureCause::Ignored => Some(Self::Ignored),
-            FailureCause::Unspecified => Some(Self::Unspecified),
-            _ => None,
-        }
+        facts.progress.and_then(Self::of_progress)
     }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        match self {
+            Self::Own(number) => write!(f, "{number}"),
+            named => f.pad(named.name().unwrap_or_default()),
+        }
     }
 }
 
 impl FromStr for Cause {
     type Err = CauseError;
 
+    /// Takes a name, or any negative number.
     fn from_str(text: &str) -> Result<Self, CauseError> {
         Self::ALL
             .into_iter()
-            .find(|cause| cause.as_str() == text)
+            .find(|cause| cause.name() == Some(text))
+            .or_else(|| Self::of_progress(text.parse().ok()?))
             .ok_or_else(|| CauseError(text.to_owned()))
+    }
+}
+
+impl Serialize for Cause {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cause {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text: Cow<'_, str> = Cow::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }
 
@@ -280,10 +317,10 @@ pub struct CauseError(String);
 
 impl fmt::Display for CauseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known: Vec<_> = Cause::ALL.iter().map(|cause| cause.as_str()).collect();
+        let known: Vec<_> = Cause::ALL.into_iter().filter_map(Cause::name).collect();
         write!(
             f,
-            "`{}` is no cause of a failure; expected one of {}",
+            "`{}` is no cause of a failure; expected one of {}, or a negative number such as -7",
             self.0,
             known.join(", ")
         )

@@ -2,6 +2,7 @@
 
 mod criteria;
 mod named;
+mod odd;
 mod patterns;
 mod read;
 
@@ -9,13 +10,14 @@ use std::sync::Arc;
 
 use enos_ota::search::{Expression, Tasks, ValueError, tasks};
 use enos_ota::types::TaskInfo;
-use enos_ota::{Client, JobId};
+use enos_ota::{Client, JobId, TaskStatus};
 use serde::{Deserialize, Serialize};
 
-use crate::devices::{Devices, PushError, TaskFacts};
+use crate::devices::{Devices, PushError, Seen, TaskFacts};
 
 pub use criteria::{Cause, CauseError, Criteria, Exclusion, LeftOut, Verdict, Why};
 pub use named::{LookedUp, TaskState, read_named};
+pub use odd::OddRows;
 pub use patterns::{Pattern, PatternError, Patterns};
 pub use read::{ReadProgress, Reader, SelectError, Selected};
 
@@ -229,6 +231,15 @@ impl<'a> From<&'a TaskInfo> for TaskFacts<'a> {
             reason: text(task.desc.as_ref()),
             progress: task.progress.and_then(|progress| i32::try_from(progress.get()).ok()),
             updated_ms: task.update_time.map(enos_ota::Integer::get),
+            task: text(task.task_id.as_ref()).map(TaskFacts::hash_of_task),
+            seen: match &task.status {
+                Some(TaskStatus::Failed) => Some(Seen::Failed),
+                Some(TaskStatus::Init | TaskStatus::Published | TaskStatus::Upgrading | TaskStatus::Succeeded) => {
+                    Some(Seen::NotFailed)
+                }
+                // A status that no page lists says nothing.
+                _ => None,
+            },
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use enos_ota_campaign::journal::{CallEnd, Recovered, State};
+use enos_ota_campaign::journal::{CallEnd, Recovered};
+use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Ending, Outcome};
 use enos_ota_emulator::{Action, AnswerRecord, Fault, FaultBody, MixedList, Pace, RetryAfter, Scope};
 use futures_util::stream::{self, StreamExt as _};
@@ -71,9 +72,9 @@ async fn to_the_end(stage: &Stage) -> Recovered {
     let path = stage.path();
     for _ in 0..20 {
         let finished = finish(stage.resumed(&path)).await;
-        stage.check(&finished.ledger);
+        stage.check(&finished.table);
         match finished.ending {
-            Ending::Complete => return stage.check_journal(&path, &finished.ledger),
+            Ending::Complete => return stage.check_journal(&path, &finished.table),
             Ending::GaveUp(_) | Ending::Stopped(_) => {}
             other => panic!("{other:?}"),
         }
@@ -86,7 +87,7 @@ fn check_devices(stage: &Stage, recovered: &Recovered) {
     for id in recovered.plan.devices.ids() {
         let number = id.index();
         let applied = stage.applied(&key(number));
-        let State::Settled(outcome) = recovered.standing(id).state else {
+        let DeviceState::Settled(outcome) = recovered.standing(id).state else {
             panic!("{} is open", key(number))
         };
         match outcome {
@@ -118,7 +119,7 @@ async fn survive(seed: u64) {
     }
     let recovered = to_the_end(&stage).await;
     check_devices(&stage, &recovered);
-    let summary = recovered.summary;
+    let summary = recovered.summary();
     assert_eq!(summary.unknown, 0, "{summary:?}");
     assert!(summary.skipped <= 100, "{summary:?}");
 }
@@ -143,8 +144,8 @@ async fn the_records_of_a_campaign_that_was_killed_three_times_agree_with_those_
     }
     let recovered = to_the_end(&stage).await;
     check_devices(&stage, &recovered);
-    assert_eq!(recovered.summary.accepted, failed_of(DEVICES));
-    assert_eq!(recovered.summary.rejected, DEVICES - failed_of(DEVICES));
+    assert_eq!(recovered.summary().accepted, failed_of(DEVICES));
+    assert_eq!(recovered.summary().rejected, DEVICES - failed_of(DEVICES));
 
     // What the gateway has noted, device by device and call by call.
     let tasks = stage.emulator.tasks(JOB);
@@ -152,7 +153,7 @@ async fn the_records_of_a_campaign_that_was_killed_three_times_agree_with_those_
     for task in tasks {
         let count = stage.emulator.retry_count(JOB, &task.device_key).unwrap();
         let id = recovered.plan.devices.find(&task.device_key).unwrap();
-        let accepted = recovered.standing(id).state == State::Settled(Outcome::Accepted);
+        let accepted = recovered.standing(id).state == DeviceState::Settled(Outcome::Accepted);
         assert_eq!(count.applied == 1, accepted, "{}", task.device_key);
     }
     let requests = stage.emulator.requests();
@@ -161,7 +162,7 @@ async fn the_records_of_a_campaign_that_was_killed_three_times_agree_with_those_
         .filter(|request| request.action == Some(Action::RetryTask))
         .collect();
     let applied: usize = retries.iter().map(|request| request.applied).sum();
-    assert_eq!(applied, recovered.summary.accepted);
+    assert_eq!(applied, recovered.summary().accepted);
     // A dead token costs a request and no call.
     assert!(
         recovered.calls.len() <= retries.len() + 4,
@@ -184,8 +185,8 @@ async fn the_records_of_a_campaign_that_was_killed_three_times_agree_with_those_
         .plan
         .devices
         .ids()
-        .filter(|id| recovered.code(*id) == Some(0))
-        .filter_map(|id| recovered.request_id(id))
+        .filter(|id| recovered.standing(*id).code == Some(0))
+        .filter_map(|id| recovered.standing(id).request_id)
         .collect();
     assert!(told.is_subset(&accepted));
     assert_eq!(told.len(), recovered.calls_that_ended(Some(CallEnd::Accepted)));

@@ -80,8 +80,8 @@ async fn a_clock_that_is_put_back_and_forth_during_a_run_does_no_harm() {
             })
             .await;
             assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-            stage.check(&finished.ledger);
-            stage.check_journal(&stage.path(), &finished.ledger);
+            stage.check(&finished.table);
+            stage.check_journal(&stage.path(), &finished.table);
             assert_eq!(stage.retried(), failed_of(DEVICES));
         }
     }
@@ -112,7 +112,7 @@ async fn a_clock_that_was_put_back_or_forth_between_two_runs_does_no_harm() {
                 })
                 .await;
                 stage.wait_until(|| stage.is_quiet()).await;
-                stage.check(&finished.ledger);
+                stage.check(&finished.table);
                 // Back, and then forth; or the other way round.
                 clock.off_by([0, -off_by, off_by, 0][run] * MINUTE_MS);
                 let (journal, recovered) = Journal::open(&stage.path()).unwrap();
@@ -149,7 +149,7 @@ async fn a_clock_that_the_platform_does_not_take_stops_the_campaign_until_it_is_
         })
         .await;
         assert!(matches!(finished.ending, Ending::Stopped(_)), "{:?}", finished.ending);
-        stage.check(&finished.ledger);
+        stage.check(&finished.table);
         stage.complete().await;
     }
 }
@@ -189,9 +189,9 @@ async fn a_call_that_is_carried_out_long_after_it_was_given_up_is_told_as_what_i
             let finished = finish_with(Campaign::new(&client, plan, settings).journal(journal), |_, _| ()).await;
             stage.wait_until(|| stage.is_quiet()).await;
             assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-            stage.check(&finished.ledger);
-            stage.check_journal(&stage.path(), &finished.ledger);
-            assert_eq!(finished.ledger.summary().accepted, failed_of(60));
+            stage.check(&finished.table);
+            stage.check_journal(&stage.path(), &finished.table);
+            assert_eq!(finished.table.summary().accepted, failed_of(60));
         }
     }
 }

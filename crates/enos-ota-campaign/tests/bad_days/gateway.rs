@@ -41,10 +41,10 @@ async fn troubled(mixed: MixedList, chosen: Chosen, faults: &[Fault], time: Dura
         }
     })
     .await;
-    stage.check(&finished.ledger);
+    stage.check(&finished.table);
     if finished.open == 0 {
         assert!(finished.took >= time, "{:?}", finished.took);
-        stage.check_journal(&stage.path(), &finished.ledger);
+        stage.check_journal(&stage.path(), &finished.table);
     }
     (stage, finished.ending)
 }
@@ -81,7 +81,7 @@ async fn a_gateway_that_is_down_for_an_hour_is_given_up_and_the_campaign_can_be_
         // Still down.
         let finished = finish(stage.resumed(&stage.path())).await;
         assert!(matches!(finished.ending, Ending::GaveUp(_)), "{:?}", finished.ending);
-        stage.check(&finished.ledger);
+        stage.check(&finished.table);
         stage.emulator.faults().clear();
         stage.complete().await;
     }
@@ -117,7 +117,7 @@ async fn tokens_that_die_all_the_time_are_replaced() {
         let fault = Fault::kill_token().on(Scope::Jobs).probability(0.3).forever();
         stage.emulator.faults().push(fault);
         let finished = finish(stage.campaign(plan(Chosen::Named, DEVICES, CHUNK), settings())).await;
-        stage.check(&finished.ledger);
+        stage.check(&finished.table);
         assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
         assert_eq!(stage.retried(), failed_of(DEVICES));
     }
@@ -174,16 +174,16 @@ async fn credentials_that_are_revoked_stop_the_campaign_and_what_is_in_doubt_is_
             }
         })
         .await;
-        stage.check(&finished.ledger);
+        stage.check(&finished.table);
         let Ending::Stopped(error) = &finished.ending else {
             panic!("{:?}", finished.ending)
         };
         assert_eq!(error.code(), Some(1002));
-        assert_eq!(finished.ledger.summary().unknown, 2 * CHUNK);
+        assert_eq!(finished.table.summary().unknown, 2 * CHUNK);
         assert!(finished.open > 2 * CHUNK, "{}", finished.open);
         stage.emulator.faults().clear();
         let finished = stage.complete().await;
-        assert_eq!(finished.ledger.summary().unknown, 0);
+        assert_eq!(finished.table.summary().unknown, 0);
     }
 }
 
@@ -204,7 +204,7 @@ async fn a_search_that_always_fails_is_given_up_and_not_asked_without_end() {
         let lost = Fault::cut_after_applying().on(Scope::Action(Action::RetryTask));
         stage.emulator.faults().push(lost);
         let finished = finish(stage.campaign(plan(Chosen::Failed, DEVICES, CHUNK), settings())).await;
-        stage.check(&finished.ledger);
+        stage.check(&finished.table);
         let ending = &finished.ending;
         assert!(
             matches!(ending, Ending::GaveUp(_) | Ending::Stopped(_)),
@@ -233,7 +233,7 @@ async fn a_gateway_that_asks_for_an_hour_is_not_waited_for() {
     .await;
     assert!(matches!(finished.ending, Ending::GaveUp(_)), "{:?}", finished.ending);
     assert!(finished.took < Duration::from_mins(10), "{:?}", finished.took);
-    stage.check(&finished.ledger);
+    stage.check(&finished.table);
     stage.complete().await;
 }
 
@@ -249,9 +249,9 @@ async fn where_searches_are_not_allowed_what_was_lost_is_unknown_and_nothing_is_
         let finished = finish(stage.campaign(plan(chosen, DEVICES, CHUNK), settings())).await;
         assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
         assert!(!finished.could_search);
-        stage.check(&finished.ledger);
-        stage.check_journal(&stage.path(), &finished.ledger);
-        let summary = finished.ledger.summary();
+        stage.check(&finished.table);
+        stage.check_journal(&stage.path(), &finished.table);
+        let summary = finished.table.summary();
         assert!(
             summary.unknown > 0 && summary.accepted > 0 && summary.rejected > 0,
             "{summary:?}"
@@ -276,8 +276,8 @@ async fn searches_that_are_far_behind_mislead_into_no_falsehood() {
             .await;
             let finished = finish(stage.campaign(plan(chosen, 60, chunk), settings())).await;
             assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-            stage.check(&finished.ledger);
-            stage.check_journal(&stage.path(), &finished.ledger);
+            stage.check(&finished.table);
+            stage.check_journal(&stage.path(), &finished.table);
             assert_eq!(stage.retried(), failed_of(60));
         }
     }
@@ -297,10 +297,10 @@ async fn a_campaign_that_is_given_up_for_its_refusals_has_told_no_falsehood() {
     let aborted = |ending: &Ending| matches!(ending, Ending::TooManyRefused { .. });
     assert!(aborted(&finished.ending), "{:?}", finished.ending);
     assert!(finished.open > 0);
-    stage.check(&finished.ledger);
+    stage.check(&finished.table);
     let finished = finish(stage.resumed(&stage.path())).await;
     assert!(aborted(&finished.ending), "{:?}", finished.ending);
-    stage.check(&finished.ledger);
+    stage.check(&finished.table);
 }
 
 #[tokio::test]
@@ -338,7 +338,7 @@ async fn calls_to_a_port_that_is_closed_leave_nothing_in_doubt() {
     let finished = finish(campaign.time(closed.time.clone())).await;
     assert!(matches!(finished.ending, Ending::GaveUp(_)), "{:?}", finished.ending);
     assert_eq!(finished.open, open);
-    assert_eq!(finished.ledger.summary().unknown, 0);
+    assert_eq!(finished.table.summary().unknown, 0);
 
     let after = Stage::set_at(now_ms, MixedList::Refuse, |builder| {
         builder.fleet(fleet).pace(Pace::frozen()).listen(address)
@@ -346,9 +346,9 @@ async fn calls_to_a_port_that_is_closed_leave_nothing_in_doubt() {
     .await;
     let finished = finish(after.resumed(&path)).await;
     assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-    for id in finished.ledger.devices().ids() {
-        let key = finished.ledger.devices().key(id);
-        let accepted = finished.ledger.standing(id).outcome == Some(Outcome::Accepted);
+    for id in finished.table.devices().ids() {
+        let key = finished.table.devices().key(id);
+        let accepted = finished.table.standing(id).outcome == Some(Outcome::Accepted);
         assert_eq!(applied[key] + after.applied(key), u32::from(accepted), "{key}");
     }
     assert_eq!(retried + after.retried(), failed_of(DEVICES));

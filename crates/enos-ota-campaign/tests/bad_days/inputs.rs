@@ -27,8 +27,8 @@ async fn a_device_that_is_named_twice_is_sent_once() {
     let chunk = NonZeroUsize::new(5).unwrap();
     let plan = Plan::new(job_id(), ORG.parse().unwrap(), selection, chunk, BEGAN_MS, devices);
     let finished = finish(stage.campaign(plan, settings())).await;
-    stage.check(&finished.ledger);
-    let summary = finished.ledger.summary();
+    stage.check(&finished.table);
+    let summary = finished.table.summary();
     assert_eq!((summary.requested, summary.accepted, summary.rejected), (20, 18, 2));
     let named: usize = stage
         .emulator
@@ -46,7 +46,7 @@ async fn no_devices_are_no_work() {
         let _ = std::fs::remove_file(stage.path());
         let finished = finish(stage.campaign(plan(chosen, 0, 5), settings())).await;
         assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-        stage.check_journal(&stage.path(), &finished.ledger);
+        stage.check_journal(&stage.path(), &finished.table);
         let finished = finish(stage.resumed(&stage.path())).await;
         assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
     }
@@ -83,9 +83,9 @@ async fn a_single_device_is_told_apart_whatever_its_state_and_the_fate_of_the_ca
             let plan = Plan::new(job_id(), ORG.parse().unwrap(), selection, chunk, BEGAN_MS, devices);
             let finished = finish(stage.campaign(plan, settings())).await;
             assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-            stage.check(&finished.ledger);
-            stage.check_journal(&stage.path(), &finished.ledger);
-            assert_eq!(finished.ledger.summary().of(expected), 1, "{fault:?} {number}");
+            stage.check(&finished.table);
+            stage.check_journal(&stage.path(), &finished.table);
+            assert_eq!(finished.table.summary().of(expected), 1, "{fault:?} {number}");
         }
     }
 }
@@ -105,7 +105,7 @@ async fn a_plan_for_another_job_is_noticed_and_retries_nothing() {
         panic!("{:?}", finished.ending)
     };
     assert_eq!(error.code(), Some(24404));
-    stage.check(&finished.ledger);
+    stage.check(&finished.table);
     assert_eq!((stage.retried(), finished.open), (0, 20));
 }
 
@@ -122,9 +122,9 @@ async fn a_fleet_of(size: usize) {
     let campaign = stage.campaign(plan, settings());
     let finished = finish(campaign).await;
     assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-    stage.check_journal(&stage.path(), &finished.ledger);
+    stage.check_journal(&stage.path(), &finished.table);
     let failed = (0..size).filter(|number| is_failed(*number)).count();
-    let summary = finished.ledger.summary();
+    let summary = finished.table.summary();
     assert_eq!((summary.accepted, summary.rejected), (failed, size - failed));
 }
 
@@ -146,7 +146,7 @@ async fn a_plan_that_is_settled_beforehand_is_not_sent_also_after_a_resume() {
     })
     .await;
     let mut campaign = Campaign::new(&stage.client, plan(Chosen::Failed, 20, 5), settings()).time(stage.time.clone());
-    let ids: Vec<_> = campaign.ledger().devices().ids().collect();
+    let ids: Vec<_> = campaign.table().devices().ids().collect();
     let (early, late) = (&ids[..4], &ids[4..8]);
     // Before there is a journal, and with it.
     campaign.settle(early, Outcome::Skipped, "it has been retried three times");
@@ -154,15 +154,15 @@ async fn a_plan_that_is_settled_beforehand_is_not_sent_also_after_a_resume() {
     let mut campaign = campaign.journal(journal);
     campaign.settle(late, Outcome::Skipped, "it has been retried three times");
     let finished = finish(campaign).await;
-    stage.check(&finished.ledger);
-    stage.check_journal(&stage.path(), &finished.ledger);
-    assert_eq!(finished.ledger.summary().skipped, 8);
+    stage.check(&finished.table);
+    stage.check_journal(&stage.path(), &finished.table);
+    assert_eq!(finished.table.summary().skipped, 8);
     assert_eq!(stage.retried(), failed_of(20) - 7);
     let calls = stage.emulator.counters().retry_calls;
     let finished = finish(stage.resumed(&stage.path())).await;
-    stage.check(&finished.ledger);
+    stage.check(&finished.table);
     assert_eq!(stage.emulator.counters().retry_calls, calls);
-    assert_eq!(finished.ledger.summary().skipped, 8);
+    assert_eq!(finished.table.summary().skipped, 8);
 }
 
 #[tokio::test]
@@ -174,8 +174,8 @@ async fn without_a_journal_the_ledger_is_as_true() {
     .await;
     let campaign = Campaign::new(&stage.client, plan(Chosen::Named, 200, 5), settings()).time(stage.time.clone());
     let finished = finish(campaign).await;
-    stage.check(&finished.ledger);
-    assert_eq!(finished.ledger.summary().accepted, failed_of(200));
+    stage.check(&finished.table);
+    assert_eq!(finished.table.summary().accepted, failed_of(200));
 }
 
 #[tokio::test]
@@ -219,10 +219,10 @@ async fn of_a_device_that_no_search_can_name_nothing_is_told_but_what_is_known()
         settings.watch = watch.then_some(Duration::from_mins(10));
         let finished = finish(stage.campaign(plan, settings)).await;
         assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-        stage.check(&finished.ledger);
-        stage.check_journal(&stage.path(), &finished.ledger);
-        for id in finished.ledger.devices().ids().skip(20) {
-            let (key, standing) = (finished.ledger.devices().key(id), finished.ledger.standing(id));
+        stage.check(&finished.table);
+        stage.check_journal(&stage.path(), &finished.table);
+        for id in finished.table.devices().ids().skip(20) {
+            let (key, standing) = (finished.table.devices().key(id), finished.table.standing(id));
             assert_eq!(standing.fate, Fate::NotSeen, "{key}");
             let expected = match (failed.contains(&key), lost) {
                 (_, true) => Outcome::Unknown,

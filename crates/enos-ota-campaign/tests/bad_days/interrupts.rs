@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use enos_ota_campaign::journal::{Journal, State};
+use enos_ota_campaign::journal::Journal;
+use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Controller, Ending, Event, Finished, Outcome};
 use enos_ota_emulator::{Fault, MixedList, Pace, RetryAfter, Scope};
 
@@ -49,8 +50,8 @@ async fn a_drain_waits_for_what_is_under_way_and_leaves_the_rest_to_a_resume() {
             })
             .await;
             assert!(matches!(finished.ending, Ending::Interrupted), "{:?}", finished.ending);
-            stage.check(&finished.ledger);
-            let summary = finished.ledger.summary();
+            stage.check(&finished.table);
+            let summary = finished.table.summary();
             assert_eq!(summary.unknown, 0);
             assert!(summary.skipped > 0 && finished.open >= summary.skipped);
             let recovered = Journal::read(&stage.path()).unwrap();
@@ -77,16 +78,16 @@ async fn what_was_abandoned_is_in_doubt_until_a_resume_has_looked_it_up() {
             .await;
             assert!(matches!(finished.ending, Ending::Interrupted), "{:?}", finished.ending);
             stage.wait_until(|| stage.is_quiet()).await;
-            stage.check(&finished.ledger);
+            stage.check(&finished.table);
             let recovered = Journal::read(&stage.path()).unwrap();
-            for id in finished.ledger.devices().ids() {
-                if finished.ledger.standing(id).outcome == Some(Outcome::Unknown) {
+            for id in finished.table.devices().ids() {
+                if finished.table.standing(id).outcome == Some(Outcome::Unknown) {
                     match recovered.standing(id).state {
                         // Abandoned before it was sent, and before that was written.
-                        State::Waiting => assert_eq!(stage.applied(finished.ledger.devices().key(id)), 0),
+                        DeviceState::Waiting => assert_eq!(stage.applied(finished.table.devices().key(id)), 0),
                         // Or when the answer was written already.
-                        State::Settled(outcome) => assert_eq!(outcome, Outcome::Accepted),
-                        State::InDoubt { .. } | State::Refused { .. } => in_doubt += 1,
+                        DeviceState::Settled(outcome) => assert_eq!(outcome, Outcome::Accepted),
+                        DeviceState::InDoubt { .. } | DeviceState::Refused { .. } => in_doubt += 1,
                     }
                 }
             }
@@ -108,7 +109,7 @@ async fn a_campaign_that_is_stopped_before_its_first_call_makes_none() {
         }
         let finished = running.finish().await.unwrap();
         assert!(matches!(finished.ending, Ending::Interrupted), "{:?}", finished.ending);
-        assert_eq!((finished.ledger.summary().skipped, finished.open), (DEVICES, DEVICES));
+        assert_eq!((finished.table.summary().skipped, finished.open), (DEVICES, DEVICES));
         assert_eq!(stage.emulator.counters().job_calls, 0);
     }
 }
@@ -150,8 +151,8 @@ async fn a_campaign_waits_for_a_listener_that_is_slow_and_loses_no_event() {
     }
     assert_eq!(settled, 900);
     let finished = running.finish().await.unwrap();
-    stage.check(&finished.ledger);
-    stage.check_journal(&stage.path(), &finished.ledger);
+    stage.check(&finished.table);
+    stage.check_journal(&stage.path(), &finished.table);
 }
 
 #[tokio::test]
@@ -184,7 +185,7 @@ async fn an_interrupt_does_not_wait_until_the_gateway_takes_calls_again() {
             assert!(matches!(finished.ending, Ending::Interrupted), "{:?}", finished.ending);
             assert!(finished.took < Duration::from_secs(125), "{:?}", finished.took);
             stage.wait_until(|| stage.is_quiet()).await;
-            stage.check(&finished.ledger);
+            stage.check(&finished.table);
             stage.emulator.faults().clear();
             stage.complete().await;
         }

@@ -58,7 +58,7 @@ async fn a_job_that_is_stopped_meanwhile_can_be_started_again_and_the_campaign_r
                     }
                 })
                 .await;
-                stage.check(&finished.ledger);
+                stage.check(&finished.table);
                 let Ending::Stopped(error) = &finished.ending else {
                     panic!("{:?}", finished.ending)
                 };
@@ -66,7 +66,7 @@ async fn a_job_that_is_stopped_meanwhile_can_be_started_again_and_the_campaign_r
                 // It is stopped still.
                 let calls = stage.emulator.counters().retry_calls;
                 let finished = finish(stage.resumed(&stage.path())).await;
-                stage.check(&finished.ledger);
+                stage.check(&finished.table);
                 assert!(matches!(&finished.ending, Ending::Stopped(error) if error.code() == Some(24617)));
                 assert!(stage.emulator.counters().retry_calls <= calls + 8);
                 stage.emulator.start_job(JOB);
@@ -95,7 +95,7 @@ async fn a_job_that_is_deleted_meanwhile_stops_the_campaign_also_when_it_is_resu
             }
         });
         let (finished, ()) = tokio::join!(campaign, deletion);
-        let summary = finished.ledger.summary();
+        let summary = finished.table.summary();
         assert!(summary.adds_up(), "{summary:?}");
         let Ending::Stopped(error) = &finished.ending else {
             panic!("{:?}", finished.ending)
@@ -104,7 +104,7 @@ async fn a_job_that_is_deleted_meanwhile_stops_the_campaign_also_when_it_is_resu
         assert!(matches!(error.code(), Some(24404 | 24617)), "{error}");
         for _ in 0..2 {
             let finished = finish(stage.resumed(&stage.path())).await;
-            assert!(finished.ledger.summary().adds_up());
+            assert!(finished.table.summary().adds_up());
             assert!(matches!(&finished.ending, Ending::Stopped(error) if error.code() == Some(24404)));
         }
     }
@@ -121,13 +121,13 @@ async fn devices_without_a_task_are_rejected_whatever_becomes_of_their_call() {
             // The job has no task for the last ten.
             let finished = finish(stage.campaign(plan(Chosen::Named, DEVICES + 10, CHUNK), settings())).await;
             assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-            stage.check(&finished.ledger);
-            stage.check_journal(&stage.path(), &finished.ledger);
+            stage.check(&finished.table);
+            stage.check_journal(&stage.path(), &finished.table);
             assert_eq!(stage.retried(), failed_of(DEVICES));
             if mixed == MixedList::Refuse {
                 for number in DEVICES..DEVICES + 10 {
-                    let id = finished.ledger.devices().find(&key(number)).unwrap();
-                    assert_eq!(finished.ledger.standing(id).outcome, Some(Outcome::Rejected));
+                    let id = finished.table.devices().find(&key(number)).unwrap();
+                    assert_eq!(finished.table.standing(id).outcome, Some(Outcome::Rejected));
                 }
             }
         }
@@ -175,8 +175,8 @@ async fn devices_that_are_deleted_meanwhile_have_a_true_outcome() {
             }
         })
         .await;
-        before.check(&finished.ledger);
-        let ledger = &finished.ledger;
+        before.check(&finished.table);
+        let ledger = &finished.table;
         let with = |outcome| {
             let mut ids = ledger.devices().ids();
             ids.find(|id| ledger.standing(*id).outcome == Some(outcome)).unwrap()
@@ -186,7 +186,7 @@ async fn devices_that_are_deleted_meanwhile_have_a_true_outcome() {
 
         let finished = finish(after.resumed(&before.path())).await;
         assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-        let standing = |id| finished.ledger.standing(id);
+        let standing = |id| finished.table.standing(id);
         assert_eq!(standing(accepted).outcome, Some(Outcome::Accepted));
         assert_eq!(standing(accepted).fate, Fate::Gone);
         assert_eq!(
@@ -202,8 +202,8 @@ async fn devices_that_are_deleted_meanwhile_have_a_true_outcome() {
             "{:?}",
             standing(in_doubt)
         );
-        for id in finished.ledger.devices().ids() {
-            let key = finished.ledger.devices().key(id);
+        for id in finished.table.devices().ids() {
+            let key = finished.table.devices().key(id);
             let applied = before.applied(key) + after.applied(key);
             assert!(applied <= 1, "{key}");
             if id != in_doubt {
@@ -211,7 +211,7 @@ async fn devices_that_are_deleted_meanwhile_have_a_true_outcome() {
                 assert_eq!(applied == 1, accepted, "{key}: {:?}", standing(id));
             }
         }
-        assert_eq!(finished.ledger.fates()[0], finished.ledger.summary().accepted - 1);
+        assert_eq!(finished.table.fates()[0], finished.table.summary().accepted - 1);
     }
 }
 
@@ -239,6 +239,6 @@ async fn a_device_that_recovers_between_plan_and_call_is_not_taken_for_retried()
     );
     let finished = finish(stage.campaign(plan, settings())).await;
     assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-    stage.check(&finished.ledger);
-    assert_eq!(finished.ledger.summary().accepted, failed_of(DEVICES));
+    stage.check(&finished.table);
+    assert_eq!(finished.table.summary().accepted, failed_of(DEVICES));
 }

@@ -122,7 +122,7 @@ async fn a_campaign_whose_journal_is_removed_goes_on_to_its_end() {
     })
     .await;
     assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-    stage.check(&finished.ledger);
+    stage.check(&finished.table);
     assert!(!stage.path().exists());
 }
 
@@ -156,11 +156,11 @@ async fn no_device_is_retried_twice_although_an_old_copy_of_the_journal_takes_it
             None => finish(stage.resumed(&path)).await,
         };
         assert!(matches!(other.ending, Ending::Complete), "{:?}", other.ending);
-        for id in finished.ledger.devices().ids() {
-            let key = finished.ledger.devices().key(id);
+        for id in finished.table.devices().ids() {
+            let key = finished.table.devices().key(id);
             assert!(stage.applied(key) <= 1, "{key}");
         }
-        assert!(finished.ledger.summary().adds_up() && other.ledger.summary().adds_up());
+        assert!(finished.table.summary().adds_up() && other.table.summary().adds_up());
     }
 }
 
@@ -201,5 +201,5 @@ async fn within_one_process_a_journal_is_opened_once_too() {
     let again = Journal::create(&stage.path(), &plan(Chosen::Named, DEVICES, CHUNK), begin);
     assert!(matches!(again, Err(JournalError::Exists { .. })));
     let finished = running.finish().await.unwrap();
-    stage.check_journal(&stage.path(), &finished.ledger);
+    stage.check_journal(&stage.path(), &finished.table);
 }

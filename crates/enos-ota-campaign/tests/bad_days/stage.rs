@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use enos_ota::{Client, Clock, Credentials, JobId, RetryPolicy, SystemClock};
-use enos_ota_campaign::journal::{BeginDetails, Journal, Operator, Recovered, State};
+use enos_ota_campaign::journal::{BeginDetails, Journal, Operator, Recovered};
+use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{
-    Campaign, Devices, Ending, Event, Finished, Ledger, Outcome, Plan, Running, Selection, Settings, Summary,
+    Campaign, Devices, Ending, Event, Finished, DeviceTable, Outcome, Plan, Running, Selection, Settings, Summary,
     TaskFacts, Time, VirtualClock,
 };
 use enos_ota_emulator::{self as emulated, Emulator, EmulatorBuilder, Fleet, Job, ManualClock, MixedList, Task, Waits};
@@ -224,18 +225,18 @@ impl Stage {
         let path = self.path();
         let finished = finish(self.resumed(&path)).await;
         assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-        self.check(&finished.ledger);
-        self.check_journal(&path, &finished.ledger);
-        let devices = finished.ledger.devices();
+        self.check(&finished.table);
+        self.check_journal(&path, &finished.table);
+        let devices = finished.table.devices();
         assert_eq!(self.retried(), failed_of(devices.len()));
         if self.mixed == MixedList::Refuse {
-            assert_eq!(finished.ledger.summary().accepted, self.retried());
+            assert_eq!(finished.table.summary().accepted, self.retried());
         }
         finished
     }
 
     /// What the ledger says is what the emulator has done.
-    pub(crate) fn check(&self, ledger: &Ledger) {
+    pub(crate) fn check(&self, ledger: &DeviceTable) {
         let mut counted = Summary {
             requested: ledger.devices().len(),
             ..Summary::default()
@@ -264,9 +265,9 @@ impl Stage {
     }
 
     /// The journal tells the same as the ledger of a campaign that is complete.
-    pub(crate) fn check_journal(&self, path: &Path, ledger: &Ledger) -> Recovered {
+    pub(crate) fn check_journal(&self, path: &Path, ledger: &DeviceTable) -> Recovered {
         let recovered = Journal::read(path).unwrap();
-        assert_eq!(recovered.summary, ledger.summary());
+        assert_eq!(recovered.summary(), ledger.summary());
         assert_eq!(recovered.open(), 0);
         assert_eq!(
             recovered.ended.as_ref().map(|ended| (&*ended.how, ended.open)),
@@ -275,7 +276,7 @@ impl Stage {
         for id in ledger.devices().ids() {
             let key = ledger.devices().key(id);
             let (told, known) = (recovered.standing(id), ledger.standing(id));
-            assert_eq!(Some(told.state), known.outcome.map(State::Settled), "{key}");
+            assert_eq!(Some(told.state), known.outcome.map(DeviceState::Settled), "{key}");
             assert_eq!(told.fate, known.fate, "{key}");
             self.check_device(key, known.outcome.unwrap(), known.message);
         }
@@ -297,7 +298,7 @@ pub(crate) async fn finish(campaign: Campaign) -> Finished {
 
 /// Calls `meanwhile` for each event, and sees to it that every device is told of at most once, and in the end is.
 pub(crate) async fn finish_with(campaign: Campaign, mut meanwhile: impl FnMut(&Event, &Running)) -> Finished {
-    let before = campaign.ledger().summary();
+    let before = campaign.table().summary();
     let mut running = campaign.start();
     let mut told = HashSet::new();
     while let Some(event) = running.next_event().await {
@@ -349,7 +350,7 @@ pub(crate) fn plan(chosen: Chosen, size: usize, chunk: usize) -> Plan {
     let facts = match chosen {
         Chosen::Named => TaskFacts::default(),
         Chosen::Failed => TaskFacts {
-            updated_ms: Some(LONG_AGO_MS - 1),
+            updated_ms: Some(LONG_AGO_MS),
             ..TaskFacts::default()
         },
     };

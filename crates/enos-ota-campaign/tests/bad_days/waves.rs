@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use enos_ota_campaign::journal::{Journal, State};
+use enos_ota_campaign::journal::Journal;
+use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Devices, Ending, Event, Fate, Outcome, Plan, Selection, Settings, TaskFacts, WaveSize, Waves};
 use enos_ota_emulator::{self as emulated, Fleet, Job, MixedList, Task};
 
@@ -109,17 +110,17 @@ async fn a_canary_that_was_too_slow_is_judged_again_when_the_campaign_is_resumed
     let mut runs = 0;
     let mut finished = finish(stage.campaign(plan(Chosen::Failed, DEVICES, CHUNK), settings)).await;
     while let Ending::WaveFailed { wave, accepted, .. } = finished.ending {
-        stage.check(&finished.ledger);
+        stage.check(&finished.table);
         assert_eq!(accepted, [6, 14][wave - 1]);
-        assert_eq!(finished.ledger.summary().accepted, [6, 20][wave - 1]);
-        assert_eq!(finished.open, DEVICES - finished.ledger.summary().accepted);
+        assert_eq!(finished.table.summary().accepted, [6, 20][wave - 1]);
+        assert_eq!(finished.open, DEVICES - finished.table.summary().accepted);
         runs += 1;
         finished = finish(stage.resumed(&stage.path())).await;
     }
     assert!(runs >= 2, "{runs}");
     assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-    stage.check(&finished.ledger);
-    let recovered = stage.check_journal(&stage.path(), &finished.ledger);
+    stage.check(&finished.table);
+    let recovered = stage.check_journal(&stage.path(), &finished.table);
     let passed: Vec<_> = recovered
         .waves
         .iter()
@@ -149,16 +150,16 @@ async fn a_device_that_was_accepted_an_hour_before_the_resume_and_failed_again_i
             }
         })
         .await;
-        assert_eq!(finished.ledger.summary().accepted, DEVICES);
+        assert_eq!(finished.table.summary().accepted, DEVICES);
         stage.advance(Duration::from_hours(1));
         let finished = finish(stage.resumed(&stage.path())).await;
         assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-        for id in finished.ledger.devices().ids() {
-            let standing = finished.ledger.standing(id);
+        for id in finished.table.devices().ids() {
+            let standing = finished.table.standing(id);
             assert_eq!(standing.fate, Fate::FailedAgain, "{chosen:?}");
             assert_eq!(standing.failed_again, Some("no space left"));
         }
-        stage.check_journal(&stage.path(), &finished.ledger);
+        stage.check_journal(&stage.path(), &finished.table);
     }
 }
 
@@ -203,17 +204,17 @@ async fn a_device_that_was_retried_in_doubt_and_failed_again_before_the_resume_i
         }
     })
     .await;
-    stage.check(&finished.ledger);
-    assert!(finished.ledger.summary().unknown > 0);
+    stage.check(&finished.table);
+    assert!(finished.table.summary().unknown > 0);
     let recovered = Journal::read(&stage.path()).unwrap();
     stage.emulator.faults().clear();
     stage.advance(Duration::from_hours(1));
     let finished = finish(stage.resumed(&stage.path())).await;
     assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
-    stage.check(&finished.ledger);
-    for id in finished.ledger.devices().ids() {
-        if matches!(recovered.standing(id).state, State::InDoubt { .. }) {
-            assert_eq!(finished.ledger.standing(id).outcome, Some(Outcome::Accepted));
+    stage.check(&finished.table);
+    for id in finished.table.devices().ids() {
+        if matches!(recovered.standing(id).state, DeviceState::InDoubt { .. }) {
+            assert_eq!(finished.table.standing(id).outcome, Some(Outcome::Accepted));
         }
     }
 }

@@ -26,6 +26,7 @@ pub(crate) fn plan(count: usize) -> Plan {
             reason: Some("no \"space\" left"),
             progress: (number % 3 > 0).then_some(-4),
             updated_ms: Some(1_767_323_045_000),
+            ..TaskFacts::default()
         };
         devices.push(&key(number), &facts).unwrap();
     }

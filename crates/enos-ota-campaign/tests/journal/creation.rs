@@ -218,6 +218,7 @@ async fn a_full_queue_holds_up_those_who_write() {
         code: None,
         message: Some(large.as_str().into()),
         request_id: None,
+        elsewhere: false,
         devices: vec![key(usize::try_from(number).unwrap()).into()],
     };
     for number in 0..500 {
@@ -230,7 +231,7 @@ async fn a_full_queue_holds_up_those_who_write() {
     let written = futures_util::future::join_all(appends).await;
     assert!(written.iter().all(Result::is_ok));
     journal.close().await.unwrap();
-    assert_eq!(Journal::read(&path).unwrap().summary.skipped, 1_000);
+    assert_eq!(Journal::read(&path).unwrap().summary().skipped, 1_000);
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn assert_refused(path: &Path, bytes: &[u8], line: usize) {
                 "{text}"
             );
         }
-        Ok(told) => panic!("line {line} is passed over: {:?} {:?}", told.summary, told.torn),
+        Ok(told) => panic!("line {line} is passed over: {:?} {:?}", told.summary(), told.torn),
     }
     // Nor is it repaired.
     assert!(Journal::open(path).is_err());

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use enos_ota_campaign::journal::{CallEnd, Journal, Record, Recovered, State};
+use enos_ota_campaign::journal::{CallEnd, Journal, Record, Recovered};
+use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Fate, Outcome, Summary};
 use proptest::prelude::*;
 
@@ -11,7 +12,7 @@ use crate::common::{details, in_folder, key, keys, operator, plan, write};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Device {
-    pub(crate) state: State,
+    pub(crate) state: DeviceState,
     pub(crate) fate: Fate,
     pub(crate) message: Option<String>,
     pub(crate) request_id: Option<String>,
@@ -45,7 +46,7 @@ const ENDS: [CallEnd; 7] = [
 impl Model {
     pub(crate) fn new(count: usize) -> Self {
         let device = Device {
-            state: State::Waiting,
+            state: DeviceState::Waiting,
             fate: Fate::NotSeen,
             message: None,
             request_id: None,
@@ -70,7 +71,7 @@ impl Model {
             ..Summary::default()
         };
         for device in &self.devices {
-            if let State::Settled(outcome) = device.state {
+            if let DeviceState::Settled(outcome) = device.state {
                 summary.add(outcome, 1);
             }
         }
@@ -93,7 +94,7 @@ impl Model {
         let at = self.now;
         Some(match choice % 16 {
             0..=5 => {
-                let devices = self.some(salt, |device| device.state == State::Waiting);
+                let devices = self.some(salt, |device| device.state == DeviceState::Waiting);
                 if devices.is_empty() {
                     return None;
                 }
@@ -101,7 +102,7 @@ impl Model {
                 let call = self.last_call;
                 for number in &devices {
                     let device = &mut self.devices[*number];
-                    device.state = State::InDoubt {
+                    device.state = DeviceState::InDoubt {
                         sent_at_ms: at,
                         not_failed: false,
                     };
@@ -125,10 +126,10 @@ impl Model {
             10 | 11 => self.settle(at, salt)?,
             12 => {
                 let devices = self.some(salt, |device| {
-                    device.call.is_none() && matches!(device.state, State::InDoubt { .. } | State::Refused { .. })
+                    device.call.is_none() && matches!(device.state, DeviceState::InDoubt { .. } | DeviceState::Refused { .. })
                 });
                 for number in &devices {
-                    self.devices[*number].state = State::Waiting;
+                    self.devices[*number].state = DeviceState::Waiting;
                 }
                 Record::Requeued {
                     at,
@@ -138,7 +139,7 @@ impl Model {
             13 => {
                 let fate = Fate::ALL[salt % Fate::ALL.len()];
                 let reason = (fate == Fate::FailedAgain).then(|| format!("reason {}", salt % 3));
-                let devices = self.some(salt, |device| device.state == State::Settled(Outcome::Accepted));
+                let devices = self.some(salt, |device| device.state == DeviceState::Settled(Outcome::Accepted));
                 for number in &devices {
                     self.devices[*number].fate = fate;
                     self.devices[*number].failed_again.clone_from(&reason);
@@ -181,17 +182,20 @@ impl Model {
         for number in self.open.remove(&call).unwrap() {
             let device = &mut self.devices[number];
             device.call = None;
-            let State::InDoubt { sent_at_ms, .. } = device.state else {
+            let DeviceState::InDoubt { sent_at_ms, .. } = device.state else {
                 panic!("{device:?}");
             };
             device.state = match end {
-                CallEnd::Accepted => State::Settled(Outcome::Accepted),
-                CallEnd::NotFailed => State::Refused { sent_at_ms },
-                CallEnd::Lost => State::InDoubt {
+                CallEnd::Accepted => DeviceState::Settled(Outcome::Accepted),
+                CallEnd::NotFailed => DeviceState::Refused {
                     sent_at_ms,
                     not_failed: false,
                 },
-                _ => State::Waiting,
+                CallEnd::Lost => DeviceState::InDoubt {
+                    sent_at_ms,
+                    not_failed: false,
+                },
+                _ => DeviceState::Waiting,
             };
             device.code = Some(24_621);
             device.message = Some(message.clone());
@@ -211,7 +215,7 @@ impl Model {
     fn settle(&mut self, at: i64, salt: usize) -> Option<Record<'static>> {
         let outcome = Outcome::ALL[salt % Outcome::ALL.len()];
         let devices = self.some(salt, |device| {
-            device.call.is_none() && !matches!(device.state, State::Settled(_))
+            device.call.is_none() && !matches!(device.state, DeviceState::Settled(_))
         });
         if devices.is_empty() {
             return None;
@@ -219,7 +223,7 @@ impl Model {
         let message = salt.is_multiple_of(2).then(|| "said \"so\"\n\u{e9}".to_owned());
         for number in &devices {
             let device = &mut self.devices[*number];
-            device.state = State::Settled(outcome);
+            device.state = DeviceState::Settled(outcome);
             (device.code, device.message, device.request_id) = (None, message.clone(), None);
         }
         Some(Record::Settled {
@@ -228,31 +232,32 @@ impl Model {
             code: None,
             message: message.map(Into::into),
             request_id: None,
+            elsewhere: false,
             devices: keys(devices),
         })
     }
 
     /// Checks that a journal tells the same.
     pub(crate) fn assert_told(&self, told: &Recovered) {
-        assert_eq!(told.standings.len(), self.devices.len());
+        assert_eq!(told.table.standings().len(), self.devices.len());
         for (number, device) in self.devices.iter().enumerate() {
             let id = told.plan.devices.find(&key(number)).unwrap();
             let standing = told.standing(id);
             let found = Device {
                 state: standing.state,
                 fate: standing.fate,
-                message: told.message(id).map(str::to_owned),
-                request_id: told.request_id(id).map(str::to_owned),
-                code: told.code(id),
-                failed_again: told.failed_again(id).map(str::to_owned),
+                message: told.standing(id).message.map(str::to_owned),
+                request_id: told.standing(id).request_id.map(str::to_owned),
+                code: told.standing(id).code,
+                failed_again: told.standing(id).failed_again.map(str::to_owned),
                 call: device.call,
             };
             assert_eq!(found, *device, "{number}");
         }
-        assert_eq!(told.summary, self.summary());
-        let settled = |standing: &&enos_ota_campaign::journal::Standing| matches!(standing.state, State::Settled(_));
-        assert_eq!(told.summary.settled(), told.standings.iter().filter(settled).count());
-        assert_eq!(told.summary.settled() + told.open(), told.summary.requested);
+        assert_eq!(told.summary(), self.summary());
+        let settled = |standing: &enos_ota_campaign::Standing<'_>| standing.outcome.is_some();
+        assert_eq!(told.summary().settled(), told.table.standings().filter(settled).count());
+        assert_eq!(told.summary().settled() + told.open(), told.summary().requested);
         assert_eq!(told.last_call, self.last_call);
         assert_eq!(told.resumes, self.resumes);
         assert_eq!(told.operators.len(), self.resumes + 1);
@@ -307,6 +312,6 @@ proptest! {
         prop_assert_eq!(told.plan.header(), plan.header());
         prop_assert_eq!(told.torn, None);
         let (_journal, opened) = Journal::open(&path).unwrap();
-        prop_assert_eq!(opened.standings, told.standings);
+        prop_assert!(opened.table.standings().eq(told.table.standings()));
     }
 }

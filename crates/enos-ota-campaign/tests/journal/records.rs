@@ -1,6 +1,7 @@
 //! What follows from records, and which cannot follow each other.
 
-use enos_ota_campaign::journal::{CallEnd, Journal, JournalError, Record, State};
+use enos_ota_campaign::journal::{CallEnd, Change, Changed, Journal, JournalError, Record};
+use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Fate, Outcome, Summary};
 
 use crate::common::{answered, in_folder, keys, plan, resumed, sent, write};
@@ -12,6 +13,7 @@ fn settled(outcome: Outcome, number: usize) -> Record<'static> {
         code: None,
         message: None,
         request_id: None,
+        elsewhere: false,
         devices: keys([number]),
     }
 }
@@ -75,23 +77,23 @@ async fn a_campaign_that_was_killed_is_told_of_with_all_a_report_needs() {
     write(&path, &plan(6), &records).await;
     let told = Journal::read(&path).unwrap();
 
-    let states: Vec<_> = told.standings.iter().map(|standing| standing.state).collect();
-    let accepted = State::Settled(Outcome::Accepted);
+    let states: Vec<_> = told.table.standings().map(|standing| standing.state).collect();
+    let accepted = DeviceState::Settled(Outcome::Accepted);
     assert_eq!(
         states,
         [
             accepted,
             accepted,
             accepted,
-            State::Settled(Outcome::Unknown),
+            DeviceState::Settled(Outcome::Unknown),
             accepted,
-            State::Waiting
+            DeviceState::Waiting
         ]
     );
     let id = |number: usize| told.plan.devices.ids().nth(number).unwrap();
-    assert_eq!((told.code(id(0)), told.message(id(0))), (Some(0), Some("OK")));
-    assert_eq!((told.request_id(id(0)), told.request_id(id(3))), (Some("r1"), None));
-    assert_eq!(told.failed_again(id(0)), Some("no space"));
+    assert_eq!((told.standing(id(0)).code, told.standing(id(0)).message), (Some(0), Some("OK")));
+    assert_eq!((told.standing(id(0)).request_id, told.standing(id(3)).request_id), (Some("r1"), None));
+    assert_eq!(told.standing(id(0)).failed_again, Some("no space"));
     assert_eq!(told.standing(id(0)).fate, Fate::FailedAgain);
 
     let calls: Vec<_> = told
@@ -114,14 +116,14 @@ async fn a_campaign_that_was_killed_is_told_of_with_all_a_report_needs() {
     assert_eq!(
         told.waves
             .iter()
-            .map(|wave| (wave.wave, wave.passed))
+            .map(|wave| (wave.wave, wave.passed, wave.calls))
             .collect::<Vec<_>>(),
-        [(1, false)]
+        [(1, false, 3)]
     );
     let ended = told.ended.as_ref().unwrap();
     assert_eq!(
         (ended.how.as_str(), ended.open, ended.summary),
-        ("too many failed again", 1, told.summary)
+        ("too many failed again", 1, told.summary())
     );
 
     // Who resumes it, has not ended it.
@@ -129,6 +131,93 @@ async fn a_campaign_that_was_killed_is_told_of_with_all_a_report_needs() {
     journal.append(&resumed()).await.unwrap();
     journal.close().await.unwrap();
     assert_eq!(Journal::read(&path).unwrap().ended, None);
+}
+
+fn ended(at: i64) -> Record<'static> {
+    Record::Ended {
+        at,
+        how: "complete".into(),
+        summary: Summary::default(),
+        open: 0,
+    }
+}
+
+#[tokio::test]
+async fn every_change_of_the_numbers_is_kept_with_its_time_and_counted_once() {
+    let (_folder, path) = in_folder();
+    let under_way = Record::Seen {
+        at: 4_000,
+        fate: Fate::UnderWay,
+        reason: None,
+        devices: keys([0, 1]),
+    };
+    let records = [
+        sent(1, 0..3),
+        // A search is faster than the answer, which then counts the others alone.
+        settled(Outcome::Accepted, 2),
+        answered(1, CallEnd::Accepted),
+        sent(2, [3]),
+        answered(2, CallEnd::Throttled),
+        sent(3, [3]),
+        under_way,
+        seen(0),
+        seen(0),
+        settled(Outcome::Unknown, 3),
+        // It is no accepted device.
+        seen(3),
+    ];
+    write(&path, &plan(5), &records).await;
+    let told = Journal::read(&path).unwrap();
+    let log: Vec<_> = told
+        .changes
+        .iter()
+        .map(
+            |Change {
+                 at_ms, what, devices, ..
+             }| (*at_ms, *what, *devices),
+        )
+        .collect();
+    let seen = |from, to| Changed::Seen { from, to };
+    assert_eq!(
+        log,
+        [
+            (5_000, Changed::Settled(Outcome::Accepted), 1),
+            (3_000, Changed::Settled(Outcome::Accepted), 2),
+            (4_000, seen(Fate::NotSeen, Fate::UnderWay), 2),
+            (5_000, seen(Fate::UnderWay, Fate::Succeeded), 1),
+            (5_000, Changed::Settled(Outcome::Unknown), 1),
+        ]
+    );
+    let calls: Vec<_> = told.plan.devices.ids().map(|id| told.last_call_of(id)).collect();
+    assert_eq!(calls, [Some(0), Some(0), Some(0), Some(2), None]);
+    let sent_at: Vec<_> = told.plan.devices.ids().map(|id| told.sent_at_ms(id)).collect();
+    assert_eq!(sent_at, [Some(2_000), Some(2_000), Some(2_000), Some(2_000), None]);
+}
+
+#[tokio::test]
+async fn a_resume_that_does_nothing_is_no_event_and_neither_is_its_end() {
+    let (_folder, path) = in_folder();
+    let mut records = vec![sent(1, [0]), answered(1, CallEnd::Accepted), ended(6_000)];
+    let later = Record::Resumed {
+        at: 90_000,
+        by: crate::common::operator("night@depot"),
+    };
+    records.extend([later.clone(), ended(91_000)]);
+    write(&path, &plan(1), &records).await;
+    let told = Journal::read(&path).unwrap();
+    assert_eq!((told.last_event_ms, told.last_at_ms), (6_000, 91_000));
+
+    let (journal, _) = Journal::open(&path).unwrap();
+    journal.append(&later).await.unwrap();
+    journal.close().await.unwrap();
+    let told = Journal::read(&path).unwrap();
+    assert_eq!(told.last_event_ms, 6_000);
+
+    let (journal, _) = Journal::open(&path).unwrap();
+    journal.append(&seen(0)).await.unwrap();
+    journal.append(&ended(99_000)).await.unwrap();
+    journal.close().await.unwrap();
+    assert_eq!(Journal::read(&path).unwrap().last_event_ms, 99_000);
 }
 
 #[tokio::test]
@@ -145,21 +234,24 @@ async fn a_device_that_is_in_doubt_says_since_when() {
     ];
     write(&path, &plan(4), &records).await;
     let told = Journal::read(&path).unwrap();
-    let states: Vec<_> = told.standings.iter().map(|standing| standing.state).collect();
+    let states: Vec<_> = told.table.standings().map(|standing| standing.state).collect();
     let sent_at_ms = 2_000;
     assert_eq!(
         states,
         [
-            State::InDoubt {
+            DeviceState::InDoubt {
                 sent_at_ms,
                 not_failed: false
             },
-            State::InDoubt {
+            DeviceState::InDoubt {
                 sent_at_ms,
                 not_failed: false
             },
-            State::Refused { sent_at_ms },
-            State::Waiting
+            DeviceState::Refused {
+                sent_at_ms,
+                not_failed: false
+            },
+            DeviceState::Waiting
         ]
     );
     assert_eq!(told.open(), 4);
@@ -259,5 +351,5 @@ async fn what_is_told_twice_in_the_same_way_is_no_contradiction() {
     ];
     write(&path, &plan(3), &records).await;
     let told = Journal::read(&path).unwrap();
-    assert_eq!((told.summary.accepted, told.summary.rejected, told.open()), (1, 1, 1));
+    assert_eq!((told.summary().accepted, told.summary().rejected, told.open()), (1, 1, 1));
 }

@@ -72,6 +72,6 @@ fn open(path: &Path) {
     let since = Instant::now();
     let (_journal, recovered) = Journal::open(path).unwrap();
     told("open", since);
-    assert_eq!(recovered.summary.accepted, DEVICES);
+    assert_eq!(recovered.summary().accepted, DEVICES);
     assert_eq!(recovered.calls.len(), DEVICES / A_CALL);
 }

@@ -4,7 +4,6 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use enos_ota_campaign::{Cause, Pattern, WaveSize};
 
@@ -43,8 +42,8 @@ pub(crate) struct Retry {
     #[command(flatten)]
     pub(crate) criteria: Criteria,
 
-    /// Do not search for the named devices before the first call. Without that, a device whose answer is lost and that
-    /// fails again at once ends as `unknown`, or may be sent twice
+    /// Do not look named devices up before the first call. If an answer is lost then, a device that was never failed
+    /// cannot be told from one that was retried
     #[arg(long, conflicts_with = "failed", help_heading = "Selection")]
     pub(crate) no_lookup: bool,
 
@@ -105,13 +104,14 @@ pub(crate) struct Criteria {
     #[arg(long, value_name = "VERSION", requires = "failed", conflicts_with_all = KEYS)]
     pub(crate) to_version: Vec<String>,
 
-    /// Only tasks that failed for this cause, inferred from their progress. May be repeated
+    /// Only tasks that failed for this cause, inferred from their progress: download, verification, write, ignored,
+    /// unspecified, or a negative number of the device maker's own, such as -7. May be repeated
     #[arg(
         long,
         value_name = "CAUSE",
         requires = "failed",
         conflicts_with_all = KEYS,
-        value_parser = PossibleValuesParser::new(Cause::ALL.map(Cause::as_str)).try_map(|cause| cause.parse::<Cause>())
+        allow_negative_numbers = true
     )]
     pub(crate) cause: Vec<Cause>,
 

@@ -19,7 +19,7 @@ pub(crate) use admin::{
     TasksCancel, TasksCommand, TasksList,
 };
 pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Report, ReportFormat, Resume, Retry, Watch};
-pub(crate) use tools::{Api, Emulator, Sign, Token, TokenOutput};
+pub(crate) use tools::{Api, Emulator, QuotaHeaders, Sign, Token, TokenOutput};
 pub(crate) use values::duration_in_words;
 
 const STYLES: Styles = Styles::styled()

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use enos_ota_emulator::Quota;
 
 use super::Connection;
 
@@ -121,23 +122,56 @@ pub(crate) enum TokenOutput {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  enos-ota emulator --listen 127.0.0.1:8080 --print-config
+  enos-ota emulator --listen 127.0.0.1:8080
+  enos-ota emulator --quota 600/m,10000/h --quota-headers rate-limit
   enos-ota emulator --print-fleet > fleet.json
-  enos-ota emulator --fleet fleet.json")]
+  enos-ota emulator --fleet fleet.json
+
+Run it in the background and lead this shell to it, once the file has its five lines:
+  enos-ota emulator --print-config > emulator.env &
+  . ./emulator.env")]
 pub(crate) struct Emulator {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
 
+    /// Allow an address that other machines can reach, such as 0.0.0.0 in a container. Anyone there can use the emulator
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+
     /// JSON file with organizations, jobs and tasks [default: a demo fleet]
     #[arg(long, value_name = "FILE")]
     pub(crate) fleet: Option<PathBuf>,
 
-    /// Also print the environment variables that lead the other commands here, for a shell to read
+    /// Limit the calls by second, minute, hour or day, on the clock: 600/m or 600/m,10000/h
+    #[arg(long, value_name = "LIMITS")]
+    pub(crate) quota: Option<Quota>,
+
+    /// Headers that tell the limits of --quota
+    #[arg(long, value_enum, value_name = "FORM", default_value_t, requires = "quota")]
+    pub(crate) quota_headers: QuotaHeaders,
+
+    /// Number of nodes of the gateway, each of which learns of new tokens and calls at the others a second late
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) nodes: u8,
+
+    /// Print environment variables that lead the other commands here. Standard output is then a shell script: the line
+    /// `listening on` is a comment in it
     #[arg(long)]
     pub(crate) print_config: bool,
 
-    /// Print the fleet as a file for --fleet, and end
+    /// Print the fleet as a file for --fleet, and exit
     #[arg(long)]
     pub(crate) print_fleet: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum QuotaHeaders {
+    /// No header.
+    #[default]
+    None,
+    /// X-RateLimit-Limit-Minute and such, without Retry-After.
+    XRateLimit,
+    /// The same, with RateLimit-* and Retry-After.
+    RateLimit,
 }

@@ -22,8 +22,8 @@ pub(crate) async fn run(
     at_most: Option<Duration>,
     mut tell: impl FnMut(&Event, &Devices),
 ) -> Result<Finished, Failure> {
-    let devices = Arc::clone(campaign.ledger().devices());
-    let mut picture = Picture::new(campaign.ledger(), settings);
+    let devices = Arc::clone(campaign.table().devices());
+    let mut picture = Picture::new(campaign.table(), settings);
     let shared_terminal = io::stdout().is_terminal();
     let mut running = campaign.start();
     let controller = running.controller();

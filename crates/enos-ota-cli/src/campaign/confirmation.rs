@@ -1,20 +1,21 @@
 //! Whether the accepted devices were seen to have left `failed`, in words that claim no more than was seen.
 
-use enos_ota_campaign::{Finished, Summary};
+use enos_ota_campaign::Finished;
 
 use crate::text::{counted, thousands};
-use crate::upgrades::Upgrades;
 
-/// What the searches after the last call have shown of the accepted devices. The sum is all of them.
+/// What the searches after the last call have shown of the devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Confirmation {
-    /// Seen to have left `failed`, and not to have failed again.
+    /// Accepted, seen to have left `failed`, and not to have failed again.
     pub(crate) confirmed: usize,
-    /// Seen to have left `failed`, and to have failed again.
+    /// Accepted, seen to have left `failed`, and to have failed again.
     pub(crate) failed_again: usize,
-    /// Seen to be failed as before.
+    /// Accepted, and seen to be failed as before.
     pub(crate) still_failed: usize,
-    /// Not seen.
+    /// Accepted, and without a task now.
+    pub(crate) gone: usize,
+    /// Accepted, and not seen.
     pub(crate) not_confirmed: usize,
     /// Why these were not seen, if that is known.
     pub(crate) why: Option<String>,
@@ -24,17 +25,21 @@ pub(crate) struct Confirmation {
 
 impl Confirmation {
     pub(crate) fn of(finished: &Finished) -> Self {
-        let upgrades = Upgrades::of(&finished.ledger);
-        let Summary { accepted, .. } = finished.ledger.summary();
-        let confirmed = upgrades.succeeded + upgrades.under_way;
-        let seen = confirmed + upgrades.failed_again + upgrades.still_failed;
+        let elsewhere = finished.table.elsewhere();
+        let Some(seen) = &finished.confirmation else {
+            return Self {
+                elsewhere,
+                ..Self::default()
+            };
+        };
         Self {
-            confirmed,
-            failed_again: upgrades.failed_again,
-            still_failed: upgrades.still_failed,
-            not_confirmed: accepted.saturating_sub(seen),
-            why: (!finished.could_search).then(|| "the application may not search tasks".to_owned()),
-            elsewhere: 0,
+            confirmed: seen.confirmed,
+            failed_again: seen.failed_again,
+            still_failed: seen.still_failed,
+            gone: seen.gone,
+            not_confirmed: seen.not_confirmed,
+            why: seen.why.clone(),
+            elsewhere,
         }
     }
 
@@ -61,7 +66,7 @@ impl Confirmation {
             ));
         }
         if self.not_confirmed > 0 {
-            let all = self.confirmed + self.failed_again + self.still_failed + self.not_confirmed;
+            let all = self.confirmed + self.failed_again + self.still_failed + self.gone + self.not_confirmed;
             let why = self.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
             lines.push(format!(
                 "{} of {} accepted were not seen to have left `failed`{why}",
@@ -97,6 +102,7 @@ mod tests {
             confirmed: 590,
             failed_again: 10,
             still_failed: 1,
+            gone: 0,
             not_confirmed: 1199,
             why: Some("every search was refused: 99400 Invalid Argument".to_owned()),
             elsewhere: 3,

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use enos_ota::Window;
+use enos_ota::{WaitReason, Waiting};
 use enos_ota_campaign::{Event, Progress, ReadProgress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -127,6 +129,10 @@ impl Display {
 
     /// Shows how far the reading of tasks has come.
     pub(crate) fn reading(&mut self, progress: &ReadProgress) {
+        if let Some(waiting) = &progress.waiting {
+            self.waiting(waiting);
+            return;
+        }
         let calls = counted(usize::try_from(progress.calls).unwrap_or(usize::MAX), "call");
         if self.bar.is_some() {
             self.draw(&[picture::reading(progress, &calls, console::columns())]);
@@ -139,6 +145,26 @@ impl Display {
                 "{}{of} tasks read{again}, {} selected; {calls}",
                 thousands(progress.read),
                 thousands(progress.selected),
+            ));
+        }
+    }
+
+    /// Says what the reading of tasks waits for, if it is worth a line.
+    fn waiting(&mut self, waiting: &Waiting) {
+        if waiting.wait < Duration::from_secs(1) {
+            return;
+        }
+        if let Some(untold) = self.throttled.again() {
+            let why = match waiting.why {
+                WaitReason::Throttled => "the gateway asks for fewer calls",
+                WaitReason::TokenExpired => "the gateway does not accept the access token yet",
+                _ => "the gateway does not answer",
+            };
+            self.say(format_args!(
+                "{why}: page {} is asked for again in {:.0} s{}",
+                thousands(usize::try_from(waiting.page_no).unwrap_or(usize::MAX)),
+                waiting.wait.as_secs_f64(),
+                more(untold)
             ));
         }
     }
@@ -187,7 +213,22 @@ impl Display {
                     counted(*devices, "device")
                 ));
             }
-            Event::Throttled { pause } => {
+            Event::Learned { message } => self.say(console::warning_line(message)),
+            Event::Throttled {
+                pause,
+                quota: Some((calls, window)),
+            } => {
+                if let Some(untold) = self.throttled.again() {
+                    self.say(format_args!(
+                        "the gateway allows {} per {}; next calls in {:.0} s{}",
+                        counted(usize::try_from(*calls).unwrap_or(usize::MAX), "call"),
+                        name_of(*window),
+                        pause.as_secs_f64().ceil(),
+                        more(untold)
+                    ));
+                }
+            }
+            Event::Throttled { pause, quota: None } => {
                 if let Some(untold) = self.throttled.again() {
                     self.say(format_args!(
                         "the gateway asks for fewer calls: a pause of {:.1} s{}",
@@ -229,5 +270,15 @@ impl Display {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+fn name_of(window: Window) -> &'static str {
+    match window {
+        Window::Second => "second",
+        Window::Minute => "minute",
+        Window::Hour => "hour",
+        Window::Day => "day",
+        _ => "month",
     }
 }

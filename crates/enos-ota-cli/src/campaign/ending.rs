@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use enos_ota::{Error, ErrorKind};
-use enos_ota_campaign::{Calls, Ending, Fate, Finished, Ledger, Outcome, Summary};
+use enos_ota_campaign::{Calls, DeviceTable, Ending, Fate, Finished, Outcome, Summary};
 
 use crate::args::duration_in_words;
 use crate::console::{self, BAD, DOUBTFUL, FAINT, GOOD, HEADING, styled};
@@ -54,8 +54,8 @@ pub(crate) fn conclude(finished: &Finished, about: &About<'_>) -> Exit {
 
 /// What has ended the campaign, what to do, and the sums in the last line.
 fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
-    let summary = finished.ledger.summary();
-    let sentence = last_words(summary, &Upgrades::of(&finished.ledger), about.followed);
+    let summary = finished.table.summary();
+    let sentence = last_words(summary, &Upgrades::of(&finished.table), about.followed);
     let how = match &finished.ending {
         Ending::Complete if exit == Exit::Success => {
             console::note(sentence);
@@ -68,7 +68,7 @@ fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
                 None => {}
             }
             hint_at_unknown(summary.unknown);
-            hint_to_retry(&finished.ledger, about);
+            hint_to_retry(&finished.table, about);
             console::error(sentence);
             return;
         }
@@ -171,14 +171,14 @@ pub(super) fn warn_of_searches() {
 }
 
 /// Says why devices failed again, if any did.
-pub(super) fn tell_reasons(ledger: &Ledger) {
+pub(super) fn tell_reasons(ledger: &DeviceTable) {
     for line in reasons(ledger) {
         console::note(format_args!("          {line}"));
     }
 }
 
 fn details(finished: &Finished, about: &About<'_>) {
-    let ledger = &finished.ledger;
+    let ledger = &finished.table;
     let upgrades = Upgrades::of(ledger);
     let follows = about.followed != Followed::None && upgrades.seen() > 0;
     if follows {
@@ -240,7 +240,7 @@ fn plural(count: u64, what: &str) -> String {
 }
 
 /// Why devices failed again.
-fn reasons(ledger: &Ledger) -> Vec<String> {
+fn reasons(ledger: &DeviceTable) -> Vec<String> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for id in ledger.devices().ids() {
         let standing = ledger.standing(id);
@@ -284,7 +284,7 @@ fn hint_to_resume(finished: &Finished, about: &About<'_>) {
 }
 
 /// What to do about devices whose upgrade has failed again.
-fn hint_to_retry(ledger: &Ledger, about: &About<'_>) {
+fn hint_to_retry(ledger: &DeviceTable, about: &About<'_>) {
     if about.followed != Followed::None
         && Upgrades::of(ledger).failed_again > 0
         && let Some(command) = &about.retry

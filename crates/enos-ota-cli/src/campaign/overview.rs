@@ -97,6 +97,7 @@ pub(super) fn left_out(plan: &Plan) -> Option<String> {
         (left_out.by_time, "older than --since"),
         (left_out.by_cause, "failed for other causes"),
         (left_out.by_reason, "failed for other reasons"),
+        (left_out.unreadable, "that could not be read"),
         (left_out.other + left_out.no_key, "that are none of these tasks"),
     ]
     .into_iter()

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use enos_ota_campaign::{Event, Fate, Ledger, Outcome, Phase, Progress, ReadProgress, Settings};
+use enos_ota_campaign::{DeviceTable, Event, Fate, Outcome, Phase, Progress, ReadProgress, Settings};
 
 use crate::args::duration_in_words;
 use crate::console::{BAD, DOUBTFUL, FAINT, GOOD, HEADING, styled};
@@ -113,7 +113,7 @@ impl Counts {
 }
 
 impl Picture {
-    pub(crate) fn new(ledger: &Ledger, settings: &Settings) -> Self {
+    pub(crate) fn new(ledger: &DeviceTable, settings: &Settings) -> Self {
         let mut reasons: HashMap<Arc<str>, usize> = HashMap::new();
         let mut before: HashMap<&str, usize> = HashMap::new();
         for id in ledger.devices().ids() {
@@ -158,7 +158,7 @@ impl Picture {
                 outcome: Outcome::Accepted,
                 ..
             } => self.told.accepted += devices.len(),
-            Event::Throttled { pause } => self.paused_until = Some(Instant::now() + *pause),
+            Event::Throttled { pause, .. } => self.paused_until = Some(Instant::now() + *pause),
             Event::Seen { devices, fate, reason } => match fate {
                 Fate::Succeeded => self.told.succeeded += devices.len(),
                 Fate::Gone => self.told.gone += devices.len(),

@@ -8,7 +8,7 @@ use enos_ota_campaign::drift::Drift;
 use enos_ota_campaign::journal::{BeginDetails, CallEnd, Journal, Recovered};
 use enos_ota_campaign::rehearsal::Stage;
 use enos_ota_campaign::{
-    Calls, Campaign, DeviceId, Devices, Ending, Event, Fate, Finished, Ledger, Outcome, Plan, Settings, Summary,
+    Calls, Campaign, DeviceId, DeviceTable, Devices, Ending, Event, Fate, Finished, Outcome, Plan, Settings, Summary,
 };
 use serde::Serialize;
 
@@ -39,6 +39,8 @@ pub(crate) struct Request<'a> {
     pub(crate) target: &'a Target,
     pub(crate) output: Output,
     pub(crate) dry_run: bool,
+    /// Whether devices of which nothing is known are looked up before they are sent.
+    pub(crate) lookup: bool,
     /// Whether the devices were not named, so that people have to be shown which these are, and asked.
     pub(crate) selected: Option<&'a Consent>,
     pub(crate) drift: Option<&'a Drift>,
@@ -46,7 +48,8 @@ pub(crate) struct Request<'a> {
 
 /// Retries the devices of a plan.
 pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Request<'_>) -> Result<Exit, Failure> {
-    let settings = settings_of(request.how, &request.target.connection);
+    let mut settings = settings_of(request.how, &request.target.connection);
+    settings.lookup = request.lookup;
     let held_back = HeldBack::of(request.how, &chosen.plan)?;
     if request.dry_run {
         return show(&chosen, &held_back, &settings, request.output);
@@ -276,16 +279,16 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn run(self, campaign: Campaign) -> Result<Exit, Failure> {
-        let devices = campaign.ledger().devices().len();
+        let devices = campaign.table().devices().len();
         let talkative =
             self.talkative || devices > LISTED || self.settings.watch.is_some() || self.settings.waves.is_some();
         let mut results = Results::new(self.output, devices);
-        tell_settled(&mut results, campaign.ledger());
+        tell_settled(&mut results, campaign.table());
         let mut interrupts = Interrupts::listen()?;
         let mut display = Display::new(talkative);
         display.announce(format_args!(
             "retrying {}",
-            counted(devices - campaign.ledger().summary().settled(), "device")
+            counted(devices - campaign.table().summary().settled(), "device")
         ));
         let tell = |event: &Event, devices: &Devices| match event {
             Event::Settled {
@@ -347,7 +350,7 @@ impl Run<'_> {
     }
 
     fn write_end(&self, results: &mut Results, finished: &Finished) {
-        let ledger = &finished.ledger;
+        let ledger = &finished.table;
         let head = Head {
             schema: self.schema,
             job_id: self.job_id,
@@ -380,7 +383,7 @@ fn withdraw(path: &Path, finished: &Finished) -> bool {
 }
 
 /// Tells of the devices that have their outcome before anything is sent.
-fn tell_settled(results: &mut Results, ledger: &Ledger) {
+fn tell_settled(results: &mut Results, ledger: &DeviceTable) {
     if ledger.summary().settled() == 0 {
         return;
     }
@@ -392,7 +395,7 @@ fn tell_settled(results: &mut Results, ledger: &Ledger) {
     results.flush();
 }
 
-fn line_of(ledger: &Ledger, id: DeviceId) -> DeviceLine<'_> {
+fn line_of(ledger: &DeviceTable, id: DeviceId) -> DeviceLine<'_> {
     let standing = ledger.standing(id);
     DeviceLine {
         device_key: ledger.devices().key(id),

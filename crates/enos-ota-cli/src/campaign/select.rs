@@ -2,20 +2,23 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use enos_ota::{Clock as _, ErrorKind, JobId, SystemClock};
+use enos_ota::{Clock as _, ErrorKind, EvenPace, JobId, Pacer, SystemClock};
 use enos_ota_campaign::{
-    Criteria, Devices, Exclusion, Named, Plan, Reader, SelectError, Selection, TaskFacts, TaskState, read_named,
+    Criteria, Devices, Exclusion, Named, OddRows, Plan, Reader, SelectError, Selection, TaskFacts, TaskState,
 };
 
 use super::display::Display;
-use crate::args::{self, Keys};
+use crate::args::{self, Connection, Keys};
 use crate::console;
 use crate::device_keys;
 use crate::exit::{Exit, blames_organization};
 use crate::failure::{Failure, with_causes};
+use crate::listing;
 use crate::session::Session;
-use crate::text::visible;
+use crate::text::{counted, visible};
 
 /// The selection that the options speak of.
 pub(crate) fn selection(keys: &Keys, criteria: &args::Criteria) -> Result<Selection, Failure> {
@@ -77,9 +80,9 @@ impl From<Plan> for Chosen {
 pub(crate) enum LookUp {
     /// What is known of their tasks is asked for.
     Needed,
-    /// If the platform lets them be searched for. Should an answer be lost, it is known then that a device was failed
-    /// before, and when; without that, one that has failed again cannot be told from one that was never retried.
-    IfAllowed,
+    /// Should an answer be lost, then how a task stood before tells whether it was retried. If searches alone are
+    /// refused, the devices are sent all the same.
+    Wanted,
     /// The user does without.
     No,
 }
@@ -100,6 +103,27 @@ impl From<Failure> for Unread {
     }
 }
 
+/// Reads the platform, at no more than so many calls a second. A page is given up when `--timeout` is over.
+pub(crate) fn reader<'s>(
+    session: &'s Session,
+    connection: &Connection,
+    rate: Option<f64>,
+    look_up: LookUp,
+) -> Reader<'s> {
+    let patience = match look_up {
+        LookUp::Needed => Duration::from_mins(5),
+        // The window of a limit. The retries have a patience of their own.
+        LookUp::Wanted | LookUp::No => Duration::from_mins(1),
+    };
+    let pacer = rate.map(|rate| {
+        let distance = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
+        Arc::new(EvenPace::every(distance)) as Arc<dyn Pacer>
+    });
+    Reader::new(&session.client)
+        .patience(connection.timeout.map_or(patience, |given| given.min(patience)))
+        .pacer(pacer)
+}
+
 /// Whether so many devices are looked up that one wants to see how far it has come.
 pub(crate) fn takes_time(selection: &Selection, chunk_size: NonZeroUsize) -> bool {
     !matches!(selection, Selection::Named(named) if named.given() <= chunk_size.get())
@@ -108,6 +132,7 @@ pub(crate) fn takes_time(selection: &Selection, chunk_size: NonZeroUsize) -> boo
 /// Reads the devices from the platform, whole, before anything is done with them.
 pub(crate) async fn read(
     session: &Session,
+    reader: &Reader<'_>,
     job_id: &JobId,
     selection: Selection,
     chunk_size: NonZeroUsize,
@@ -121,12 +146,19 @@ pub(crate) async fn read(
         ));
     }
     let created_ms = SystemClock.now_ms();
-    let selected = Reader::new(&session.client)
+    let selected = reader
         .read(&selection, job_id, |progress| display.reading(&progress))
         .await
         .map_err(|error| unread(&error, session))?;
     if selected.read == 0 && matches!(selection, Selection::Failed(_)) {
         check_job(session, job_id).await?;
+    }
+    warn_of_odd_rows(&selected.odd, display);
+    if selected.repeats {
+        display.say(console::warning_line(format_args!(
+            "the platform sends the same {} whatever page is asked for: the others are missing",
+            counted(selected.read, "task")
+        )));
     }
     let plan = Plan::of_selected(
         job_id.clone(),
@@ -137,31 +169,39 @@ pub(crate) async fn read(
         selected,
     );
     let mut chosen = Chosen::from(plan);
-    let named = matches!(chosen.plan.selection, Selection::Named(_));
-    if named && look_up != LookUp::No {
-        let found = read_named(&session.client, job_id, &chosen.plan.devices, |progress| {
-            display.reading(&progress);
-        })
+    if look_up == LookUp::No || !matches!(chosen.plan.selection, Selection::Named(_)) {
+        return Ok(chosen);
+    }
+    let found = reader
+        .look_up(job_id, &chosen.plan.devices, |progress| display.reading(&progress))
         .await;
-        match found {
-            Ok(found) => {
-                chosen.not_failed = found.count(TaskState::UnderWay) + found.count(TaskState::Succeeded);
-                chosen.gone = found.count(TaskState::Gone);
-                chosen.plan.devices = found.devices;
+    match found {
+        Ok(found) => {
+            if let Some(refusal) = &found.key_search_refused {
+                display.say(console::warning_line(format_args!(
+                    "the platform does not search for devices by their keys ({}): the failed tasks of the job were read \
+                     instead",
+                    visible(&refusal.to_string())
+                )));
             }
-            Err(error) if look_up == LookUp::IfAllowed && concerns_searches_alone(&error) => {
-                console::warning(format_args!(
-                    "the devices were not looked up before the retry: {}",
-                    with_causes(&error)
-                ));
-            }
-            Err(error) => {
-                return Err(Unread {
-                    failure: unread(&error, session),
-                    devices: chosen.plan.devices,
-                });
-            }
+            warn_of_odd_rows(&found.odd, display);
+            chosen.not_failed = [TaskState::UnderWay, TaskState::Succeeded, TaskState::NotFailed]
+                .into_iter()
+                .map(|state| found.count(state))
+                .sum();
+            chosen.gone = found.count(TaskState::Gone);
+            chosen.plan.devices = Arc::new(found.devices);
         }
+        Err(error) if look_up == LookUp::Needed || !concerns_searches_alone(&error) => {
+            return Err(Unread {
+                failure: unread(&error, session),
+                devices: Arc::unwrap_or_clone(chosen.plan.devices),
+            });
+        }
+        Err(error) => display.say(console::warning_line(format_args!(
+            "the devices could not be looked up: {}; if an answer is lost, some may stay unknown",
+            visible(&with_causes(&error))
+        ))),
     }
     Ok(chosen)
 }
@@ -175,6 +215,26 @@ fn concerns_searches_alone(error: &SelectError) -> bool {
             _ => false,
         },
         _ => false,
+    }
+}
+
+/// Names the rows that were left out because they prove nothing.
+fn warn_of_odd_rows(odd: &OddRows, display: &mut Display) {
+    let named = odd.examples.len().min(listing::NAMED_ROWS);
+    for row in &odd.examples[..named] {
+        display.say(console::warning_line(listing::unreadable(row)));
+    }
+    if odd.unreadable > named {
+        display.say(console::warning_line(format_args!(
+            "{} more could not be read",
+            counted(odd.unreadable - named, "task")
+        )));
+    }
+    if odd.foreign > 0 {
+        display.say(console::warning_line(format_args!(
+            "the platform sent {} of other jobs or organizations, which were not asked for: they are left out",
+            counted(odd.foreign, "task")
+        )));
     }
 }
 

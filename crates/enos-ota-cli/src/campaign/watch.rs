@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use enos_ota::{Clock as _, JobId, OrgId, SystemClock};
-use enos_ota_campaign::journal::{Recovered, State};
+use enos_ota_campaign::journal::Recovered;
 use enos_ota_campaign::{
-    Campaign, DeviceId, Devices, Ending, Event, Fate, Ledger, Outcome, Plan, Selection, Settings, TaskFacts,
+    Campaign, DeviceId, DeviceState, DeviceTable, Devices, Ending, Event, Fate, Outcome, Plan, Selection, Settings,
+    TaskFacts,
 };
 use serde::Serialize;
 
@@ -95,7 +96,7 @@ fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
     let mut known = Vec::new();
     for id in all.ids() {
         let standing = recovered.standing(id);
-        if standing.state != State::Settled(Outcome::Accepted) {
+        if standing.state != DeviceState::Settled(Outcome::Accepted) {
             continue;
         }
         let mut facts = all.facts(id);
@@ -104,7 +105,11 @@ fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
             .push(all.key(id), &facts)
             .map_err(|error| Failure::usage(error.to_string()))?;
         if standing.fate.is_final() {
-            known.push((followed, standing.fate, recovered.failed_again(id).map(Into::into)));
+            known.push((
+                followed,
+                standing.fate,
+                recovered.standing(id).failed_again.map(Into::into),
+            ));
         }
     }
     Ok(Followed {
@@ -191,7 +196,7 @@ impl<'a> Watch<'a> {
         followed: Followed,
         results: &mut Results,
         told: &mut Devices,
-    ) -> Result<(Ledger, End), Failure> {
+    ) -> Result<(DeviceTable, End), Failure> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let mut settings = Settings::default();
         settings.watch = Some(left);
@@ -204,7 +209,7 @@ impl<'a> Watch<'a> {
             followed.devices,
         );
         let mut campaign = Campaign::new(&self.session.client, plan, settings.clone());
-        let devices = Arc::clone(campaign.ledger().devices());
+        let devices = Arc::clone(campaign.table().devices());
         // All have their outcome, so nothing is retried.
         let all: Vec<_> = devices.ids().collect();
         campaign.settle(&all, Outcome::Accepted, "");
@@ -236,7 +241,7 @@ impl<'a> Watch<'a> {
             tell_seen,
         )
         .await?;
-        let all_ended = devices.ids().all(|id| finished.ledger.standing(id).fate.is_final());
+        let all_ended = devices.ids().all(|id| finished.table.standing(id).fate.is_final());
         let end = match finished.ending {
             _ if self.interrupts.stop().is_some() => End::Interrupted(self.interrupts.exit()),
             Ending::Complete | Ending::Interrupted if all_ended => End::AllEnded,
@@ -246,7 +251,7 @@ impl<'a> Watch<'a> {
         if !finished.could_search {
             ending::warn_of_searches();
         }
-        Ok((finished.ledger, end))
+        Ok((finished.table, end))
     }
 
     /// Waits. `false` if the user interrupts.
@@ -260,7 +265,7 @@ impl<'a> Watch<'a> {
 
 impl Followed {
     /// Takes over what was seen before.
-    fn take_over(&mut self, ledger: &Ledger) {
+    fn take_over(&mut self, ledger: &DeviceTable) {
         for id in ledger.devices().ids() {
             let standing = ledger.standing(id);
             if standing.fate.is_final()
@@ -301,7 +306,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(ledger: &Ledger) -> Self {
+    fn of(ledger: &DeviceTable) -> Self {
         Self {
             followed: ledger.devices().len(),
             upgrades: Upgrades::of(ledger),
@@ -335,7 +340,7 @@ fn write_end(
     mut results: Results,
     job_id: &JobId,
     org_id: &OrgId,
-    ledger: &Ledger,
+    ledger: &DeviceTable,
     end: &End,
 ) -> Result<Exit, Failure> {
     let devices = ledger.devices();

@@ -20,13 +20,13 @@ impl AssetTreeScope {
     }
     /// Sets `included_notes`, which is optional.
     ///
-    /// Nodes of the tree. The sample spells it so; not documented - whether `includedNodes` is meant.
+    /// Nodes of the tree. The sample spells it so; not documented - whether `includedNodes` is meant. Not documented - the type: the sample sends an empty text, or null, and never a list. So any value is taken.
     #[must_use]
     pub fn with_included_notes(
         mut self,
-        included_notes: impl IntoIterator<Item = impl Into<::std::string::String>>,
+        included_notes: impl Into<::serde_json::Value>,
     ) -> Self {
-        self.included_notes = Some(included_notes.into_iter().map(Into::into).collect());
+        self.included_notes = Some(included_notes.into());
         self
     }
 }
@@ -338,15 +338,12 @@ impl UpgradeScope {
     }
     /// Sets `attributes`, which is optional.
     ///
-    /// Devices with these values of attributes. Inferred from the vendor's Python sample - the form.
+    /// Devices with these values of attributes. Inferred from the vendor's Python sample - the form: a list of values by the name of the attribute. The sample sends integers, so any value is taken.
     #[must_use]
     pub fn with_attributes(
         mut self,
         attributes: impl Into<
-            ::std::collections::BTreeMap<
-                ::std::string::String,
-                ::std::vec::Vec<::std::string::String>,
-            >,
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
     ) -> Self {
         self.attributes = Some(attributes.into());
@@ -354,16 +351,11 @@ impl UpgradeScope {
     }
     /// Sets `tags`, which is optional.
     ///
-    /// Devices with these values of tags. Inferred from the vendor's Python sample - the form.
+    /// Devices with these values of tags. Inferred from the vendor's Python sample - the form: a list of values by the key of the tag. Any value is taken, as with attributes.
     #[must_use]
     pub fn with_tags(
         mut self,
-        tags: impl Into<
-            ::std::collections::BTreeMap<
-                ::std::string::String,
-                ::std::vec::Vec<::std::string::String>,
-            >,
-        >,
+        tags: impl Into<::serde_json::Map<::std::string::String, ::serde_json::Value>>,
     ) -> Self {
         self.tags = Some(tags.into());
         self

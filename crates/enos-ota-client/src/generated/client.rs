@@ -33,14 +33,12 @@ pub mod types {
     /// Devices of an asset tree. Inferred from the vendor's Python sample.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct AssetTreeScope {
-        /// Nodes of the tree. The sample spells it so; not documented - whether `includedNodes` is meant.
+        /// Nodes of the tree. The sample spells it so; not documented - whether `includedNodes` is meant. Not documented - the type: the sample sends an empty text, or null, and never a list. So any value is taken.
         #[serde(
             rename = "includedNotes",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub included_notes: ::std::option::Option<
-            ::std::vec::Vec<::std::string::String>,
-        >,
+        pub included_notes: ::std::option::Option<::serde_json::Value>,
         /// Id of the asset tree. Needed in a request.
         #[serde(
             rename = "treeId",
@@ -661,7 +659,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub asset_id: ::std::option::Option<::std::string::String>,
-        /// Why the task is as it is, in words of the platform or of the device.
+        /// Why the task is as it is, in words of the platform or of the device. Not documented - whether a retry empties it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub desc: ::std::option::Option<::std::string::String>,
         /// The device.
@@ -694,13 +692,13 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub product_key: ::std::option::Option<::std::string::String>,
-        /// 0 to 100 percent; a negative number means that the upgrade has failed. Inferred from the vendor's device SDKs: -1 for no stated reason, -2 in the download, -3 in the verification of the firmware, -4 in writing it, and -5 if the device has ignored the upgrade.
+        /// 0 to 100 percent; any negative number means that the upgrade has failed. Inferred from the vendor's device SDKs: -1 for no stated reason, -2 in the download, -3 in the verification of the firmware, -4 in writing it, and -5 if the device has ignored the upgrade. Numbers below these are the device maker's own, each with its own `desc`. Not documented - whether a retry resets it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub progress: ::std::option::Option<crate::Integer>,
         /// How far the upgrade has come.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<crate::TaskStatus>,
-        /// The task.
+        /// The task, which is the run of a job on one device. Not documented - whether a retry keeps it.
         #[serde(
             rename = "taskId",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -712,7 +710,7 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub to_version: ::std::option::Option<::std::string::String>,
-        /// When the task last changed, in milliseconds since 1970-01-01 UTC.
+        /// When the task was last updated, in milliseconds since 1970-01-01 UTC. Not documented - what counts as an update: a change of the status alone, or any touch of the record, such as a repeated report of the device.
         #[serde(
             rename = "updateTime",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -734,13 +732,10 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub asset_trees: ::std::option::Option<::std::vec::Vec<AssetTreeScope>>,
-        /// Devices with these values of attributes. Inferred from the vendor's Python sample - the form.
+        /// Devices with these values of attributes. Inferred from the vendor's Python sample - the form: a list of values by the name of the attribute. The sample sends integers, so any value is taken.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub attributes: ::std::option::Option<
-            ::std::collections::BTreeMap<
-                ::std::string::String,
-                ::std::vec::Vec<::std::string::String>,
-            >,
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
         /// Since EnOS 2.4.4. Not documented - its type.
         #[serde(
@@ -760,13 +755,10 @@ pub mod types {
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub product_key: ::std::option::Option<::serde_json::Value>,
-        /// Devices with these values of tags. Inferred from the vendor's Python sample - the form.
+        /// Devices with these values of tags. Inferred from the vendor's Python sample - the form: a list of values by the key of the tag. Any value is taken, as with attributes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub tags: ::std::option::Option<
-            ::std::collections::BTreeMap<
-                ::std::string::String,
-                ::std::vec::Vec<::std::string::String>,
-            >,
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
         /// Whether all devices are meant. A request needs it; a verify job takes `partial` only.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
@@ -816,10 +808,28 @@ pub mod types {
 /// Client for EnOS OTA jobs
 ///
 /// The OTA-job API of the Connection Service (v2.1) of the EnOS IoT platform. A *job* upgrades the firmware of many
-/// devices over the air and runs one *task* a device.
+/// devices over the air, and runs one *task* per device.
 ///
-/// All operations share one path and differ in the query parameter `action`. An answer is always JSON with the
+/// All operations share one path and differ in the query parameter `action`. The platform answers in JSON with the
 /// members `code`, `msg`, `requestId` and `data`; the call has succeeded if `code` is 0, whatever the HTTP status.
+///
+/// The API gateway may refuse a call itself, with an HTTP status other than 200: 400, 401, 403, 413, 429, 500 or 503,
+/// each with its text (documented for EnOS 2.0.8 to 2.1, on a page that lives on in 3.0.0). `x-gateway-refusals` lists
+/// them. Inferred from the texts, which are those of the Kong gateway: the body is `{"message": "..."}`, with neither
+/// `code` nor `status`.
+///
+/// Calls are limited: the owner of an API group may set a number of calls per minute, hour, day or month, over all APIs
+/// of the group together, and HTTP 429 answers what is beyond it (documented). Not documented: the numbers.
+///
+/// - Inferred (Kong): windows begin on the clock, at a whole minute, hour or day in UTC.
+/// - Inferred (Kong): `X-RateLimit-Limit-<window>` and `X-RateLimit-Remaining-<window>` are on every answer unless the
+///   owner hides them, where the window is `Second`, `Minute`, `Hour`, `Day` or `Month`. Newer versions also send
+///   `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds), and `Retry-After` with 429.
+/// - Inferred (Kong): several nodes may answer, whose counters and caches lag behind each other, so that a fresh token
+///   may not yet be known to the next node.
+/// - The owner of an API may also set a size limit for requests, a list of IP addresses, and a timeout of the backend.
+///   Past that timeout the gateway answers with an error although the call may still be carried out. Not documented:
+///   the HTTP status of that error.
 ///
 /// This is an independent description, written from the platform's public pages. It is not a publication of the
 /// vendor.
@@ -959,7 +969,10 @@ impl Client {
     /// - Every call creates a job: after a lost answer, search for the job before you send the request again.
     /// - Not documented: the error codes of this operation; only the common ones are known.
     /// - Not documented: the answer. That `data` holds `jobId` is inferred from the vendor's samples, which read it.
-    /// - Inferred from the vendor's Java sample: a new job is `stopped`, and has to be started.
+    /// - Inferred from the vendor's Java sample: a new job is `stopped`, and has to be started. Its tasks exist before
+    ///   that, as `init`.
+    /// - Only devices that have reported a firmware version can be in a job. A device that is being upgraded by one job
+    ///   takes no other.
     /// - Inferred from the vendor's Python sample: the platform takes numbers in quotes too. Send numbers.
     ///
     /// Sends a `POST` request to `/connect-service/v2.1/ota-jobs?action=create`
@@ -1108,8 +1121,8 @@ impl Client {
     }
     /// Retry failed tasks
     ///
-    /// Sends the failed tasks of the given devices round again. The job must be running, and only tasks whose status
-    /// is `failed` can be retried.
+    /// Restarts the failed tasks of the given devices. The job must be running, and only tasks whose status is `failed`
+    /// can be retried.
     ///
     /// The answer carries no result for single devices: `data` is null. To learn what became of a device, search the
     /// tasks of the job, not sooner than two seconds after this call: reads may be that much behind.
@@ -1117,6 +1130,8 @@ impl Client {
     /// - Not documented: whether one device whose task has not failed makes the platform refuse the whole list, or
     ///   is passed over. After 24621, treat no task as changed until a search has shown it.
     /// - Not documented: how many device keys a call may carry.
+    /// - Not documented: what becomes of a device without a task in the job.
+    /// - Not documented: whether a retried task keeps its `taskId`, `progress` and `desc`.
     /// - Inferred: a retried task returns to the status `init`; no page says so.
     /// - Inferred: a task that a person has cancelled has the status `failed` too, so this operation revives it.
     ///

@@ -1245,3 +1245,76 @@ impl ::core::fmt::Display for GatewayErrorCode {
         write_code(f, self.code(), self.info())
     }
 }
+/// A call that the API gateway refuses itself. The answer has an HTTP status other than 200, and no code.
+///
+/// Inferred: its body is `{"message": ...}`, with neither `code` nor `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GatewayRefusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The text in `message`. That of an answer may differ.
+    pub message: &'static str,
+    /// What has happened.
+    pub description: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+}
+impl GatewayRefusal {
+    /// All refusals that the document lists, ascending by status.
+    pub const ALL: &'static [Self] = &[
+        GatewayRefusal {
+            status: 400,
+            message: "Cannot process request body",
+            description: "The gateway could not read the body of the request.",
+            remedy: "Send JSON in UTF-8, with `Content-Type` and `Content-Length` to match.",
+        },
+        GatewayRefusal {
+            status: 401,
+            message: "Invalid authentication credentials",
+            description: "The gateway did not accept the headers that authenticate the call. Not documented: whether a wrong signature, a dead token and a wrong timestamp are answered so.",
+            remedy: "Get a new token and sign again; check the app secret, and that the clock of this machine is right.",
+        },
+        GatewayRefusal {
+            status: 403,
+            message: "Your IP address is not allowed",
+            description: "The owner of the API takes calls from certain IP addresses only.",
+            remedy: "Call from an allowed address, or have this machine's address allowed.",
+        },
+        GatewayRefusal {
+            status: 404,
+            message: "no Route matched with those values",
+            description: "The gateway knows no API at this address.",
+            remedy: "Check the base URL, and that this version of the platform has the API.",
+        },
+        GatewayRefusal {
+            status: 413,
+            message: "Request size limit exceeded",
+            description: "The body is larger than the owner of the API allows. Not documented: how large it may be.",
+            remedy: "Send fewer devices per call.",
+        },
+        GatewayRefusal {
+            status: 429,
+            message: "API rate limit exceeded",
+            description: "The owner of the API group allows no more calls in this minute, hour, day or month, over all APIs of the group. Not documented: how many there may be.",
+            remedy: "Wait for the next minute, hour or day, and no less than the answer asks for; if that is too slow, have the limit raised.",
+        },
+        GatewayRefusal {
+            status: 500,
+            message: "An unexpected error occurred",
+            description: "The gateway failed. The call may have been carried out.",
+            remedy: "Find out whether the call was carried out, then try again later.",
+        },
+        GatewayRefusal {
+            status: 503,
+            message: "Service unavailable",
+            description: "The service behind the gateway cannot be reached, or this API may not be accessed at all, in which case waiting does not help.",
+            remedy: "Try again later; if it stays, ask the owner of the API whether it is switched on.",
+        },
+    ];
+    /// The refusal with this HTTP status; `None` if the document does not list it.
+    #[must_use]
+    pub fn of_status(status: u16) -> Option<&'static Self> {
+        Self::ALL.iter().find(|refusal| refusal.status == status)
+    }
+}

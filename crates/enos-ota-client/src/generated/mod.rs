@@ -11,9 +11,9 @@ pub use client::types;
 pub use client::{ByteStream, Client, ClientInfo, Error, ResponseValue};
 pub use client::types::{DeviceKey, FirmwareId, JobId, OrgId};
 pub use codes::{
-    Category, CodeInfo, ErrorCode, GatewayErrorCode, CreateJobErrorCode, GetJobErrorCode,
-    SearchJobsErrorCode, SearchTasksErrorCode, StartJobErrorCode, StopJobErrorCode,
-    DeleteJobErrorCode, CancelTaskErrorCode, RetryTaskErrorCode,
+    Category, CodeInfo, ErrorCode, GatewayErrorCode, GatewayRefusal, CreateJobErrorCode,
+    GetJobErrorCode, SearchJobsErrorCode, SearchTasksErrorCode, StartJobErrorCode,
+    StopJobErrorCode, DeleteJobErrorCode, CancelTaskErrorCode, RetryTaskErrorCode,
 };
 pub use enums::{JobStatus, JobType, TaskStatus, UpgradePolicy, UpgradeScopeType};
 pub use integers::Integer;

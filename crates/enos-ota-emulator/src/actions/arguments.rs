@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use super::Refusal;
 use crate::expression::{Expression, Field};
 use crate::journal::SearchRecord;
-use crate::state::{Page, StringI18n};
+use crate::model::StringI18n;
+use crate::state::Page;
 
 /// The documented greatest number to a page.
 const GREATEST_PAGE: usize = 200;

@@ -3,9 +3,11 @@
 use super::arguments::Arguments;
 use super::{Call, Notes, Refusal, Reply, org_id};
 use crate::answer::Data;
-use crate::fleet::{DEFAULT_CONCURRENCY, DEFAULT_UPGRADE_TIMEOUT, JobType, UPGRADE_TIMEOUTS, UpgradePolicy};
+use crate::fleet::{DEFAULT_CONCURRENCY, DEFAULT_UPGRADE_TIMEOUT, UPGRADE_TIMEOUTS};
+use crate::model::{JobType, UpgradePolicy};
+use crate::model::{ScopeType, UpgradeScope};
 use crate::random::Random;
-use crate::state::{NewJob, ScopeType, UpgradeScope, World};
+use crate::state::{NewJob, World};
 
 pub(super) fn call(
     world: &mut World,

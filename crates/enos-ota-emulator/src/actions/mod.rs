@@ -21,8 +21,9 @@ use crate::action::Action;
 use crate::answer::{Answer, Data, PageInfo};
 use crate::journal::SearchRecord;
 use crate::random::Random;
+use crate::readings::{MixedList, SearchByDeviceKey};
 use crate::signature::Query;
-use crate::state::{Found, MixedList, OrgAccess, Page, When, World};
+use crate::state::{Found, OrgAccess, Page, When, World};
 
 /// A call of an action.
 pub(crate) struct Call<'a> {
@@ -33,6 +34,9 @@ pub(crate) struct Call<'a> {
     /// By how much reads are behind.
     pub(crate) lag_ms: i64,
     pub(crate) mixed_list: MixedList,
+    pub(crate) search_by_device_key: SearchByDeviceKey,
+    /// What a search says there is in all, while it shows its first page for each.
+    pub(crate) repeat_first_page: Option<u64>,
 }
 
 impl Call<'_> {
@@ -40,6 +44,27 @@ impl Call<'_> {
         When {
             now: self.now,
             lag_ms: self.lag_ms,
+        }
+    }
+
+    /// The page that is shown to somebody who asks for one.
+    fn shown(&self, asked: Page) -> Page {
+        let number = if self.repeat_first_page.is_some() {
+            1
+        } else {
+            asked.number
+        };
+        Page { number, ..asked }
+    }
+
+    /// A page of what was found.
+    fn page<T>(&self, found: Found<T>, asked: Page, data: impl FnOnce(Vec<T>) -> Data) -> Reply {
+        let claimed = self
+            .repeat_first_page
+            .map(|total| usize::try_from(total).unwrap_or(usize::MAX));
+        Reply {
+            pagination: Some(PageInfo::new(asked, claimed.unwrap_or(found.total))),
+            data: data(found.items),
         }
     }
 }
@@ -71,13 +96,6 @@ pub(crate) struct Reply {
 impl Reply {
     fn data(data: Data) -> Self {
         Self { data, pagination: None }
-    }
-
-    fn page<T>(found: Found<T>, page: Page, data: impl FnOnce(Vec<T>) -> Data) -> Self {
-        Self {
-            pagination: Some(PageInfo::new(page, found.total)),
-            data: data(found.items),
-        }
     }
 }
 

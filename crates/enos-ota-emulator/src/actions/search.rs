@@ -7,7 +7,7 @@ use crate::state::World;
 pub(super) fn call(world: &mut World, call: &Call<'_>, notes: &mut Notes) -> Result<Reply, Refusal> {
     let org_id = org_id(world, call)?;
     let search = arguments::search(call.body)?;
-    let found = world.search_jobs(org_id, &search.expression, search.page, call.when());
+    let found = world.search_jobs(org_id, &search.expression, call.shown(search.page), call.when());
     notes.search = Some(search.record.found(found.total));
-    Ok(Reply::page(found, search.page, Data::Jobs))
+    Ok(call.page(found, search.page, Data::Jobs))
 }

@@ -3,7 +3,7 @@
 use enos_ota_client::StartJobErrorCode as Code;
 
 use super::{Call, Refusal, Reply, arguments, org_and_job};
-use crate::fleet::JobStatus;
+use crate::model::JobStatus;
 use crate::state::{JobRefusal, World};
 
 pub(super) fn call(world: &mut World, call: &Call<'_>) -> Result<Reply, Refusal> {

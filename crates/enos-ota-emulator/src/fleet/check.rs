@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::{Fleet, Job, Outcome, Task, TaskStatus, UPGRADE_TIMEOUTS};
+use super::{Fleet, Job, Outcome, Task, UPGRADE_TIMEOUTS};
+use crate::model::TaskStatus;
 
 impl Fleet {
     pub(crate) fn check(&self) -> Result<(), FleetError> {

@@ -1,6 +1,8 @@
 //! The fleet that needs no file.
 
-use super::{Fleet, Job, Outcome, Task, UpgradePolicy};
+use super::reason;
+use super::{Fleet, Job, Outcome, Task, TaskTimes};
+use crate::model::UpgradePolicy;
 
 /// The organization of [`Fleet::demo`].
 pub const DEMO_ORG_ID: &str = "o15724268424841";
@@ -25,17 +27,6 @@ pub(crate) fn to_version() -> String {
     "1.1.0".to_owned()
 }
 
-/// Texts that a failed task carries. The platform's own wording is not documented, `Cancelled by user` aside, which
-/// the vendor's Python sample searches for; the others describe the failure codes of the vendor's device SDKs.
-pub(crate) mod reason {
-    pub(crate) const DOWNLOAD: (i32, &str) = (-2, "Failed to download the firmware");
-    pub(crate) const VERIFICATION: (i32, &str) = (-3, "Failed to verify the firmware: checksum mismatch");
-    pub(crate) const WRITING: (i32, &str) = (-4, "Failed to write the firmware: not enough flash space");
-    pub(crate) const IGNORED: (i32, &str) = (-5, "The device ignored this upgrade");
-    pub(crate) const TIMEOUT: (i32, &str) = (-1, "Upgrade timed out after 7200 s");
-    pub(crate) const CANCELLED: (i32, &str) = (-1, "Cancelled by user");
-}
-
 impl Fleet {
     /// The built-in fleet: the organization [`DEMO_ORG_ID`] with three jobs.
     ///
@@ -48,6 +39,9 @@ impl Fleet {
     ///   person has cancelled the upgrade. A retry does not help those that lack flash space, nor some of those that
     ///   could not download or verify the firmware; the others then succeed. All of them are under way at a time, so
     ///   that at the default pace a retry comes to its end within half a minute.
+    ///
+    /// Its tasks have times of the [day before](TaskTimes::DayBefore), and ids by job and device: a plan that was made with
+    /// one emulator fits the next.
     #[must_use]
     pub fn demo() -> Self {
         let pumps = Job::started(DEMO_JOB_ID)
@@ -88,6 +82,7 @@ impl Fleet {
             ]);
         Self::new(DEMO_ORG_ID)
             .denied_org(DEMO_DENIED_ORG_ID)
+            .task_times(TaskTimes::DayBefore)
             .job(pumps)
             .job(meters)
             .job(wind_farm())

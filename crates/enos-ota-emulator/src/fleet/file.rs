@@ -8,7 +8,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::check::FleetError;
-use super::{Fleet, Outcome, RetryFailure, Task, TaskStatus};
+use super::{Fleet, Outcome, RetryFailure, Task};
+use crate::model::TaskStatus;
 
 impl Fleet {
     /// Reads a fleet from JSON text; [`Fleet`] describes the format.

@@ -3,17 +3,15 @@
 mod check;
 pub(crate) mod demo;
 mod file;
-mod job_type;
-
-use std::fmt;
+pub(crate) mod reason;
 
 use serde::{Deserialize, Serialize};
 
 pub use check::FleetError;
 pub use demo::{DEMO_DENIED_ORG_ID, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID};
-pub use job_type::{JobType, UpgradePolicy};
 
-use crate::state::TaskInfo;
+use crate::model::{JobStatus, JobType, TaskInfo, TaskStatus, UpgradePolicy};
+use crate::random::stable_hash;
 
 /// How long a task may take, in seconds, where nothing else is said: documented.
 pub(crate) const DEFAULT_UPGRADE_TIMEOUT: u32 = 7200;
@@ -46,6 +44,7 @@ pub(crate) const DEFAULT_CONCURRENCY: u32 = 300;
 /// |---|---|---|---|
 /// | `orgId` | string | required | the organization |
 /// | `deniedOrgIds` | strings | none | organizations that exist, but that the application may not touch: answered 99403 |
+/// | `taskTimes` | `start`, `dayBefore` | `start` | see [`TaskTimes`] |
 /// | `jobs` | jobs | none | |
 ///
 /// A job:
@@ -66,7 +65,7 @@ pub(crate) const DEFAULT_CONCURRENCY: u32 = 300;
 /// | `enableUpgradeRequest` | boolean | `false` | |
 /// | `upgradeTimeout` | integer, 300 to 172800 | 7200 | seconds; a task that takes longer fails |
 /// | `maximumConcurrency` | integer, 1 or more | 300 | so many tasks are `published` or `upgrading` at a time, the others wait as `init` |
-/// | `createTime` | integer | the start of the emulator | milliseconds since 1970-01-01 UTC |
+/// | `createTime` | integer | by `taskTimes` | milliseconds since 1970-01-01 UTC |
 /// | `tasks` | tasks | none | |
 ///
 /// A task:
@@ -83,7 +82,7 @@ pub(crate) const DEFAULT_CONCURRENCY: u32 = 300;
 /// | `asShown` | boolean | `false` | `progress` is taken as it is, whatever the status: for tasks as a platform has shown them |
 /// | `productKey`, `fromVersion`, `toVersion` | string | of the job | |
 /// | `taskId`, `assetId` | string | by the job id and device key | |
-/// | `updateTime` | integer | the start of the emulator | milliseconds since 1970-01-01 UTC |
+/// | `updateTime` | integer | by `taskTimes` | milliseconds since 1970-01-01 UTC |
 ///
 /// ```
 /// use enos_ota_emulator::{Fleet, TaskStatus};
@@ -114,7 +113,7 @@ pub(crate) const DEFAULT_CONCURRENCY: u32 = 300;
 /// let error = Fleet::from_json(r#"{ "orgId": "o1", "job": [] }"#).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "the fleet file is not valid: unknown field `job`, expected one of `orgId`, `deniedOrgIds`, `jobs` \
+///     "the fleet file is not valid: unknown field `job`, expected one of `orgId`, `deniedOrgIds`, `taskTimes`, `jobs` \
 ///      at line 1 column 22"
 /// );
 /// # Ok::<(), enos_ota_emulator::FleetError>(())
@@ -125,6 +124,8 @@ pub struct Fleet {
     pub(crate) org_id: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) denied_org_ids: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) task_times: TaskTimes,
     #[serde(default)]
     pub(crate) jobs: Vec<Job>,
 }
@@ -135,6 +136,7 @@ impl Fleet {
         Self {
             org_id: org_id.into(),
             denied_org_ids: Vec::new(),
+            task_times: TaskTimes::default(),
             jobs: Vec::new(),
         }
     }
@@ -143,6 +145,13 @@ impl Fleet {
     #[must_use]
     pub fn denied_org(mut self, org_id: impl Into<String>) -> Self {
         self.denied_org_ids.push(org_id.into());
+        self
+    }
+
+    /// Sets which times jobs and tasks have that name none.
+    #[must_use]
+    pub fn task_times(mut self, times: TaskTimes) -> Self {
+        self.task_times = times;
         self
     }
 
@@ -168,6 +177,38 @@ impl Fleet {
     #[must_use]
     pub fn jobs(&self) -> &[Job] {
         &self.jobs
+    }
+}
+
+/// Which times jobs and tasks of a [`Fleet`] have that name none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TaskTimes {
+    /// The start of the emulator.
+    #[default]
+    Start,
+    /// Some time of the day in UTC before the start of the emulator: a job its beginning, a task that has succeeded or
+    /// failed a time by job and device. So two emulators with the same fleet show the same times, unless a day begins
+    /// between their starts. Tasks that are under way have the start of the emulator all the same, since they move from
+    /// there.
+    DayBefore,
+}
+
+impl TaskTimes {
+    /// Puts the times into a job that starts at `now`.
+    pub(crate) fn fill(self, job: &mut Job, now: i64) {
+        const DAY: i64 = 86_400_000;
+        let day_before = match self {
+            Self::Start => return,
+            Self::DayBefore => (now.div_euclid(DAY) - 1) * DAY,
+        };
+        job.create_time.get_or_insert(day_before);
+        for task in &mut job.tasks {
+            if matches!(task.status, TaskStatus::Succeeded | TaskStatus::Failed) {
+                let hash = stable_hash(&[&job.job_id, &task.device_key]) % DAY.unsigned_abs();
+                task.update_time.get_or_insert(day_before.saturating_add_unsigned(hash));
+            }
+        }
     }
 }
 
@@ -666,78 +707,6 @@ impl From<TaskInfo> for Task {
             update_time: Some(shown.update_time),
             ..Self::new(shown.device_key, shown.status).as_shown(shown.progress)
         }
-    }
-}
-
-/// The states of a job. There are only these two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JobStatus {
-    /// The job runs: its tasks move and can be retried.
-    Started,
-    /// The job does not run: its tasks stand still and cannot be retried.
-    Stopped,
-}
-
-/// The states of a task. A task that a person has cancelled is `failed` (inferred from the vendor's sample code).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TaskStatus {
-    /// Not yet pushed to the device.
-    Init,
-    /// Pushed; the device has reported no progress yet.
-    Published,
-    /// The device reports progress.
-    Upgrading,
-    /// The device runs the new version.
-    Succeeded,
-    /// The upgrade has failed; the task can be retried.
-    Failed,
-}
-
-impl JobStatus {
-    /// The platform's name of the state.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-impl TaskStatus {
-    /// All states, in the order in which a task goes through them.
-    pub const ALL: [Self; 5] = [
-        Self::Init,
-        Self::Published,
-        Self::Upgrading,
-        Self::Succeeded,
-        Self::Failed,
-    ];
-
-    /// The platform's name of the state.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Init => "init",
-            Self::Published => "published",
-            Self::Upgrading => "upgrading",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl fmt::Display for JobStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for TaskStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::World;
-use super::info::{JobInfo, ScopeType, StringI18n, UpgradeScope};
 use super::job::RunningJob;
-use crate::fleet::{Job, JobStatus, JobType, Task, TaskStatus, UpgradePolicy, demo};
+use crate::fleet::{Job, Task, demo};
+use crate::model::{JobInfo, JobStatus, JobType, ScopeType, StringI18n, TaskStatus, UpgradePolicy, UpgradeScope};
 
 /// What a request to create a job asks for, its arguments checked.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ impl World {
         if let Some(product_key) = &product_key {
             job = job.product_key(product_key);
         }
-        let mut job = RunningJob::new(job, "", self.pace, now);
+        let mut job = RunningJob::new(job, "", (self.pace, self.readings), now);
         job.info = JobInfo {
             product_key,
             name: new.name,

@@ -1,12 +1,23 @@
 //! What many tasks have in common, each stored once: a job may have a million tasks.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+/// What tells the tasks of a job into groups.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Kind {
+    pub(super) product_key: Arc<str>,
+    pub(super) from_version: Arc<str>,
+    pub(super) to_version: Arc<str>,
+}
 
-use super::task::{Failure, Kind, TaskState};
+/// How a task has failed, or will.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Failure {
+    pub(super) progress: i32,
+    pub(super) desc: Arc<str>,
+}
 
 /// What the tasks of a job have in common.
 #[derive(Debug, Default)]
@@ -52,31 +63,4 @@ fn one_of<T: Eq + Hash>(known: &mut HashSet<Arc<T>>, value: T) -> Arc<T> {
     let new = Arc::new(value);
     known.insert(Arc::clone(&new));
     new
-}
-
-/// The places of the tasks of a job by their device keys. It does not hold the keys, which the tasks have.
-#[derive(Debug)]
-pub(super) struct ByKey {
-    places: HashTable<u32>,
-    hasher: DefaultHashBuilder,
-}
-
-impl ByKey {
-    pub(super) fn new(tasks: &[TaskState]) -> Self {
-        let hasher = DefaultHashBuilder::default();
-        let hash = |place: u32| hasher.hash_one(&*tasks[place as usize].device_key);
-        let mut places = HashTable::with_capacity(tasks.len());
-        // A job of four billion tasks fits into no memory.
-        for place in 0..u32::try_from(tasks.len()).unwrap_or(u32::MAX) {
-            places.insert_unique(hash(place), place, |place| hash(*place));
-        }
-        Self { places, hasher }
-    }
-
-    /// The place of the task of a device among the tasks from which this was made.
-    pub(super) fn get(&self, tasks: &[TaskState], device_key: &str) -> Option<usize> {
-        let is_it = |place: &u32| *tasks[*place as usize].device_key == *device_key;
-        let place = self.places.find(self.hasher.hash_one(device_key), is_it)?;
-        Some(*place as usize)
-    }
 }

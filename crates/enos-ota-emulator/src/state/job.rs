@@ -4,18 +4,19 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::info::{JobInfo, JobState, RetryCount, ScopeType, StringI18n, TaskInfo, UpgradeScope};
-use super::intern::{ByKey, Commons};
+use super::by_key::ByKey;
+use super::intern::{Commons, Failure};
 use super::pace::Pace;
 use super::slots::Slots;
 use super::statuses::{ByStatus, Statuses};
 use super::task::{Course, Ids, Look, Rules, Run, Stage, TaskState, View};
-use super::timeline::{Moment, Timeline};
-use crate::fleet::{Job, JobStatus, JobType, Task, TaskStatus, demo::reason};
+use super::timeline::{LONGEST_LAG_MS, Moment, Timeline};
+use crate::fleet::{Job, Task, reason};
+use crate::model::{
+    JobInfo, JobState, JobStatus, JobType, RetryCount, ScopeType, StringI18n, TaskInfo, TaskStatus, UpgradeScope,
+};
 use crate::random::stable_hash;
-
-/// So far back can a stale read look: what a call has changed is remembered for that long.
-pub(crate) const LONGEST_LAG_MS: i64 = 10_000;
+use crate::readings::{FailureAfterRetry, Readings, TaskIdAfterRetry};
 
 #[derive(Debug)]
 pub(super) struct RunningJob {
@@ -27,6 +28,9 @@ pub(super) struct RunningJob {
     statuses: Statuses,
     pub(super) tasks: Vec<TaskState>,
     by_key: ByKey,
+    readings: Readings,
+    /// How tasks had failed that were retried, if a reader is to see that still.
+    kept: HashMap<usize, Arc<Failure>>,
     /// What calls have changed of late, in the order in which they did.
     changes: VecDeque<Change>,
 }
@@ -37,11 +41,20 @@ struct Change {
     /// When the call did.
     at: i64,
     task: usize,
-    before: Course,
+    before: Past,
+}
+
+/// What a call may change in a task.
+#[derive(Debug)]
+struct Past {
+    course: Course,
+    /// How many retries had been applied.
+    applied: u32,
+    kept: Option<Arc<Failure>>,
 }
 
 impl RunningJob {
-    pub(super) fn new(job: Job, fleet_org: &str, pace: Pace, now: i64) -> Self {
+    pub(super) fn new(job: Job, fleet_org: &str, (pace, readings): (Pace, Readings), now: i64) -> Self {
         let timeline = match job.status {
             JobStatus::Started => Timeline::started(now),
             JobStatus::Stopped => Timeline::stopped(),
@@ -103,6 +116,8 @@ impl RunningJob {
             statuses,
             tasks,
             by_key,
+            readings,
+            kept: HashMap::new(),
             changes: VecDeque::new(),
         }
     }
@@ -168,6 +183,14 @@ impl RunningJob {
     /// Sends a failed task round again.
     pub(super) fn retry(&mut self, index: usize, now: i64) {
         self.remember(index, now);
+        if self.readings.failure == FailureAfterRetry::KeptUntilReport {
+            let View { progress, desc, .. } = self.now(now).view(index);
+            let failure = Failure {
+                progress,
+                desc: desc.into(),
+            };
+            self.kept.insert(index, Arc::new(failure));
+        }
         let running = self.timeline.running_at(now);
         let task = &mut self.tasks[index];
         task.retry(&self.rules, running, now);
@@ -211,22 +234,26 @@ impl RunningJob {
         self.changes.push_back(Change {
             at: now,
             task,
-            before: self.tasks[task].course.clone(),
+            before: Past {
+                course: self.tasks[task].course.clone(),
+                applied: self.tasks[task].applied,
+                kept: self.kept.get(&task).cloned(),
+            },
         });
     }
 
     /// The job as it is now.
     pub(super) fn now(&self, now: i64) -> Seen<'_> {
-        Seen::new(self, self.timeline.now(now), None)
+        Seen::new(self, self.timeline.now(now), (now, false))
     }
 
     /// The job as it was at an earlier time.
     pub(super) fn then(&self, then: i64) -> Seen<'_> {
-        Seen::new(self, self.timeline.then(then), Some(then))
+        Seen::new(self, self.timeline.then(then), (then, true))
     }
 
     /// The tasks that have been changed since, as they were then.
-    fn before(&self, then: i64) -> HashMap<usize, &Course> {
+    fn before(&self, then: i64) -> HashMap<usize, &Past> {
         let mut before = HashMap::new();
         for change in self.changes.iter().filter(|change| change.at > then) {
             // Of several changes the first knows what there was before all of them.
@@ -242,16 +269,17 @@ pub(super) struct Seen<'a> {
     pub(super) job: &'a RunningJob,
     look: Look<'a>,
     is_running: bool,
-    /// When that was, if it was in the past.
-    then: Option<i64>,
+    /// When that is or was, by the clock.
+    at: i64,
+    is_past: bool,
     /// The tasks that have been changed since, worked out once somebody looks at a task.
-    before: OnceCell<HashMap<usize, &'a Course>>,
+    before: OnceCell<HashMap<usize, &'a Past>>,
     /// The tasks by their states at that moment in the past, worked out once somebody asks.
     statuses_then: OnceCell<Option<ByStatus>>,
 }
 
 impl<'a> Seen<'a> {
-    fn new(job: &'a RunningJob, moment: Moment, then: Option<i64>) -> Self {
+    fn new(job: &'a RunningJob, moment: Moment, (at, is_past): (i64, bool)) -> Self {
         let look = Look {
             rules: &job.rules,
             timeline: &job.timeline,
@@ -261,7 +289,8 @@ impl<'a> Seen<'a> {
             job,
             look,
             is_running: moment.is_running,
-            then,
+            at,
+            is_past,
             before: OnceCell::new(),
             statuses_then: OnceCell::new(),
         }
@@ -276,23 +305,38 @@ impl<'a> Seen<'a> {
     }
 
     pub(super) fn view(&self, index: usize) -> View<'a> {
-        let task = &self.job.tasks[index];
-        let before = self.then.and_then(|then| {
-            let before = self.before.get_or_init(|| self.job.before(then));
-            before.get(&index).copied()
-        });
-        let course = before.unwrap_or(&task.course);
-        course.view(&task.device_key, self.look)
+        let (job, task, past) = (self.job, &self.job.tasks[index], self.past(index));
+        let course = past.map_or(&task.course, |past| &past.course);
+        let mut view = course.view(&task.device_key, self.look);
+        let kept = match past {
+            Some(past) => past.kept.as_ref(),
+            None if job.kept.is_empty() => None,
+            None => job.kept.get(&index),
+        };
+        if let Some(kept) = kept.filter(|_| matches!(view.status, TaskStatus::Init | TaskStatus::Published)) {
+            (view.progress, view.desc) = (kept.progress, &kept.desc);
+        }
+        let update_time = job.readings.update_time;
+        view.update_time = update_time.shown(view.update_time, self.at, view.status, &task.device_key);
+        view
+    }
+
+    /// A task before it was changed after this moment, if it was.
+    fn past(&self, index: usize) -> Option<&'a Past> {
+        let before = self
+            .is_past
+            .then(|| self.before.get_or_init(|| self.job.before(self.at)));
+        before?.get(&index).copied()
     }
 
     /// The tasks by their states; `None` if these are not known by themselves, as may be in the past.
     pub(super) fn statuses(&self) -> Option<&ByStatus> {
-        let Some(then) = self.then else {
+        if !self.is_past {
             return Some(self.job.statuses.present());
-        };
+        }
         let at_that_time = || {
             let (statuses, count) = (&self.job.statuses, self.job.tasks.len());
-            statuses.then(then, count, |task| self.view(task).status)
+            statuses.then(self.at, count, |task| self.view(task).status)
         };
         self.statuses_then.get_or_init(at_that_time).as_ref()
     }
@@ -322,15 +366,23 @@ impl<'a> Seen<'a> {
     pub(super) fn task(&self, index: usize) -> TaskInfo {
         let (job, task, view) = (&self.job.info, &self.job.tasks[index], self.view(index));
         let (key, ids) = (&*task.device_key, task.ids.as_deref());
+        let run = match self.job.readings.task_id {
+            TaskIdAfterRetry::Same => 0,
+            TaskIdAfterRetry::New => self.past(index).map_or(task.applied, |past| past.applied),
+        };
         TaskInfo {
             // Ids that the fleet does not give are worked out, not stored: that is a third of the memory of a task.
-            task_id: ids.and_then(|ids| ids.task_id.as_deref()).map_or_else(
-                || {
-                    let hash = stable_hash(&[&job.job_id, key]);
+            task_id: match ids.and_then(|ids| ids.task_id.as_deref()) {
+                Some(task_id) if run == 0 => task_id.to_owned(),
+                Some(_) | None => {
+                    let hash = if run == 0 {
+                        stable_hash(&[&job.job_id, key])
+                    } else {
+                        stable_hash(&[&job.job_id, key, &run.to_string()])
+                    };
                     format!("{:08x}{hash:016x}", stable_hash(&[&job.job_id]) >> 32)
-                },
-                str::to_owned,
-            ),
+                }
+            },
             org_id: job.org_id.clone(),
             asset_id: ids
                 .and_then(|ids| ids.asset_id.as_deref())
@@ -436,9 +488,9 @@ fn running_task(task: Task, defaults: &[String; 3], commons: &mut Commons, rules
 mod tests {
     use std::time::Duration;
 
-    use super::super::info::Tally;
     use super::*;
     use crate::fleet::Outcome;
+    use crate::model::Tally;
     use crate::random::Random;
 
     const NOW: i64 = 1_700_000_000_000;
@@ -510,7 +562,7 @@ mod tests {
             for job_type in [JobType::Upgrade, JobType::Verify] {
                 let mut random = Random::seeded(seed);
                 let mut now = NOW;
-                let mut job = RunningJob::new(job(&mut random, job_type), "o1", pace, now);
+                let mut job = RunningJob::new(job(&mut random, job_type), "o1", (pace, Readings::default()), now);
                 assert_true(&job, now, "the start");
                 for round in 0..30 {
                     let draw = random.next();

@@ -8,8 +8,8 @@
 //! brings it up to the present first. A stale read looks at a moment in the past: of what calls have changed since, the
 //! job remembers what there was before.
 
+mod by_key;
 mod create;
-mod info;
 mod intern;
 mod job;
 mod pace;
@@ -22,29 +22,15 @@ mod timeline;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde::Serialize;
-
 use self::create::Device;
 pub(crate) use self::create::NewJob;
-pub use self::info::{JobInfo, JobState, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, UpgradeScope};
-pub(crate) use self::job::LONGEST_LAG_MS;
 use self::job::{RunningJob, Seen};
 pub use self::pace::Pace;
-pub(crate) use self::search::{Found, Page};
-use crate::fleet::{Fleet, FleetError, JobStatus, TaskStatus};
-
-/// What `retryTask` and `cancelTask` do with a list in which only some tasks can be retried or cancelled. Not
-/// documented; both are plausible.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MixedList {
-    /// The whole list is refused with 24621 or 24620, and nothing changes.
-    #[default]
-    Refuse,
-    /// Those that can be are retried or cancelled, the others silently passed over, and the answer is 0. A list
-    /// without a single such task is refused all the same.
-    Partial,
-}
+pub(crate) use self::search::{Found, Page, TaskField};
+pub(crate) use self::timeline::LONGEST_LAG_MS;
+use crate::fleet::{Fleet, FleetError};
+use crate::model::{JobInfo, JobState, JobStatus, RetryCount, TaskInfo, TaskStatus};
+use crate::readings::{MixedList, Readings};
 
 /// Whether calls for an organization are let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +85,7 @@ pub(crate) struct When {
 #[derive(Debug)]
 pub(crate) struct World {
     pace: Pace,
+    readings: Readings,
     orgs: HashSet<String>,
     denied_orgs: HashSet<String>,
     /// By a number that grows with every job.
@@ -114,12 +101,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(fleet: Fleet, pace: Pace, now: i64) -> Result<Self, FleetError> {
+    pub(crate) fn new(fleet: Fleet, (pace, readings): (Pace, Readings), now: i64) -> Result<Self, FleetError> {
         fleet.check()?;
         let mut orgs: HashSet<String> = fleet.jobs.iter().filter_map(|job| job.org_id.clone()).collect();
         orgs.insert(fleet.org_id.clone());
         let mut world = Self {
             pace,
+            readings,
             orgs,
             denied_orgs: fleet.denied_org_ids.into_iter().collect(),
             jobs: BTreeMap::new(),
@@ -129,8 +117,9 @@ impl World {
             deleted: Vec::new(),
             retired: Vec::new(),
         };
-        for job in fleet.jobs {
-            let job = RunningJob::new(job, &fleet.org_id, pace, now);
+        for mut job in fleet.jobs {
+            fleet.task_times.fill(&mut job, now);
+            let job = RunningJob::new(job, &fleet.org_id, (pace, readings), now);
             world.insert(job);
         }
         Ok(world)

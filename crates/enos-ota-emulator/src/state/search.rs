@@ -8,13 +8,13 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::info::{JobInfo, StringI18n, TaskInfo};
 use super::job::Seen;
 use super::ranks::Union;
 use super::task::View;
 use super::{When, World};
 use crate::expression::Operator::{Equals, In, Like};
 use crate::expression::{Criterion, Expression, Field, Language, Operator, Test};
+use crate::model::{JobInfo, StringI18n, TaskInfo};
 
 /// By what jobs can be searched: documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,17 +7,10 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::info::Tally;
-use super::job::LONGEST_LAG_MS;
 use super::ranks::{Ranked, Union};
-use crate::fleet::TaskStatus;
-
-/// The state of a task, and the running time of its job at which that may change, if it does by itself.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Standing {
-    pub(super) status: TaskStatus,
-    pub(super) until: Option<i64>,
-}
+use super::task::Standing;
+use super::timeline::LONGEST_LAG_MS;
+use crate::model::{Tally, TaskStatus};
 
 /// Tasks by their states.
 #[derive(Clone, Debug)]

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::RetryCount;
+use super::intern::{Failure, Kind};
 use super::pace::{Pace, Steps};
-use super::statuses::Standing;
 use super::timeline::Timeline;
-use crate::fleet::{Outcome, TaskStatus, demo::reason};
+use crate::fleet::{Outcome, reason};
+use crate::model::{RetryCount, TaskStatus};
 use crate::random::stable_hash;
 
 /// A task as the emulator keeps it. A fleet may have a million, so texts that many tasks have in common are shared.
@@ -23,14 +23,6 @@ pub(super) struct TaskState {
     pub(super) named: u32,
     /// How many retries have been applied to it.
     pub(super) applied: u32,
-}
-
-/// What tells the tasks of a job into groups.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Kind {
-    pub(super) product_key: Arc<str>,
-    pub(super) from_version: Arc<str>,
-    pub(super) to_version: Arc<str>,
 }
 
 /// The ids that a fleet has given to a task. Most have none.
@@ -71,11 +63,11 @@ pub(super) enum Stage {
     Upgrading { progress: i32 },
 }
 
-/// How a task has failed, or will.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Failure {
-    pub(super) progress: i32,
-    pub(super) desc: Arc<str>,
+/// The state of a task, and the running time of its job at which that may change, if it does by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) status: TaskStatus,
+    pub(super) until: Option<i64>,
 }
 
 /// What a reader sees of a task at one moment.

@@ -3,6 +3,9 @@
 //! Tasks are dated in running time, so that stopping a job of a million tasks stops them all at once, and a task's
 //! state can be worked out whenever somebody asks for it.
 
+/// So far back can a stale read look: what a call has changed is remembered for that long.
+pub(crate) const LONGEST_LAG_MS: i64 = 10_000;
+
 /// A stretch of time through which the job ran.
 #[derive(Debug)]
 struct Stretch {

@@ -105,6 +105,12 @@ pub async fn delete(emulator: &Emulator, path: &str) -> Reply {
         .unwrap()
 }
 
+pub async fn put(emulator: &Emulator, path: &str, body: impl Into<String>) -> Reply {
+    send(http().put(format!("{}{path}", emulator.base_url())).body(body.into()))
+        .await
+        .unwrap()
+}
+
 pub const TOKEN_GET: &str = "/apim-token-service/v2.0/token/get";
 pub const TOKEN_REFRESH: &str = "/apim-token-service/v2.0/token/refresh";
 

@@ -1,0 +1,121 @@
+//! How each device stood when it was last looked at, before the call that is judged.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::witness::{Fields, Shown};
+use super::{Observation, Status};
+use crate::devices::{DeviceId, Devices};
+
+/// How a task stood before a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Before {
+    /// It was seen to be failed.
+    Failed,
+    /// Nobody has looked.
+    #[default]
+    Unknown,
+    /// It was seen not to be failed, or the job had no task for the device.
+    NotFailed,
+}
+
+/// When something was seen: during this run, counted from its beginning, or before it.
+pub(super) type SeenAt = Option<Duration>;
+
+#[derive(Debug)]
+pub(super) struct Knowledge {
+    devices: Arc<Devices>,
+    before: Vec<Before>,
+    /// Those whose task was failed when the plan was made.
+    planned_failed: Vec<bool>,
+    /// Those that a call of this campaign has carried.
+    sent: Vec<bool>,
+    /// What searches of this run showed, where it is newer than what the plan knows.
+    newer: HashMap<DeviceId, (Duration, Observation)>,
+    /// When a search of this run last showed a task to be failed.
+    seen_failed: HashMap<DeviceId, Duration>,
+}
+
+impl Knowledge {
+    pub(super) fn new(devices: Arc<Devices>, before: impl Fn(DeviceId) -> Before) -> Self {
+        let before: Vec<_> = devices.ids().map(before).collect();
+        Self {
+            planned_failed: before.iter().map(|before| *before == Before::Failed).collect(),
+            before,
+            sent: vec![false; devices.len()],
+            newer: HashMap::new(),
+            seen_failed: HashMap::new(),
+            devices,
+        }
+    }
+
+    pub(super) fn before(&self, id: DeviceId) -> Before {
+        self.before[id.index()]
+    }
+
+    /// Whether the task was failed when the plan was made: if it is not any more, and no call of this campaign has
+    /// retried it, somebody else has.
+    pub(super) fn was_planned_failed(&self, id: DeviceId) -> bool {
+        self.planned_failed[id.index()]
+    }
+
+    pub(super) fn set_before(&mut self, id: DeviceId, before: Before) {
+        self.before[id.index()] = before;
+    }
+
+    pub(super) fn was_sent(&self, id: DeviceId) -> bool {
+        self.sent[id.index()]
+    }
+
+    pub(super) fn set_sent(&mut self, id: DeviceId) {
+        self.sent[id.index()] = true;
+    }
+
+    /// A search shows the task to be failed, and no more.
+    pub(super) fn observe_failed(&mut self, id: DeviceId, now: Duration) {
+        self.before[id.index()] = Before::Failed;
+        self.seen_failed.insert(id, now);
+    }
+
+    /// Whether the task was seen to be failed so shortly before this time that nobody else is likely to have retried it
+    /// in between.
+    pub(super) fn was_failed_just_before(&self, id: DeviceId, sent_at: Duration) -> bool {
+        const SHORTLY: Duration = Duration::from_secs(5);
+        self.seen_failed
+            .get(&id)
+            .is_some_and(|seen| *seen <= sent_at && sent_at.saturating_sub(*seen) <= SHORTLY)
+    }
+
+    /// Takes what a search shows as how the task stands before the next call with it.
+    pub(super) fn observe(&mut self, id: DeviceId, seen: &Observation, now: Duration) {
+        match seen.status {
+            Status::Failed => self.observe_failed(id, now),
+            Status::UnderWay | Status::Succeeded => self.set_before(id, Before::NotFailed),
+        }
+        self.newer.insert(id, (now, seen.clone()));
+    }
+
+    /// Compares a failed task with how it was before, and says since when. `None` if that is not known.
+    pub(super) fn compare(&self, id: DeviceId, seen: &Observation) -> Option<(Shown, SeenAt)> {
+        if self.before(id) != Before::Failed {
+            return None;
+        }
+        if let Some((at, then)) = self.newer.get(&id) {
+            return Some((Fields::of(then).compare(seen), Some(*at)));
+        }
+        let facts = self.devices.facts(id);
+        let then = Fields {
+            updated_ms: facts.updated_ms,
+            task: facts.task,
+            progress: facts.progress,
+            reason: facts.reason,
+        };
+        Some((then.compare(seen), None))
+    }
+
+    /// Whether the task had succeeded or was under way when it was last looked at.
+    pub(super) fn status_before(&self, id: DeviceId) -> Option<Status> {
+        self.newer.get(&id).map(|(_, seen)| seen.status)
+    }
+}

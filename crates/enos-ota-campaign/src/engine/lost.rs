@@ -1,0 +1,265 @@
+//! A call without an answer: were its devices retried?
+//!
+//! Reads may be two seconds behind, so a search that long after the call shows it.
+//!
+//! | Before | After | What it means |
+//! |---|---|---|
+//! | failed | not failed | retried: accepted; or by somebody else, if a task of the same list is untouched |
+//! | failed | failed, untouched | not retried: sent again |
+//! | failed | failed, some fields changed | `witness` decides: accepted, sent again, or not known |
+//! | failed | no task | not known |
+//! | not looked at | failed | sent again |
+//! | not looked at | not failed | not known |
+//! | not failed, or no task | the same | not retried: sent again, so that the platform refuses it |
+
+use std::time::Duration;
+
+use super::knowledge::{Before, SeenAt};
+use super::schedule::{Batch, Found, Reason, Scheduler, Seen, SendHistory};
+use super::witness::{Fields, Shown, Verdict, is_convincing};
+use super::{Observation, Reply, Step};
+use crate::devices::DeviceId;
+use crate::outcome::Outcome;
+
+/// How long tasks that no other can speak for are left alone, to see whether they change by themselves: so many times
+/// the interval in which they have changed.
+const QUIET_TIMES: u32 = 2;
+/// How often they are looked at meanwhile.
+const LOOKS: u32 = 2;
+/// Longer nobody waits for it.
+const LONGEST_QUIET: Duration = Duration::from_mins(1);
+
+const CHANGED: &str = "the answer was lost; the task is failed, and has changed since: it was retried and has failed \
+                       again, or was changed by something else";
+
+/// A device whose task is failed as before, and has changed all the same.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    device: DeviceId,
+    history: SendHistory,
+    shown: Shown,
+    from: SeenAt,
+    seen: Duration,
+    /// How the task was then.
+    task: Observation,
+    /// How many of its list are like it.
+    alike: usize,
+    /// Whether tasks that were not sent have been looked at since.
+    compared: bool,
+    looks: u32,
+    /// Whether it has not changed since, and how many of those that are alike have not.
+    quiet: usize,
+}
+
+impl Pending {
+    /// How long it must not change by itself, so that its change tells something.
+    fn quiet_time(&self, planned_before: Duration) -> Duration {
+        let since = match self.from {
+            Some(from) => self.seen.saturating_sub(from),
+            None => self.seen.saturating_add(planned_before),
+        };
+        since.saturating_mul(QUIET_TIMES)
+    }
+}
+
+impl Scheduler {
+    pub(super) fn judge_lost(&mut self, batch: Batch, found: &Found) {
+        let history = batch.history;
+        let (mut left, mut unknown, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut again, mut unsearchable) = (Vec::new(), Vec::new());
+        let mut untouched = false;
+        let mut changed = Vec::new();
+        for id in batch.devices {
+            match (self.seen(id, found), self.known.before(id)) {
+                (Seen::Unclear, _) => unsearchable.push(id),
+                (Seen::NotFailed(_), Before::Failed) => left.push(id),
+                (Seen::NotFailed(_), Before::Unknown) => unknown.push(id),
+                (Seen::NoTask, Before::Failed) => gone.push(id),
+                (Seen::NotFailed(_), Before::NotFailed) => again.push(id),
+                (Seen::NoTask, Before::NotFailed | Before::Unknown) => {
+                    self.known.set_before(id, Before::NotFailed);
+                    again.push(id);
+                }
+                (Seen::Failed(None), _) => again.push(id),
+                (Seen::Failed(Some(task)), _) => match self.known.compare(id, task) {
+                    Some((shown, from)) if shown.has_changed() => changed.push((id, shown, from, task.clone())),
+                    compared => {
+                        untouched |= compared.is_some_and(|(shown, _)| shown.is_untouched());
+                        self.known.observe(id, task, found.now);
+                        again.push(id);
+                    }
+                },
+            }
+        }
+        // A call is carried out as a whole, so this one was not: what has changed in the same list did so without it.
+        // An earlier call may have come late, or have been refused in part.
+        if untouched {
+            for (_, shown, ..) in &changed {
+                self.witness.discredit(*shown);
+            }
+            if history.lost == 1 && history.refused == 0 {
+                for id in left.drain(..) {
+                    self.known.set_before(id, Before::NotFailed);
+                    again.push(id);
+                }
+            }
+        }
+        let alike = changed.len();
+        self.pending
+            .extend(changed.into_iter().map(|(device, shown, from, task)| Pending {
+                device,
+                history,
+                shown,
+                from,
+                seen: found.now,
+                task,
+                alike,
+                compared: false,
+                looks: 0,
+                quiet: 0,
+            }));
+        self.settle_as(left, Outcome::Accepted, "the answer was lost; a search shows that the task was retried");
+        self.settle_as(
+            unknown,
+            Outcome::Unknown,
+            "the answer was lost; the task is not failed now, and nobody had looked before",
+        );
+        self.settle_as(gone, Outcome::Unknown, "the answer was lost; the job has no task for this device any more");
+        self.settle_as(unsearchable, Outcome::Unknown, "the answer was lost, and the task could not be looked up");
+        self.send_again(again, history);
+        self.pursue_pending(found.now);
+    }
+
+    fn settle_as(&mut self, devices: Vec<DeviceId>, outcome: Outcome, message: &str) {
+        if !devices.is_empty() {
+            self.steps.push(Step::settle(devices, outcome, &Reply::of(message)));
+        }
+    }
+
+    /// Sends devices again that were not retried, unless that was tried often enough.
+    fn send_again(&mut self, devices: Vec<DeviceId>, history: SendHistory) {
+        if history.lost < self.limits.lost {
+            self.requeue(devices, history);
+        } else if !devices.is_empty() {
+            self.steps.push(Step::GaveUp {
+                devices,
+                attempts: history.lost,
+            });
+        }
+    }
+
+    /// Tasks that were not sent have been looked at.
+    pub(super) fn judge_controls(&mut self, devices: &[DeviceId], found: &Found) {
+        let mut seen = Vec::new();
+        for id in devices {
+            // One that was sent meanwhile shows nothing.
+            if let Seen::Failed(Some(task)) = self.seen(*id, found)
+                && !self.known.was_sent(*id)
+                && let Some(compared) = self.known.compare(*id, task)
+            {
+                seen.push(compared);
+            }
+        }
+        self.witness.controls(seen, found.now);
+        self.pursue_pending(found.now);
+    }
+
+    /// Tasks in question have been looked at once more, and were not sent in between.
+    pub(super) fn judge_again(&mut self, devices: &[DeviceId], found: &Found) {
+        let mut accepted = Vec::new();
+        let mut quiet = 0;
+        for id in devices {
+            let Some(index) = self.pending.iter().position(|pending| pending.device == *id) else {
+                continue;
+            };
+            self.pending[index].looks += 1;
+            match self.seen(*id, found) {
+                Seen::Failed(Some(task)) => {
+                    let shown = Fields::of(&self.pending[index].task).compare(task);
+                    if shown.has_changed() {
+                        self.witness.discredit(shown);
+                    } else if shown.is_untouched() {
+                        quiet += 1;
+                    }
+                    self.pending[index].task = task.clone();
+                }
+                // It was failed before the call, and is not after it.
+                Seen::NotFailed(_) => {
+                    accepted.push(*id);
+                    self.pending.swap_remove(index);
+                }
+                Seen::Failed(None) | Seen::NoTask | Seen::Unclear => {}
+            }
+        }
+        for pending in &mut self.pending {
+            pending.quiet = quiet;
+        }
+        self.settle_as(accepted, Outcome::Accepted, "the answer was lost; a search shows that the task was retried");
+        self.pursue_pending(found.now);
+    }
+
+    /// Decides what can be decided, and has more looked at for the rest.
+    pub(super) fn pursue_pending(&mut self, now: Duration) {
+        let (mut accepted, mut unknown) = (Vec::new(), Vec::new());
+        let mut again: Vec<Pending> = Vec::new();
+        for pending in std::mem::take(&mut self.pending) {
+            match self.witness.judge(pending.shown, pending.from, pending.seen, pending.alike) {
+                Verdict::Retried => accepted.push(pending.device),
+                Verdict::Nothing => again.push(pending),
+                // They were not sent since, and are as they were for longer than the interval in which all of them changed.
+                Verdict::Open if pending.looks >= LOOKS && is_convincing(pending.alike, pending.quiet) => {
+                    accepted.push(pending.device);
+                }
+                Verdict::Open if pending.looks >= LOOKS => unknown.push(pending.device),
+                Verdict::Open => self.pending.push(pending),
+            }
+        }
+        self.settle_as(
+            accepted,
+            Outcome::Accepted,
+            "the answer was lost; a search shows that the task was retried and has failed again",
+        );
+        self.settle_as(
+            unknown,
+            Outcome::Unknown,
+            CHANGED,
+        );
+        for pending in &again {
+            self.known.observe(pending.device, &pending.task, pending.seen);
+        }
+        again.sort_by_key(|pending| pending.history);
+        for alike in again.chunk_by(|a, b| a.history == b.history) {
+            self.send_again(alike.iter().map(|pending| pending.device).collect(), alike[0].history);
+        }
+        if self.pending.is_empty() || self.is_looking(|reason| matches!(reason, Reason::Controls | Reason::Again)) {
+            return;
+        }
+        if self.pending.iter().any(|pending| !pending.compared) {
+            for pending in &mut self.pending {
+                pending.compared = true;
+            }
+            let controls = self.controls(self.limits.page);
+            if !controls.is_empty() {
+                self.look_up(controls, SendHistory::default(), Reason::Controls, now);
+                return;
+            }
+        }
+        let quiet = self.pending.iter().map(|pending| pending.quiet_time(self.planned_before)).max();
+        let quiet = quiet.unwrap_or_default();
+        if quiet > LONGEST_QUIET {
+            // Those that nothing can be learned of any more.
+            let devices = self.pending.drain(..).map(|pending| pending.device).collect();
+            self.settle_as(devices, Outcome::Unknown, CHANGED);
+            return;
+        }
+        let devices = self.pending.iter().map(|pending| pending.device).collect();
+        let ready = now.saturating_add(quiet / LOOKS);
+        self.look_up(devices, SendHistory::default(), Reason::Again, ready);
+    }
+
+    /// No search is answered any more.
+    pub(super) fn give_up_pending(&mut self) {
+        let devices = self.pending.drain(..).map(|pending| pending.device).collect();
+        self.settle_as(devices, Outcome::Unknown, "the answer was lost, and the task could not be looked up");
+    }
+}

@@ -1,0 +1,99 @@
+//! One call of *Retry OTA Task*, with its two lines in the journal.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use enos_ota::{Client, DeviceKeys, JobId};
+
+use super::CallId;
+use super::classify::{Verdict, classify_send};
+use crate::devices::{DeviceId, Devices};
+use crate::journal::{Journal, JournalError, Record};
+use crate::time::Time;
+
+/// A retry that is about to be sent.
+pub(super) struct Send {
+    pub(super) id: CallId,
+    /// Its number in the journal.
+    pub(super) call: u64,
+    pub(super) sent_ms: i64,
+    pub(super) not_failed: bool,
+    pub(super) devices: Vec<DeviceId>,
+    pub(super) keys: DeviceKeys,
+}
+
+/// How it ended.
+pub(super) struct Sent {
+    pub(super) id: CallId,
+    pub(super) call: u64,
+    pub(super) devices: Vec<DeviceId>,
+    /// `None` if it was not sent, as the journal could not be written.
+    pub(super) verdict: Option<Verdict>,
+    pub(super) took: Duration,
+    pub(super) journal: Result<(), Arc<JournalError>>,
+}
+
+impl Send {
+    /// Writes that it is sent, sends it, and writes how it ended. All of it is durable when this returns.
+    pub(super) async fn run(
+        self,
+        client: Client,
+        job_id: JobId,
+        table: Arc<Devices>,
+        journal: Option<Journal>,
+        time: Time,
+    ) -> Sent {
+        let mut sent = Sent {
+            id: self.id,
+            call: self.call,
+            devices: self.devices,
+            verdict: None,
+            took: Duration::ZERO,
+            journal: Ok(()),
+        };
+        if let Some(journal) = &journal {
+            let record = sent_record(self.call, self.sent_ms, self.not_failed, &sent.devices, &table);
+            if let Err(error) = journal.append(&record).await {
+                sent.journal = Err(Arc::new(error));
+                return sent;
+            }
+        }
+        let began = time.elapsed();
+        let verdict = classify_send(client.retry_task(&job_id, &self.keys).await, sent.devices.len());
+        sent.took = time.elapsed().saturating_sub(began);
+        if let Some(journal) = &journal {
+            let record = answered_record(self.call, time.now_ms(), &verdict);
+            sent.journal = journal.append(&record).await.map_err(Arc::new);
+        }
+        sent.verdict = Some(verdict);
+        sent
+    }
+}
+
+pub(super) fn sent_record<'a>(
+    call: u64,
+    at: i64,
+    not_failed: bool,
+    devices: &[DeviceId],
+    table: &'a Devices,
+) -> Record<'a> {
+    Record::Sent {
+        call,
+        at,
+        not_failed,
+        devices: table.keys_of(devices),
+    }
+}
+
+pub(super) fn answered_record(call: u64, at: i64, verdict: &Verdict) -> Record<'_> {
+    let end = &verdict.end;
+    Record::Answered {
+        call,
+        at,
+        end: end.end,
+        code: end.reply.code,
+        message: end.reply.message.as_deref().map(Cow::Borrowed),
+        request_id: end.reply.request_id.as_deref().map(Cow::Borrowed),
+    }
+}

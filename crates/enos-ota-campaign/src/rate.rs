@@ -1,0 +1,32 @@
+//! How fast calls are made: [`enos_ota_rate`], with what the SDK reads in headers.
+
+use enos_ota::RateLimit;
+use enos_ota::Window as OfGateway;
+pub(crate) use enos_ota_rate::{Announced, CallResult, RateControl, RateSettings};
+use enos_ota_rate::Window;
+
+/// What an answer announces about one quota.
+pub(crate) fn announced(limit: &RateLimit) -> Announced {
+    let mut announced = Announced::default();
+    announced.window = limit.window.map(|window| match window {
+        OfGateway::Second => Window::Second,
+        OfGateway::Minute => Window::Minute,
+        OfGateway::Hour => Window::Hour,
+        OfGateway::Day => Window::Day,
+        _ => Window::Month,
+    });
+    announced.limit = limit.limit;
+    announced.remaining = limit.remaining;
+    announced.reset = limit.reset;
+    announced
+}
+
+pub(crate) fn of_gateway(window: Window) -> OfGateway {
+    match window {
+        Window::Second => OfGateway::Second,
+        Window::Minute => OfGateway::Minute,
+        Window::Hour => OfGateway::Hour,
+        Window::Day => OfGateway::Day,
+        Window::Month => OfGateway::Month,
+    }
+}

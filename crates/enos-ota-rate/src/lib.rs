@@ -1,0 +1,248 @@
+//! How fast to call an API: by the rate limits that its gateway announces, and else by trial.
+//!
+//! A gateway answers 429 above a quota of a second, minute, hour, day or month. It may announce its quotas in headers, and
+//! may not. Its windows begin on the clock; its clock may differ; its nodes may lag behind each other. [`RateControl`] is
+//! asked before each call and told how each one ends, and learns from that:
+//!
+//! - *Throttled*: a quota is used up. Nothing starts until it is renewed: when the gateway says, when the window ends, or
+//!   when a single call finds out. If that takes more than a second, the calls of the window are the limit for the next
+//!   one, and a window costs two refusals at most. If it takes a second at most, the rate was too high: it is found by
+//!   additive increase and multiplicative decrease.
+//! - *Slowly*: the gateway is busy. The calls in flight are limited to what it does at a time.
+//! - *Not at all*, ten times in a row: it is down. One call is made after the other, with waits that double up to 10 s.
+//!
+//! In between, calls follow each other evenly. What the user sets is a ceiling of all this.
+//!
+//! There is no clock in it, no sleep and no I/O. Times are counted from a beginning that the caller chooses; one that lies
+//! before the last one counts as that.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use enos_ota_rate::{Announced, CallResult, RateControl, RateSettings, Wait, Window};
+//!
+//! let mut rate = RateControl::new(RateSettings::default());
+//! let ms = Duration::from_millis;
+//! assert_eq!(rate.may_start(ms(0)), Wait::Now);
+//! rate.started(ms(0));
+//!
+//! // It ends 20 ms later, at 14:14:17.3 UTC, and was the last one of this minute.
+//! let announced = Announced {
+//!     window: Some(Window::Minute),
+//!     limit: Some(600),
+//!     remaining: Some(0),
+//!     reset: None,
+//! };
+//! rate.ended(ms(20), 1_790_000_057_300, ms(20), CallResult::Answered, &[announced]);
+//! assert_eq!(rate.may_start(ms(20)), Wait::Until(ms(42_820)));
+//! let pause = rate.paused(ms(20)).unwrap();
+//! assert_eq!(pause.quota, Some((600, Window::Minute)));
+//! ```
+
+mod flight;
+mod outage;
+mod quotas;
+mod spacing;
+mod trial;
+mod window;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use self::flight::Flight;
+use self::outage::Outage;
+use self::quotas::{FOREVER, Quotas};
+use self::spacing::Spacing;
+use self::trial::Trial;
+pub use self::window::{Announced, Window};
+
+/// Calls in flight if the user sets no limit. More connections than that are more than a process may have on many systems.
+const MOST_CALLS: usize = 512;
+/// Calls in flight before the first one is answered, and more than those needed for the rate.
+const FIRST_CALLS: usize = 8;
+/// How many times the calls may be in flight that are needed for the rate. Some take longer than others.
+const SPARE: f64 = 2.0;
+/// The lowest limit of a user that is kept to, in calls per second.
+const LEAST_CEILING: f64 = 1e-3;
+
+/// What the user sets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RateSettings {
+    /// Calls per second that are never exceeded. Less than one in a thousand seconds counts as that, NaN as no limit.
+    pub rate: Option<f64>,
+    /// Calls in flight that are never exceeded; 512 by default.
+    pub concurrency: Option<NonZeroUsize>,
+    /// The longest `Retry-After` that is waited for, 5 minutes by default. It does not shorten the wait for a window that
+    /// is known to be used up.
+    pub longest_retry_after: Duration,
+}
+
+impl Default for RateSettings {
+    fn default() -> Self {
+        Self {
+            rate: None,
+            concurrency: None,
+            longest_retry_after: Duration::from_mins(5),
+        }
+    }
+}
+
+/// Whether something may begin now, and when to ask again if not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It may begin.
+    Now,
+    /// Not before this time. A call that ends earlier may change it.
+    Until(Duration),
+    /// When one of the calls in flight has ended.
+    NextEnd,
+}
+
+/// How a call ended, as far as the rate depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallResult {
+    /// The server answered, be it with a refusal of what was asked for.
+    Answered,
+    /// HTTP 429.
+    Throttled {
+        /// The `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// No answer, or one of something before a server that is down.
+    Failed,
+}
+
+/// Why no call starts at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// When the next one does.
+    pub until: Duration,
+    /// The quota that is used up, if it is known: calls in a window.
+    pub quota: Option<(u64, Window)>,
+}
+
+/// Decides when the next call starts.
+#[derive(Clone, Debug)]
+pub struct RateControl {
+    most_calls: usize,
+    now: Duration,
+    in_flight: usize,
+    spacing: Spacing,
+    trial: Trial,
+    quotas: Quotas,
+    flight: Flight,
+    outage: Outage,
+}
+
+impl RateControl {
+    /// The rate control before the first call.
+    #[must_use]
+    pub fn new(settings: RateSettings) -> Self {
+        let most_calls = settings.concurrency.map_or(MOST_CALLS, NonZeroUsize::get);
+        let ceiling = settings.rate.filter(|rate| !rate.is_nan());
+        Self {
+            most_calls,
+            now: Duration::ZERO,
+            in_flight: 0,
+            spacing: Spacing::default(),
+            trial: Trial::new(ceiling.map_or(f64::INFINITY, |rate| rate.max(LEAST_CEILING))),
+            quotas: Quotas::new(settings.longest_retry_after),
+            flight: Flight::new(most_calls),
+            outage: Outage::default(),
+        }
+    }
+
+    /// Whether a call may start. If so, tell [`started`](Self::started) and ask again: several may be due at a time.
+    pub fn may_start(&mut self, now: Duration) -> Wait {
+        let now = self.advance(now);
+        for wait in [
+            self.quotas.may_start(now, self.in_flight),
+            self.outage.may_start(now, self.in_flight),
+        ] {
+            if wait != Wait::Now {
+                return wait;
+            }
+        }
+        if self.in_flight >= self.concurrency() {
+            self.flight.full();
+            return Wait::NextEnd;
+        }
+        let due = self.spacing.due(self.trial.rate());
+        if now < due { Wait::Until(due) } else { Wait::Now }
+    }
+
+    /// A call has started.
+    pub fn started(&mut self, now: Duration) {
+        let now = self.advance(now);
+        self.in_flight = self.in_flight.saturating_add(1);
+        self.spacing.take(now, self.trial.rate());
+        self.trial.started();
+        self.quotas.started();
+        self.outage.started();
+    }
+
+    /// A call has ended that took so long, when the clock showed `wall_ms`, in milliseconds since 1970-01-01 UTC. The
+    /// gateway's clock (the header `Date`) is better than that of this machine: windows begin by it.
+    ///
+    /// `announced` is what the answer said about quotas; nothing of an earlier answer is to be told again.
+    pub fn ended(&mut self, now: Duration, wall_ms: i64, took: Duration, result: CallResult, announced: &[Announced]) {
+        let now = self.advance(now);
+        let sent = now.saturating_sub(took);
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(limit) = self.quotas.ended(now, wall_ms, sent, self.in_flight, announced) {
+            self.trial.announced(limit);
+        }
+        match result {
+            CallResult::Answered => {
+                self.outage.answered();
+                self.flight.answered(now, took, self.in_flight);
+                self.trial.accepted(sent);
+                if let Some(episode) = self.quotas.accepted(sent) {
+                    self.trial.throttled(now, episode);
+                }
+            }
+            CallResult::Throttled { retry_after } => {
+                self.outage.answered();
+                self.quotas.throttled(now, sent, retry_after);
+            }
+            CallResult::Failed => {
+                self.outage.failed(now, sent);
+                self.quotas.failed(sent);
+                // It may have counted.
+                self.trial.accepted(sent);
+            }
+        }
+    }
+
+    fn advance(&mut self, now: Duration) -> Duration {
+        self.now = self.now.max(now.min(FOREVER));
+        let paused = self.quotas.paused(self.now).is_some();
+        self.trial.advance(self.now, self.flight.typical().filter(|_| !paused));
+        self.now
+    }
+
+    /// Calls per second at present if there are enough to be made, over the windows of the quotas that are known.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        self.trial.rate().min(self.quotas.rate())
+    }
+
+    /// Calls that may be in flight at present.
+    #[must_use]
+    pub fn concurrency(&self) -> usize {
+        let Some(typical) = self.flight.typical() else {
+            return FIRST_CALLS.min(self.most_calls);
+        };
+        let needed = SPARE * self.trial.rate() * typical;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+        let needed = (needed.ceil() as usize).saturating_add(FIRST_CALLS);
+        needed.min(self.flight.limit()).min(self.most_calls)
+    }
+
+    /// Until when no call starts, and which quota is the reason.
+    #[must_use]
+    pub fn paused(&self, now: Duration) -> Option<Pause> {
+        let (until, quota) = self.quotas.paused(now)?;
+        Some(Pause { until, quota })
+    }
+}

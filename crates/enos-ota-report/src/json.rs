@@ -1,0 +1,322 @@
+//! For programs.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::io;
+
+use enos_ota_campaign::{Fate, Outcome};
+use serde::Serialize;
+use serde::ser::{Error as _, Serializer};
+use serde_json::ser::Formatter;
+use serde_json::{Map, Value, json};
+
+use crate::Report;
+use crate::breakdown::{Breakdown, Versions};
+use crate::calls::{CallSums, ENDS};
+use crate::groups::Groups;
+use crate::row::Row;
+use crate::section::Section;
+use crate::tally::{OPEN, Tally};
+use crate::text::{is_hidden, rfc3339};
+use crate::waves::{Wave, waves};
+
+impl Report {
+    /// Writes one JSON object of schema [`REPORT_SCHEMA`] and a line feed. Devices are written one by one, so no more
+    /// memory is taken for a million of them.
+    ///
+    /// | Member | What it is |
+    /// | --- | --- |
+    /// | `schema` | `enos-ota/report/1` |
+    /// | `made` | when the report was made; only if that [was told](Self::made_at) |
+    /// | `orgId`, `jobIds` | the organization and its jobs |
+    /// | `sentence` | [`sentence`](Self::sentence) |
+    /// | `repeated` | [`repeated`](Self::repeated) |
+    /// | *tally* | all devices, each once a job |
+    /// | *breakdown* | the same by what they have in common |
+    /// | `journals` | each journal by itself, in the order in which they were begun |
+    /// | `failures` | all devices that somebody has to look after, as [`failures`](Self::failures) |
+    ///
+    /// A *tally* is
+    ///
+    /// | Member | What it is |
+    /// | --- | --- |
+    /// | `devices` | how many: the sum of `outcomes` and `open` |
+    /// | `outcomes` | `{"accepted": 9, "rejected": 0, "skipped": 0, "unknown": 0}` |
+    /// | `open` | devices without an outcome: `{"inDoubt": 0, "suspect": 0, "waiting": 1}`; resume the journal |
+    /// | `fates` | the accepted devices: `succeeded`, `failedAgain`, `underWay`, `stillFailed`, `gone`, `notSeen` |
+    /// | `fatesOfUnknown` | the same of devices of unknown outcome that were seen nevertheless; absent if none was |
+    ///
+    /// A *breakdown* is lists of groups, the largest first, no more than 1,000 each. All but the last two have a tally.
+    /// If there are more, `others` tells of how many groups of which list are summed up there:
+    /// `{"reasons": {"groups": 7, "devices": 7, …}}`.
+    ///
+    /// | Member | Each has |
+    /// | --- | --- |
+    /// | `reasons` | `reason` for which the tasks had failed when they were selected, or null |
+    /// | `products` | `productKey`, or null |
+    /// | `versions` | `fromVersion` and `toVersion`, or null |
+    /// | `messages` | `outcome`, `code`, `message` (or null) and `devices`: why devices were not accepted, or are open |
+    /// | `failedAgainReasons` | `reason`, or null, and `devices` |
+    ///
+    /// A journal has a tally and a breakdown of all of its devices, and
+    ///
+    /// | Member | What it is |
+    /// | --- | --- |
+    /// | `journal`, `jobId`, `baseUrl` | its name, and where it was carried out |
+    /// | `counted` | how many of its devices are in no later journal of the same job |
+    /// | `overlaps` | whether it was written to after such a journal was begun |
+    /// | `began`, `lastEntry` | when it was begun, and when something happened last: a resume that did nothing is nothing |
+    /// | `ended` | `how` it ended, and when (`at`); null if it did not |
+    /// | `torn` | whether its last line was cut off |
+    /// | `tornTail` | that line: its number `line` and its `bytes`; null if none was cut off |
+    /// | `resumes` | how often it was resumed |
+    /// | `operators` | who began it and who resumed it: `at`, `who`, `program`, `command` |
+    /// | `selection`, `leftOut`, `moved`, `chunkSize`, `planCreated` | as in the header of its plan |
+    /// | `settings` | the settings of the campaign |
+    /// | `waves` | those that were judged: `wave`, `at`, `devices` (accepted up to this wave), `devicesOfWave`, `succeeded`, `failedAgain` (or gone; both of this wave), `passed` |
+    /// | `unjudgedWave` | the wave after these, as it stands: the same, but `at` and `passed` are null; null if it was not begun |
+    /// | `calls` | `sent`, `devices`; of these calls `accepted`, `notFailed`, `refused`, `tooMany`, `throttled`, `lost`, `notSent`, `noEnd`; `firstSent`, `lastEnded`, `meanMs`, `longestMs` |
+    ///
+    /// A failure has the columns of [CSV](Self::write_csv) as members; what is not known is null. Texts are as they
+    /// were, without the apostrophes of CSV; characters that could not be seen are written as `\u202e`. `code` is a number. Times are texts as in RFC 3339.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_json<W: io::Write>(&self, mut out: W) -> io::Result<()> {
+        self.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Visible))?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
+}
+
+/// The schema of a report in JSON; see [`Report::write_json`].
+pub const REPORT_SCHEMA: &str = "enos-ota/report/1";
+
+/// Writes what could not be seen as `\u202e`, so that a terminal neither obeys nor hides it. To a program it is the same.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut plain = 0;
+        let mut before = None;
+        for (at, character) in fragment.char_indices() {
+            if is_hidden(before, character) {
+                writer.write_all(&fragment.as_bytes()[plain..at])?;
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+                plain = at + character.len_utf8();
+            }
+            before = Some(character);
+        }
+        writer.write_all(&fragment.as_bytes()[plain..])
+    }
+}
+
+/// As [`Report::write_json`].
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Whole {
+            schema: REPORT_SCHEMA,
+            made: self.made_ms.map(rfc3339),
+            org_id: self.org_id(),
+            job_ids: self.jobs(),
+            sentence: self.sentence(),
+            repeated: self.repeated(),
+            all: breakdown_of(self.all()),
+            journals: self.sections.iter().map(journal_of).collect(),
+            failures: OneByOne::new(self.failures().map(|device| Row::of(&device, Cow::Borrowed))),
+        }
+        .serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Whole<'a, F: Serialize> {
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made: Option<String>,
+    org_id: &'a str,
+    job_ids: Vec<&'a str>,
+    sentence: String,
+    repeated: usize,
+    #[serde(flatten)]
+    all: Map<String, Value>,
+    journals: Vec<Map<String, Value>>,
+    failures: F,
+}
+
+/// The members of a tally.
+fn tally_of(tally: &Tally) -> Map<String, Value> {
+    let fates = |count: &dyn Fn(Fate) -> usize| object(Fate::ALL.map(|fate| (fate.as_str(), count(fate))));
+    let mut members = object([("devices", tally.devices())]);
+    let outcomes = Outcome::ALL.map(|one| (one.as_str(), tally.outcome(one)));
+    members.insert("outcomes".to_owned(), object(outcomes).into());
+    let open = OPEN.map(|one| (one.outcome(), tally.became(one)));
+    members.insert("open".to_owned(), object(open).into());
+    members.insert("fates".to_owned(), fates(&|fate| tally.fate(fate)).into());
+    if Fate::ALL.into_iter().any(|fate| tally.fate_of_unknown(fate) > 0) {
+        let of_unknown = fates(&|fate| tally.fate_of_unknown(fate));
+        members.insert("fatesOfUnknown".to_owned(), of_unknown.into());
+    }
+    members
+}
+
+fn object<T: Into<Value>>(members: impl IntoIterator<Item = (&'static str, T)>) -> Map<String, Value> {
+    let members = members.into_iter();
+    members.map(|(name, value)| (name.to_owned(), value.into())).collect()
+}
+
+/// The members of a tally and of a breakdown.
+fn breakdown_of(all: &Breakdown) -> Map<String, Value> {
+    let messages = all.messages.rows.iter().map(|(message, tally)| {
+        json!({
+            "outcome": message.became.outcome(),
+            "code": message.code,
+            "message": message.text,
+            "devices": tally.devices(),
+        })
+    });
+    let again = all.new_reasons.rows.iter();
+    let again = again.map(|(reason, tally)| json!({"reason": reason, "devices": tally.devices()}));
+    let mut members = tally_of(&all.tally);
+    members.extend(object([
+        ("reasons", list(&all.reasons, |reason| json!({"reason": reason}))),
+        (
+            "products",
+            list(&all.products, |product| json!({"productKey": product})),
+        ),
+        (
+            "versions",
+            list(
+                &all.versions,
+                |Versions { from, to }| json!({"fromVersion": from, "toVersion": to}),
+            ),
+        ),
+        ("messages", messages.collect()),
+        ("failedAgainReasons", again.collect()),
+    ]));
+    let others = [
+        ("reasons", all.reasons.rest()),
+        ("products", all.products.rest()),
+        ("versions", all.versions.rest()),
+        ("messages", all.messages.rest()),
+        ("failedAgainReasons", all.new_reasons.rest()),
+    ];
+    let others = others.into_iter().filter(|(_, (groups, _))| *groups > 0);
+    let others = object(others.map(|(name, (groups, tally))| {
+        let mut of = tally_of(tally);
+        of.insert("groups".to_owned(), groups.into());
+        (name, of)
+    }));
+    if !others.is_empty() {
+        members.insert("others".to_owned(), others.into());
+    }
+    members
+}
+
+/// Groups, each with the members that name it and its tally.
+fn list<K>(groups: &Groups<K>, names: impl Fn(&K) -> Value) -> Value {
+    let rows = groups.rows.iter().map(|(key, tally)| {
+        let mut members = tally_of(tally);
+        if let Value::Object(names) = names(key) {
+            members.extend(names);
+        }
+        members
+    });
+    rows.collect()
+}
+
+fn wave_of(wave: &Wave) -> Value {
+    json!({
+        "wave": wave.number,
+        "at": wave.judged_ms.map(rfc3339),
+        "devices": wave.so_far,
+        "devicesOfWave": wave.devices,
+        "succeeded": wave.succeeded,
+        "failedAgain": wave.failed,
+        "passed": wave.passed,
+    })
+}
+
+fn calls_of(calls: &CallSums) -> Map<String, Value> {
+    let mut members = object(ENDS.iter().zip(calls.ends).map(|((_, name, _), calls)| (*name, calls)));
+    members.extend(object([
+        ("sent", json!(calls.sent)),
+        ("devices", json!(calls.devices)),
+        ("firstSent", json!(calls.first_sent_ms.map(rfc3339))),
+        ("lastEnded", json!(calls.last_ended_ms.map(rfc3339))),
+        ("meanMs", json!(calls.mean_ms)),
+        ("longestMs", json!(calls.longest_ms)),
+    ]));
+    members
+}
+
+fn journal_of(section: &Section) -> Map<String, Value> {
+    let recovered = &section.recovered;
+    let (begin, header) = (&recovered.begin, &recovered.begin.plan);
+    let ended = recovered.ended.as_ref();
+    let ended = ended.map(|ended| json!({"at": rfc3339(ended.at_ms), "how": ended.how}));
+    let operators = recovered.operators.iter().map(|(at, by)| {
+        json!({
+            "at": rfc3339(*at),
+            "who": by.who,
+            "program": by.program,
+            "command": by.command,
+        })
+    });
+    let waves = waves(recovered);
+    let (judged, unjudged): (Vec<&Wave>, Vec<&Wave>) = waves.iter().partition(|wave| wave.passed.is_some());
+    let mut members = breakdown_of(&section.own);
+    members.extend(object([
+        ("journal", json!(section.name)),
+        ("jobId", json!(recovered.plan.job_id.as_str())),
+        ("baseUrl", json!(begin.base_url)),
+        ("began", json!(rfc3339(begin.at_ms))),
+        ("lastEntry", json!(rfc3339(recovered.last_event_ms))),
+        ("ended", json!(ended)),
+        ("torn", json!(recovered.torn.is_some())),
+        (
+            "tornTail",
+            json!(
+                recovered
+                    .torn
+                    .map(|torn| json!({"line": torn.line, "bytes": torn.bytes}))
+            ),
+        ),
+        ("resumes", json!(recovered.resumes)),
+        ("operators", operators.collect()),
+        ("selection", json!(header.selection)),
+        ("leftOut", json!(header.left_out)),
+        ("moved", json!(header.moved)),
+        ("chunkSize", json!(header.chunk_size)),
+        ("planCreated", json!(header.created)),
+        ("settings", begin.settings.clone()),
+        ("counted", json!(section.counted())),
+        ("overlaps", json!(section.overlaps)),
+        ("waves", judged.into_iter().map(wave_of).collect()),
+        ("unjudgedWave", json!(unjudged.first().map(|wave| wave_of(wave)))),
+        ("calls", calls_of(&section.calls()).into()),
+    ]));
+    members
+}
+
+/// What an iterator gives, as a list that is never in memory.
+struct OneByOne<I>(RefCell<Option<I>>);
+
+impl<I: Iterator> OneByOne<I> {
+    fn new(items: I) -> Self {
+        Self(RefCell::new(Some(items)))
+    }
+}
+
+impl<I: Iterator<Item: Serialize>> Serialize for OneByOne<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.take() {
+            Some(items) => serializer.collect_seq(items),
+            None => Err(S::Error::custom("a list was written before")),
+        }
+    }
+}
