@@ -82,7 +82,7 @@ pub(crate) fn run(settings: RateSettings, mut gateway: Gateway, lasts: Duration)
                     let late = gateway.random().powi(3);
                     break tick + gateway.late.mul_f64(late);
                 }
-                Wait::NextEnd | Wait::Never => break Duration::MAX,
+                Wait::NextEnd => break Duration::MAX,
             }
         };
         let in_flight = &mut run.in_flight[tenth(now)];
