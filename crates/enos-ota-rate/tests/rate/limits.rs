@@ -412,22 +412,25 @@ fn that_nobody_called_for_a_while_is_not_taken_for_a_long_window() {
 
 #[test]
 fn a_minute_that_others_have_used_up_is_not_taken_for_an_hour() {
-    let mut rate = RateControl::new(RateSettings::default());
-    let announced = [Announced {
-        window: Some(Window::Minute),
-        limit: Some(3),
-        remaining: Some(0),
-        reset: None,
-    }];
-    let mut now = ms(0);
-    for _ in 0..5 {
-        rate.started(now);
-        let wall_ms = WALL_MS + i64::try_from(now.as_millis()).unwrap();
-        rate.ended(now, wall_ms, ms(0), throttled(None), &announced);
-        let pause = rate.paused(now).unwrap();
-        assert_eq!(pause.quota, Some((3, Window::Minute)));
-        assert!(pause.until <= now + ms(60_200), "{pause:?}");
-        now = pause.until;
+    for with_reset in [false, true] {
+        let mut rate = RateControl::new(RateSettings::default());
+        let mut now = ms(0);
+        for _ in 0..5 {
+            let wall_ms = WALL_MS + i64::try_from(now.as_millis()).unwrap();
+            let rest = 60 - u64::try_from(wall_ms / 1000 % 60).unwrap();
+            let announced = [Announced {
+                window: Some(Window::Minute),
+                limit: Some(3),
+                remaining: Some(0),
+                reset: with_reset.then(|| s(rest)),
+            }];
+            rate.started(now);
+            rate.ended(now, wall_ms, ms(0), throttled(with_reset.then_some(rest)), &announced);
+            let pause = rate.paused(now).unwrap();
+            assert_eq!(pause.quota, Some((3, Window::Minute)));
+            assert!(pause.until <= now + ms(61_200), "{pause:?}");
+            now = pause.until;
+        }
     }
 }
 
