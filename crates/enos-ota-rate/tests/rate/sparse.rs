@@ -9,7 +9,7 @@ use enos_ota_rate::{CallResult, RateControl, RateSettings, Wait, Window};
 
 /// So many lists of devices, each of which needs so many calls to be answered, one a while after the other.
 struct Lists {
-    lists: usize,
+    count: usize,
     calls: u32,
     between: Duration,
 }
@@ -17,8 +17,8 @@ struct Lists {
 /// How long they take.
 fn time_of(lists: &Lists, gateway: &mut Gateway) -> Duration {
     let mut rate = RateControl::new(RateSettings::default());
-    let mut left = vec![lists.calls; lists.lists];
-    let mut ready: BinaryHeap<_> = (0..lists.lists).map(|list| Reverse((Duration::ZERO, list))).collect();
+    let mut left = vec![lists.calls; lists.count];
+    let mut ready: BinaryHeap<_> = (0..lists.count).map(|list| Reverse((Duration::ZERO, list))).collect();
     let mut ends = BinaryHeap::new();
     let mut calls = vec![];
     let mut now = Duration::ZERO;
@@ -90,7 +90,7 @@ fn troubled(quota: Form) -> Gateway {
 #[test]
 fn a_few_throttled_calls_among_failed_ones_do_not_slow_a_small_campaign_down() {
     let lists = Lists {
-        lists: 10,
+        count: 10,
         calls: 4,
         between: ms(200),
     };
@@ -111,7 +111,7 @@ fn a_few_throttled_calls_among_failed_ones_do_not_slow_a_small_campaign_down() {
 #[test]
 fn a_list_whose_calls_wait_for_each_other_is_not_slowed_down_either() {
     let lists = Lists {
-        lists: 1,
+        count: 1,
         calls: 20,
         between: ms(300),
     };
