@@ -54,6 +54,7 @@ impl Campaign {
                 table,
                 last_call: 0,
                 waves_passed: 0,
+                says_unseen: true,
             },
             unwritten: Vec::new(),
         }
@@ -74,7 +75,9 @@ impl Campaign {
         by: Operator,
     ) -> Result<Self, serde_json::Error> {
         let settings = Settings::deserialize(&recovered.begin.settings)?;
+        let says_unseen = recovered.begin.settings.get("lookup").is_some();
         let mut campaign = Self::of(client, recovered.plan, settings, recovered.table);
+        campaign.parts.says_unseen = says_unseen;
         campaign.parts.last_call = recovered.last_call;
         campaign.parts.waves_passed = recovered.waves.iter().filter(|wave| wave.passed).count();
         let record = Record::Resumed {

@@ -41,6 +41,7 @@ fn sent(call: u64, devices: &[&'static str]) -> Record<'static> {
         call,
         at: 1,
         not_failed: false,
+        unseen: false,
         devices: keys(devices),
     }
 }

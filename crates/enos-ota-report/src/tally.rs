@@ -246,11 +246,11 @@ mod tests {
             DeviceState::Waiting,
             DeviceState::InDoubt {
                 sent_at_ms: 1,
-                not_failed: false,
+                before: Some(Seen::Failed),
             },
             DeviceState::Refused {
                 sent_at_ms: 1,
-                not_failed: false,
+                before: Some(Seen::Failed),
             },
         ];
         states.extend(Outcome::ALL.map(DeviceState::Settled));

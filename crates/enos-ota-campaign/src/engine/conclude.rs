@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Reply;
 use super::classify::with_causes;
 use super::run::{Runner, settled_record};
-use crate::devices::DeviceId;
+use crate::devices::{DeviceId, Seen};
 use crate::ending::{Confirmation, Ending, Finished};
 use crate::event::Phase;
 use crate::journal::{CallEnd, Record};
@@ -126,7 +126,9 @@ impl Runner {
             (DeviceState::Waiting, None) => (Outcome::Skipped, Arc::clone(unsent)),
             (DeviceState::InDoubt { .. }, Some(_)) => (Outcome::Unknown, own()),
             (DeviceState::InDoubt { .. }, None) => (Outcome::Unknown, Arc::clone(in_doubt)),
-            (DeviceState::Refused { not_failed, .. }, _) if not_failed || self.scheduler.leaves_others_alone() => {
+            (DeviceState::Refused { before, .. }, _)
+                if before == Some(Seen::NotFailed) || self.scheduler.leaves_others_alone() =>
+            {
                 (Outcome::Rejected, own())
             }
             (DeviceState::Refused { .. }, _) => (

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::witness::{Fields, Shown};
 use super::{Observation, Status};
-use crate::devices::{DeviceId, Devices};
+use crate::devices::{DeviceId, Devices, Seen};
 
 /// How a task stood before a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Before {
+pub(crate) enum Before {
     /// It was seen to be failed.
     Failed,
     /// Nobody has looked.
@@ -18,6 +18,16 @@ pub(super) enum Before {
     Unknown,
     /// It was seen not to be failed, or the job had no task for the device.
     NotFailed,
+}
+
+impl From<Option<Seen>> for Before {
+    fn from(seen: Option<Seen>) -> Self {
+        match seen {
+            Some(Seen::Failed) => Self::Failed,
+            Some(Seen::NotFailed | Seen::NoTask) => Self::NotFailed,
+            None => Self::Unknown,
+        }
+    }
 }
 
 /// When something was seen: during this run, counted from its beginning, or before it.

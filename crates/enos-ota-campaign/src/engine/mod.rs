@@ -47,6 +47,7 @@ use crate::devices::DeviceId;
 use crate::journal::CallEnd;
 use crate::outcome::Outcome;
 
+use knowledge::Before;
 pub(crate) use run::{Parts, Runner};
 
 /// How much goes into a call. The platform's own limits are not documented, so these shrink when it complains.
@@ -131,8 +132,8 @@ pub(crate) enum LookupEnd {
 pub(crate) enum Call {
     Send {
         devices: Vec<DeviceId>,
-        /// A search has shown that they are not failed: the platform is to refuse them.
-        not_failed: bool,
+        /// How their tasks stood when they were last looked at. Those that are not failed the platform is to refuse.
+        before: Before,
     },
     Look(Lookup),
 }

@@ -18,7 +18,7 @@ use super::search::Search;
 use super::send::{Send, Sent, sent_record};
 use super::{Call, CallId, Limits, Lookup, LookupEnd, Reply, waves};
 use crate::control::Order;
-use crate::devices::{DeviceId, Seen};
+use crate::devices::DeviceId;
 use crate::ending::{Ending, Finished};
 use crate::event::{Calls, Event, Phase, Progress};
 use crate::journal::{Journal, Record};
@@ -44,6 +44,8 @@ pub(crate) struct Parts {
     pub(crate) last_call: u64,
     /// Waves that an earlier run has passed.
     pub(crate) waves_passed: usize,
+    /// Whether the journal says of each call if somebody had looked at its tasks before. Earlier versions did not.
+    pub(crate) says_unseen: bool,
 }
 
 /// Which search a page belongs to.
@@ -135,6 +137,7 @@ impl Runner {
             table,
             last_call,
             waves_passed,
+            says_unseen,
         } = parts;
         let page_size = PageSize::new(settings.page_size.clamp(1, PageSize::MAX)).unwrap_or_default();
         let limits = Limits {
@@ -145,7 +148,7 @@ impl Runner {
             lost: settings.max_lost,
         };
         Self {
-            scheduler: scheduler(&plan, &settings, &table, limits, &time),
+            scheduler: scheduler(&plan, &settings, &table, limits, &time, says_unseen),
             rate: RateControl::new(RateSettings {
                 rate: settings.rate,
                 concurrency: settings.concurrency,
@@ -322,7 +325,7 @@ impl Runner {
             let learned = !steps.is_empty();
             self.take(steps);
             match next {
-                Next::Do((id, Call::Send { devices, not_failed })) => self.begin_send(id, devices, not_failed, now),
+                Next::Do((id, Call::Send { devices, before })) => self.begin_send(id, devices, before, now),
                 Next::Do((id, Call::Look(lookup))) => self.begin_search(SearchOf::Scheduler(id), &lookup, now),
                 Next::Wait(_) if learned => {}
                 Next::Wait(wait) => {
@@ -346,7 +349,7 @@ impl Runner {
         }
     }
 
-    fn begin_send(&mut self, id: CallId, devices: Vec<DeviceId>, not_failed: bool, now: Duration) {
+    fn begin_send(&mut self, id: CallId, devices: Vec<DeviceId>, before: Before, now: Duration) {
         let Some(keys) = self.table.devices().to_device_keys(&devices) else {
             return;
         };
@@ -357,12 +360,12 @@ impl Runner {
             id,
             call: self.last_call,
             sent_ms: self.time.now_ms(),
-            not_failed,
+            before,
             devices,
             keys,
         };
         let table = Arc::clone(self.table.devices());
-        let record = sent_record(send.call, send.sent_ms, not_failed, &send.devices, &table);
+        let record = sent_record(send.call, send.sent_ms, before, &send.devices, &table);
         self.apply(&record, &send.devices);
         let (client, job_id) = (self.client.clone(), self.job_id.clone());
         let (journal, time) = (self.journal.clone(), self.time.clone());
@@ -510,16 +513,19 @@ pub(super) fn settled_record<'a>(
 }
 
 /// A scheduler with the devices that are open, each where an earlier run has left it.
-fn scheduler(plan: &Plan, settings: &Settings, table: &DeviceTable, limits: Limits, time: &Time) -> Scheduler {
+fn scheduler(
+    plan: &Plan,
+    settings: &Settings,
+    table: &DeviceTable,
+    limits: Limits,
+    time: &Time,
+    says_unseen: bool,
+) -> Scheduler {
     let devices = table.devices();
     let selected = matches!(plan.selection, Selection::Failed(_));
     let before = |id| match devices.facts(id) {
         facts if facts.updated_ms.is_some() || selected => Before::Failed,
-        facts => match facts.seen {
-            Some(Seen::Failed) => Before::Failed,
-            Some(Seen::NotFailed | Seen::NoTask) => Before::NotFailed,
-            None => Before::Unknown,
-        },
+        facts => facts.seen.into(),
     };
     let order = waves::order(devices, settings.waves.as_ref());
     let waiting = order
@@ -545,15 +551,20 @@ fn scheduler(plan: &Plan, settings: &Settings, table: &DeviceTable, limits: Limi
     }
     for ids in calls.into_values() {
         let standing = table.standing(ids[0]);
+        let known = says_unseen || before(ids[0]) == Before::Failed;
+        let told = |seen| match Before::from(seen) {
+            Before::Failed if !known => Before::Unknown,
+            before => before,
+        };
         match standing.state {
-            DeviceState::InDoubt { not_failed, .. } => scheduler.in_doubt(ids, not_failed, ready),
-            DeviceState::Refused { not_failed, .. } => {
+            DeviceState::InDoubt { before, .. } => scheduler.in_doubt(ids, told(before), ready),
+            DeviceState::Refused { before, .. } => {
                 let reply = Arc::new(Reply {
                     code: standing.code,
                     message: standing.message.map(Into::into),
                     request_id: standing.request_id.map(Into::into),
                 });
-                scheduler.refused_before(ids, not_failed, reply, ready);
+                scheduler.refused_before(ids, told(before), reply, ready);
             }
             DeviceState::Waiting | DeviceState::Settled(_) => {}
         }

@@ -234,8 +234,8 @@ impl Scheduler {
     }
 
     /// Takes up devices whose last call was left in doubt by an earlier run.
-    pub(crate) fn in_doubt(&mut self, devices: Vec<DeviceId>, not_failed: bool, ready: Duration) {
-        let history = self.history_of(&devices, not_failed);
+    pub(crate) fn in_doubt(&mut self, devices: Vec<DeviceId>, before: Before, ready: Duration) {
+        let history = self.history_of(&devices, before);
         let history = SendHistory { lost: 1, ..history };
         self.look_up(devices, history, Reason::Lost, ready);
     }
@@ -244,25 +244,23 @@ impl Scheduler {
     pub(crate) fn refused_before(
         &mut self,
         devices: Vec<DeviceId>,
-        not_failed: bool,
+        before: Before,
         reply: Arc<Reply>,
         ready: Duration,
     ) {
-        let history = self.history_of(&devices, not_failed);
+        let history = self.history_of(&devices, before);
         let history = SendHistory { refused: 1, ..history };
         self.look_up(devices, history, Reason::Refused(reply), ready);
     }
 
     /// Devices of one call, which an earlier run has sent.
-    fn history_of(&mut self, devices: &[DeviceId], not_failed: bool) -> SendHistory {
+    fn history_of(&mut self, devices: &[DeviceId], before: Before) -> SendHistory {
         for id in devices {
             self.known.set_sent(*id);
-            if not_failed {
-                self.known.set_before(*id, Before::NotFailed);
-            }
+            self.known.set_before(*id, before);
         }
         SendHistory {
-            before: devices.first().map_or(Before::Unknown, |id| self.known.before(*id)),
+            before,
             ..SendHistory::default()
         }
     }
@@ -538,7 +536,7 @@ impl Scheduler {
         let id = self.call_id();
         let call = Call::Send {
             devices: devices.clone(),
-            not_failed: history.before == Before::NotFailed,
+            before: history.before,
         };
         self.open.insert(
             id,
@@ -637,7 +635,15 @@ impl Scheduler {
                     self.mixed.reading = Reading::Refused;
                     self.settle_held();
                 }
-                self.steps.push(Step::settle(devices, Outcome::Accepted, &end.reply));
+                if history.before == Before::NotFailed && !self.mixed.is_refused() {
+                    self.steps.push(Step::settle(
+                        devices,
+                        Outcome::Unknown,
+                        &end.reply.saying("a search had shown that this task is not failed, and the platform accepted it"),
+                    ));
+                } else {
+                    self.steps.push(Step::settle(devices, Outcome::Accepted, &end.reply));
+                }
             }
             CallEnd::NotFailed => {
                 self.refused_any |= history.before != Before::NotFailed;

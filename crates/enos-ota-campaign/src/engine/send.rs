@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use enos_ota::{Client, DeviceKeys, JobId};
 
-use super::CallId;
+use super::{Before, CallId};
 use super::classify::{Verdict, classify_send};
 use crate::devices::{DeviceId, Devices};
 use crate::journal::{Journal, JournalError, Record};
@@ -18,7 +18,7 @@ pub(super) struct Send {
     /// Its number in the journal.
     pub(super) call: u64,
     pub(super) sent_ms: i64,
-    pub(super) not_failed: bool,
+    pub(super) before: Before,
     pub(super) devices: Vec<DeviceId>,
     pub(super) keys: DeviceKeys,
 }
@@ -53,7 +53,7 @@ impl Send {
             journal: Ok(()),
         };
         if let Some(journal) = &journal {
-            let record = sent_record(self.call, self.sent_ms, self.not_failed, &sent.devices, &table);
+            let record = sent_record(self.call, self.sent_ms, self.before, &sent.devices, &table);
             if let Err(error) = journal.append(&record).await {
                 sent.journal = Err(Arc::new(error));
                 return sent;
@@ -74,14 +74,15 @@ impl Send {
 pub(super) fn sent_record<'a>(
     call: u64,
     at: i64,
-    not_failed: bool,
+    before: Before,
     devices: &[DeviceId],
     table: &'a Devices,
 ) -> Record<'a> {
     Record::Sent {
         call,
         at,
-        not_failed,
+        not_failed: before == Before::NotFailed,
+        unseen: before == Before::Unknown,
         devices: table.keys_of(devices),
     }
 }

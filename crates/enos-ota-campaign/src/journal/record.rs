@@ -71,13 +71,16 @@ pub enum Record<'a> {
         /// refuses them.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         not_failed: bool,
+        /// Whether nobody had looked at these tasks before.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unseen: bool,
         /// The devices that it carries.
         #[serde(borrow)]
         devices: Keys<'a>,
     },
     /// A call has ended.
     ///
-    /// After `Accepted` its devices are accepted, after `Throttled`, `NotSent` and `TooMany` they wait to be sent again,
+    /// After `Accepted` its devices are accepted, unless a search had shown before that they are not failed. After `Throttled`, `NotSent` and `TooMany` they wait to be sent again,
     /// and after `NotFailed` and `Lost` a search has to tell.
     Answered {
         /// Number of the call.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::interner::{Interner, Symbol};
-use crate::devices::{DeviceId, Devices};
+use crate::devices::{DeviceId, Devices, Seen};
 use crate::journal::{CallEnd, Record};
 use crate::outcome::{Fate, Outcome, Summary};
 
@@ -19,15 +19,15 @@ pub enum DeviceState {
     InDoubt {
         /// When, in milliseconds since 1970-01-01 UTC.
         sent_at_ms: i64,
-        /// Whether it was known before not to be failed; see [`Record::Sent`].
-        not_failed: bool,
+        /// How its task stood when it was last looked at before; `None` if nobody had looked.
+        before: Option<Seen>,
     },
     /// It was in a call that was refused because of the state of a task (24621): a search has to tell.
     Refused {
         /// When it was sent, in milliseconds since 1970-01-01 UTC.
         sent_at_ms: i64,
-        /// Whether it was known before not to be failed; see [`Record::Sent`].
-        not_failed: bool,
+        /// How its task stood when it was last looked at before; `None` if nobody had looked.
+        before: Option<Seen>,
     },
     /// It has an outcome.
     Settled(Outcome),
@@ -256,8 +256,12 @@ impl DeviceTable {
                 Ok(Applied::default())
             }
             Record::Sent {
-                call, at, not_failed, ..
-            } => self.sent(*call, *at, *not_failed, ids).map(|()| Applied::default()),
+                call,
+                at,
+                not_failed,
+                unseen,
+                ..
+            } => self.sent(*call, *at, seen_before(*not_failed, *unseen), ids).map(|()| Applied::default()),
             Record::Answered {
                 call,
                 end,
@@ -290,7 +294,7 @@ impl DeviceTable {
         &mut self,
         call: u64,
         sent_at_ms: i64,
-        not_failed: bool,
+        before: Option<Seen>,
         ids: &[DeviceId],
     ) -> Result<(), Contradiction> {
         if ids.is_empty() {
@@ -300,7 +304,7 @@ impl DeviceTable {
             let row = &mut self.rows[id.index()];
             let problem = match row.state {
                 DeviceState::Waiting => {
-                    row.state = DeviceState::InDoubt { sent_at_ms, not_failed };
+                    row.state = DeviceState::InDoubt { sent_at_ms, before };
                     row.in_call = true;
                     row.reply = NO_REPLY;
                     row.last_end = None;
@@ -330,8 +334,8 @@ impl DeviceTable {
             let row = &mut self.rows[id.index()];
             row.in_call = false;
             row.last_end = Some(end);
-            let (sent_at_ms, not_failed) = match row.state {
-                DeviceState::InDoubt { sent_at_ms, not_failed } => (sent_at_ms, not_failed),
+            let (sent_at_ms, before) = match row.state {
+                DeviceState::InDoubt { sent_at_ms, before } => (sent_at_ms, before),
                 // What became of it was written before.
                 DeviceState::Settled(outcome) if end != CallEnd::Accepted || outcome == Outcome::Accepted => continue,
                 DeviceState::Settled(outcome) => {
@@ -345,12 +349,14 @@ impl DeviceTable {
             };
             row.reply = reply;
             row.state = match end {
+                // The platform may have passed it over: a record of its own settles it.
+                CallEnd::Accepted if before == Some(Seen::NotFailed) => DeviceState::InDoubt { sent_at_ms, before },
                 CallEnd::Accepted => {
                     accepted.push(id);
                     DeviceState::Settled(Outcome::Accepted)
                 }
-                CallEnd::NotFailed => DeviceState::Refused { sent_at_ms, not_failed },
-                CallEnd::Lost => DeviceState::InDoubt { sent_at_ms, not_failed },
+                CallEnd::NotFailed => DeviceState::Refused { sent_at_ms, before },
+                CallEnd::Lost => DeviceState::InDoubt { sent_at_ms, before },
                 CallEnd::Throttled | CallEnd::NotSent | CallEnd::TooMany | CallEnd::Refused => DeviceState::Waiting,
             };
         }
@@ -471,6 +477,14 @@ impl DeviceTable {
             request_id: request_id.map(Into::into),
         });
         Ok(number)
+    }
+}
+
+fn seen_before(not_failed: bool, unseen: bool) -> Option<Seen> {
+    match (not_failed, unseen) {
+        (true, _) => Some(Seen::NotFailed),
+        (false, true) => None,
+        (false, false) => Some(Seen::Failed),
     }
 }
 

@@ -94,6 +94,7 @@ async fn take_back_a_record() {
         call: 1,
         at: 0,
         not_failed: false,
+        unseen: false,
         devices: plan.devices.ids().map(|id| plan.devices.key(id).into()).collect(),
     };
     journal.append(&record).await.unwrap();

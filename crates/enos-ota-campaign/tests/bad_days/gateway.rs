@@ -179,7 +179,8 @@ async fn credentials_that_are_revoked_stop_the_campaign_and_what_is_in_doubt_is_
             panic!("{:?}", finished.ending)
         };
         assert_eq!(error.code(), Some(1002));
-        assert_eq!(finished.table.summary().unknown, 2 * CHUNK);
+        // What was lost, and what was refused and could not be looked up any more.
+        assert!(finished.table.summary().unknown >= 2 * CHUNK);
         assert!(finished.open > 2 * CHUNK, "{}", finished.open);
         stage.emulator.faults().clear();
         let finished = stage.complete().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use enos_ota_campaign::{DeviceId, Devices, Ending, Event, Fate, Finished, Outcome, Plan, Selection, TaskFacts};
 use enos_ota_emulator::{self as emulated, Action, Fault, Fleet, Job, MixedList, Pace, Scope, Task, TaskStatus};
 
-use crate::stage::{
+use crate::stage::{LONG_AGO_MS, 
     BEGAN_MS, Chosen, JOB, ORG, Stage, failed_of, finish, finish_with, fleet, job_id, key, plan, settings,
 };
 
@@ -222,7 +222,7 @@ async fn a_device_that_recovers_between_plan_and_call_is_not_taken_for_retried()
     // By a search that was made when all were failed.
     let mut devices = Devices::new();
     let facts = TaskFacts {
-        updated_ms: Some(0),
+        updated_ms: Some(LONG_AGO_MS),
         ..TaskFacts::default()
     };
     for number in 0..DEVICES {

@@ -62,6 +62,7 @@ pub(crate) fn sent(call: u64, numbers: impl IntoIterator<Item = usize>) -> Recor
         call,
         at: 2_000,
         not_failed: false,
+        unseen: false,
         devices: keys(numbers),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use enos_ota_campaign::Seen;
 use enos_ota_campaign::journal::{CallEnd, Journal, Record, Recovered};
 use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Fate, Outcome, Summary};
@@ -104,7 +105,7 @@ impl Model {
                     let device = &mut self.devices[*number];
                     device.state = DeviceState::InDoubt {
                         sent_at_ms: at,
-                        not_failed: false,
+                        before: Some(Seen::Failed),
                     };
                     device.call = Some(call);
                     (device.code, device.message, device.request_id) = (None, None, None);
@@ -115,6 +116,7 @@ impl Model {
                     call,
                     at,
                     not_failed: false,
+        unseen: false,
                     devices: keys(devices),
                 }
             }
@@ -189,11 +191,11 @@ impl Model {
                 CallEnd::Accepted => DeviceState::Settled(Outcome::Accepted),
                 CallEnd::NotFailed => DeviceState::Refused {
                     sent_at_ms,
-                    not_failed: false,
+                    before: Some(Seen::Failed),
                 },
                 CallEnd::Lost => DeviceState::InDoubt {
                     sent_at_ms,
-                    not_failed: false,
+                    before: Some(Seen::Failed),
                 },
                 _ => DeviceState::Waiting,
             };

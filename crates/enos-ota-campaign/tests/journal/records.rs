@@ -1,5 +1,6 @@
 //! What follows from records, and which cannot follow each other.
 
+use enos_ota_campaign::Seen;
 use enos_ota_campaign::journal::{CallEnd, Change, Changed, Journal, JournalError, Record};
 use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Fate, Outcome, Summary};
@@ -241,15 +242,15 @@ async fn a_device_that_is_in_doubt_says_since_when() {
         [
             DeviceState::InDoubt {
                 sent_at_ms,
-                not_failed: false
+                before: Some(Seen::Failed)
             },
             DeviceState::InDoubt {
                 sent_at_ms,
-                not_failed: false
+                before: Some(Seen::Failed)
             },
             DeviceState::Refused {
                 sent_at_ms,
-                not_failed: false
+                before: Some(Seen::Failed)
             },
             DeviceState::Waiting
         ]

@@ -272,6 +272,14 @@ impl Connections {
         false
     }
 
+    /// Allows fewer connections from here on, because the process could not have one more.
+    pub(super) fn allow_fewer(&mut self) {
+        // An eighth is left to what else the process opens; a few connections there must be.
+        let fewer = (self.known.len() - self.known.len() / 8).max(8);
+        self.most = self.most.min(fewer);
+        while self.known.len() >= self.most && self.close_one() {}
+    }
+
     /// Comes back when a connection has ended, or has become idle.
     pub(super) async fn changed(&mut self) {
         tokio::select! {

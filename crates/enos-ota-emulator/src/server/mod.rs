@@ -44,7 +44,7 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
                     connections.add(|activity| connection(stream, activity, router, shared));
                 } else {
                     // Mostly that the process has too many files open: others must be closed first.
-                    connections.close_one();
+                    connections.allow_fewer();
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             }

@@ -112,6 +112,7 @@ impl Story {
             call: self.call,
             at: self.at,
             not_failed: false,
+        unseen: false,
             devices: keys(devices),
         });
         self
