@@ -196,10 +196,10 @@ impl RateControl {
             CallResult::Answered => {
                 self.outage.answered();
                 self.flight.answered(now, took, self.in_flight);
-                self.trial.accepted(sent);
                 if let Some(episode) = self.quotas.accepted(sent) {
                     self.trial.throttled(now, episode);
                 }
+                self.trial.accepted(sent, self.quotas.is_throttling());
             }
             CallResult::Throttled { retry_after } => {
                 self.outage.answered();
@@ -209,15 +209,16 @@ impl RateControl {
                 self.outage.failed(now, sent);
                 self.quotas.failed(sent);
                 // It may have counted.
-                self.trial.accepted(sent);
+                self.trial.accepted(sent, self.quotas.is_throttling());
             }
         }
     }
 
     fn advance(&mut self, now: Duration) -> Duration {
         self.now = self.now.max(now.min(FOREVER));
-        let paused = self.quotas.paused(self.now).is_some();
-        self.trial.advance(self.now, self.flight.typical().filter(|_| !paused));
+        let throttling = self.quotas.is_throttling();
+        self.trial
+            .advance(self.now, self.flight.typical().filter(|_| !throttling));
         self.now
     }
 

@@ -24,6 +24,10 @@ const IN_FLIGHT: u64 = 16;
 const BEYOND: u64 = 8;
 /// For how many tries the gateway is believed that names a time.
 const BELIEVED: u32 = 2;
+/// How much longer than a second a quota is to be used up before it is one of a minute.
+const ONCE_MORE: Duration = Duration::from_millis(1500);
+/// After how many windows that were used up in turn it is a longer one: others may use the same quota.
+const CERTAIN: u32 = 5;
 /// No time is later.
 pub(super) const FOREVER: Duration = Duration::from_secs(10_000_000_000);
 
@@ -121,6 +125,8 @@ struct Stall {
     tries: u32,
     /// The time that the gateway asks to wait for, and whether that is all it asks for.
     asked: Option<(Duration, bool)>,
+    /// The longest wait that it has asked for.
+    longest: Duration,
     /// The quota that it announces to be used up.
     quota: Option<usize>,
     /// When a call goes ahead, and whether it has started.
@@ -188,6 +194,11 @@ impl Quotas {
         let stall = self.stall.as_ref().filter(|stall| now < stall.next)?;
         let quota = stall.quota.or_else(|| self.used_up()).map(|index| &self.windows[index]);
         Some((stall.next, quota.and_then(|quota| Some((quota.limit?, quota.window)))))
+    }
+
+    /// Whether calls are throttled, and none has been accepted since.
+    pub(super) fn is_throttling(&self) -> bool {
+        self.stall.is_some()
     }
 
     /// The shortest window whose limit, found by trial, has been reached.
@@ -315,9 +326,18 @@ impl Quotas {
             first: sent,
             ..Stall::default()
         });
+        if let Some(index) = used_up.filter(|_| stall.ahead && sent >= stall.next) {
+            // Others have used up the next window, too.
+            stall.first = sent;
+            let quota = &mut self.windows[index];
+            if quota.ends.1 <= sent {
+                quota.ends = (Duration::ZERO, FOREVER);
+            }
+        }
         stall.last = stall.last.max(sent);
         stall.quota = stall.quota.max(used_up);
         stall.asked = stall.asked.max(asked);
+        stall.longest = stall.longest.max(retry_after.unwrap_or_default());
         if stall.ahead && sent >= stall.next {
             stall.ahead = false;
             stall.tries += 1;
@@ -348,7 +368,11 @@ impl Quotas {
             None | Some(0) => Window::Second,
             Some(index) => self.windows[index - 1].window,
         };
-        let passed = stall.first + shorter.length() + SLACK;
+        let mut passed = stall.first + shorter.length() + SLACK;
+        if used_up.is_none() && stall.quota.is_none() && stall.last + SLACK / 2 >= passed {
+            // A minute is a long time to wait for what chance may have refused.
+            passed += ONCE_MORE;
+        }
         let exact = |index: usize| {
             let Quota { window, ends, .. } = &self.windows[index];
             ends.1.saturating_sub(ends.0) <= window.length() / EXACTNESS
@@ -361,7 +385,11 @@ impl Quotas {
             let mut longer = self.windows[used_up.unwrap_or(0)..].iter();
             let quota = longer.find(|quota| stall.last < quota.latest_end(stall.first));
             let quota = quota.unwrap_or(&self.windows[self.windows.len() - 1]);
-            quota.end_after(stall.last, quota.latest_end(stall.first), self.clock)
+            let end = quota.end_after(stall.last, quota.latest_end(stall.first), self.clock);
+            // Others may have used up the shorter window, too, before this call came.
+            let supposed = quota.window > Window::Minute && quota.limit.is_none();
+            let lasted = stall.last.saturating_sub(stall.first);
+            if supposed { end.min(stall.last + lasted) } else { end }
         };
         found.max(asked).max(soon)
     }
@@ -371,8 +399,14 @@ impl Quotas {
         if let Some(index) = self.used_up().filter(|index| sent > self.windows[*index].ends.0) {
             return Some(index);
         }
-        let waited = sent.saturating_sub(stall.first).saturating_sub(5 * SLACK);
-        let window = Window::that_lasts(waited);
+        // That nobody called meanwhile says nothing.
+        let throttled = stall.last.saturating_sub(stall.first);
+        let throttled = throttled.saturating_sub(ONCE_MORE + SLACK / 2);
+        let by_tries = match Window::that_lasts(throttled) {
+            window @ (Window::Second | Window::Minute) => window,
+            _ => Window::that_lasts(throttled / CERTAIN).max(Window::Minute),
+        };
+        let window = by_tries.max(Window::that_lasts(stall.longest.saturating_sub(5 * SLACK)));
         self.windows.iter().position(|quota| quota.window == window)
     }
 

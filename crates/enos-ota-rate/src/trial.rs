@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use super::quotas::Episode;
 
-/// Calls per second at first, and the lowest and highest rate that are tried.
+/// Calls per second at first, and the lowest and highest rate that are tried. A quota of a second is one call at least.
 const FIRST_RATE: f64 = 50.0;
-const LEAST_RATE: f64 = 0.1;
+const LEAST_RATE: f64 = 1.0;
 const MOST_RATE: f64 = 1e6;
+/// What an announced quota of nothing at all counts as.
+const LEAST_ANNOUNCED: f64 = 0.1;
 /// How many seconds the rate takes to double at first. A gateway nearby tells sooner when it is too much.
 const FIRST_DOUBLING: f64 = 0.1;
 const SHORTEST_DOUBLING: f64 = 0.02;
@@ -20,6 +22,10 @@ const SHORTEST_DOUBLING: f64 = 0.02;
 const SLOWER: f64 = 4.0;
 const MUCH_SLOWER: f64 = 16.0;
 const LONGEST_DOUBLING: f64 = 10.0;
+/// Fewer calls in a second are no measure of a quota: one that is found by them is soon tried again.
+const FEW: f64 = 10.0;
+const FEW_DOUBLING: f64 = 0.7;
+const FEW_HOLD: f64 = 1.0;
 /// How much faster than what was accepted the rate may have been for that to tell the quota.
 const PRECISE: f64 = 1.3;
 /// How much of the known quota is used. The rest is for calls that arrive less evenly than they were sent.
@@ -62,6 +68,8 @@ pub(super) struct Trial {
     allowed: f64,
     started: f64,
     idle: bool,
+    /// Whether no call has shown yet what becomes of a new rate.
+    settling: bool,
 }
 
 impl Trial {
@@ -85,11 +93,11 @@ impl Trial {
         self.started += 1.0;
     }
 
-    /// A call that was sent then was not throttled.
-    pub(super) fn accepted(&mut self, sent: Duration) {
+    /// A call that was sent then was not throttled. While others are, the calls from before are kept to be counted.
+    pub(super) fn accepted(&mut self, sent: Duration, throttling: bool) {
         self.accepted.push_back(sent);
         let old = sent.saturating_sub(Duration::from_secs(2));
-        while self.accepted.front().is_some_and(|first| *first < old) {
+        while !throttling && self.accepted.front().is_some_and(|first| *first < old) {
             self.accepted.pop_front();
         }
     }
@@ -97,7 +105,7 @@ impl Trial {
     /// The gateway announces so many calls a second.
     #[expect(clippy::cast_precision_loss, reason = "a limit that large is none")]
     pub(super) fn announced(&mut self, limit: u64) {
-        let limit = (limit as f64).max(LEAST_RATE);
+        let limit = (limit as f64).max(LEAST_ANNOUNCED);
         if self.announced.to_bits() != limit.to_bits() {
             self.announced = limit;
             self.hold(limit, HOLD.0);
@@ -119,7 +127,8 @@ impl Trial {
             self.idle = self.started < USED * self.allowed;
             self.count_from(now);
         }
-        if self.idle {
+        self.settling &= counted < latency.clamp(USAGE, 1.0);
+        if self.idle || self.settling {
             return;
         }
         self.rest -= step;
@@ -163,18 +172,20 @@ impl Trial {
     pub(super) fn throttled(&mut self, now: Duration, episode: Episode) {
         let last_second = episode.first.saturating_sub(Duration::from_secs(1))..episode.first;
         let accepted = self.accepted.iter().filter(|sent| last_second.contains(sent)).count() as f64;
-        let accepted = accepted.max(LEAST_RATE);
         let pause = episode.pause.as_secs_f64();
-        if self.rate > PRECISE * accepted && (self.searching || self.rest < 0.0) {
+        if self.idle {
+            // There were fewer calls than allowed, so it was not the rate: others use the quota too, or there is none.
+            self.search(accepted.max(self.rate / 2.0), SLOWER * FIRST_DOUBLING);
+        } else if self.rate > PRECISE * accepted && (self.searching || self.rest < 0.0) {
             let slower = if pause > LONG_PAUSE { MUCH_SLOWER } else { SLOWER };
             let doubling = if self.searching {
                 slower * self.doubling
             } else {
                 SLOWER * FIRST_DOUBLING
             };
-            self.search(accepted, doubling.min(LONGEST_DOUBLING));
+            let longest = if accepted < FEW { FEW_DOUBLING } else { LONGEST_DOUBLING };
+            self.search(accepted.max(FEW.min(self.rate / 4.0)), doubling.min(longest));
         } else {
-            let time = (PAUSES * pause).clamp(HOLD.0, HOLD.1);
             let soon = !self.searching && self.rest > 0.0 && pause > LONG_PAUSE;
             self.strikes = if soon { self.strikes + 1.0 } else { 0.0 };
             let most = if self.searching || self.rest < 0.0 {
@@ -182,11 +193,17 @@ impl Trial {
             } else {
                 self.held
             };
-            self.hold(
-                accepted.min(most) * (1.0 - CUT * (self.strikes - 1.0)).clamp(0.5, 1.0),
-                time,
-            );
+            let quota =
+                accepted.max(FEW.min(most / 4.0)).min(most) * (1.0 - CUT * (self.strikes - 1.0)).clamp(0.5, 1.0);
+            let doubtful = accepted < most / 2.0 || accepted < FEW;
+            let time = if doubtful {
+                FEW_HOLD
+            } else {
+                (PAUSES * pause).clamp(HOLD.0, HOLD.1)
+            };
+            self.hold(quota, time);
         }
+        self.settling = true;
         self.count_from(now);
     }
 }

@@ -117,6 +117,9 @@ impl ClientBuilder {
 
     /// Sets how long a call may take with all its attempts and waits, the access token included. 120 s by default;
     /// `None` for no limit. It holds for a [`TokenSource`] and a [`RawClient`] too.
+    ///
+    /// While the gateway calls every token dead, a call may be held back for up to 5 s before it begins; that is not
+    /// counted.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self

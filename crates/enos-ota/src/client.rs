@@ -15,7 +15,7 @@ use crate::answer::{self, OddAnswer, Verdict, read_start};
 use crate::authorize::Signer;
 use crate::builder::ClientBuilder;
 use crate::clock::{Clock, system_time};
-use crate::dead_token::Deaths;
+use crate::dead_token::{self, Deaths};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
 use crate::limits::{Announcements, RateLimits};
@@ -23,7 +23,7 @@ use crate::retry::{Decision, Failure, RetryPolicy};
 use crate::secret::{AccessToken, AppSecret};
 use crate::sign;
 use crate::text::shown;
-use crate::token::{TokenSettings, TokenSource};
+use crate::token::{Death, TokenSettings, TokenSource};
 use crate::transport::{AttemptLimit, transport_error};
 
 /// A client of the OTA-job API in one organization.
@@ -165,12 +165,13 @@ impl Client {
             code = Empty,
             request_id = Empty
         );
-        let call = Call {
-            client: self,
-            operation,
-            deadline: Deadline::after(self.timeout),
-        };
         async {
+            self.tokens.let_begin().await;
+            let call = Call {
+                client: self,
+                operation,
+                deadline: Deadline::after(self.timeout),
+            };
             let result = call.run().await;
             let span = tracing::Span::current();
             if let Err(error) = &result {
@@ -227,29 +228,37 @@ impl<O: Operation> Call<'_, O> {
             let token = match self.token(attempts).await {
                 Ok(token) => token,
                 // The token service may have nodes that disagree, too.
-                Err(error) if error.is_token_expired() => match self.after_death(&mut deaths, false) {
-                    Some(wait) => {
-                        tokio::time::sleep(wait).await;
-                        continue;
+                Err(error) if error.is_token_expired() => {
+                    let death = Death {
+                        replaced: false,
+                        times: deaths.resent() + 1,
+                        lasted: Duration::ZERO,
+                    };
+                    match self.wait_after(death, &mut deaths) {
+                        Some(wait) => {
+                            tokio::time::sleep(wait).await;
+                            continue;
+                        }
+                        None => return Err(error.with_reach(reach)),
                     }
-                    None => return Err(error.with_reach(reach)),
-                },
+                }
                 // The error may be of the token service; the call itself has come as far as it had before.
                 Err(error) => return Err(error.with_reach(reach)),
             };
             attempts += 1;
+            let begun = Instant::now();
             let error = match self.attempt(&token, attempts).await {
                 Ok(response) => return Ok(Success { response, attempts }),
                 Err(error) => error,
             };
             reach = worse(reach, Self::reach_of(&error));
             if error.token_died() {
-                let replaced = self.client.tokens.called_dead(&token);
-                if let Some(wait) = self.after_death(&mut deaths, replaced) {
+                let death = self.client.tokens.called_dead(&token, begun);
+                if let Some(wait) = self.wait_after(death, &mut deaths) {
                     tracing::debug!(
                         attempts,
                         ?wait,
-                        replaced,
+                        replaced = death.replaced,
                         "the gateway does not accept the access token"
                     );
                     tokio::time::sleep(wait).await;
@@ -281,8 +290,12 @@ impl<O: Operation> Call<'_, O> {
         }
     }
 
-    fn after_death(&self, deaths: &mut Deaths, replaced: bool) -> Option<Duration> {
-        deaths.next(replaced, &self.client.retry, self.deadline.left(), fastrand::f64())
+    /// The wait before the call is sent again because of a dead token, or `None` if it is not.
+    fn wait_after(&self, death: Death, deaths: &mut Deaths) -> Option<Duration> {
+        let wait = dead_token::wait_after(death, &self.client.retry, fastrand::f64());
+        // Another call would meet the same.
+        self.client.tokens.hold_back(wait);
+        deaths.allow(death, wait, self.deadline.left()).then_some(wait)
     }
 
     async fn token(&self, attempts: u32) -> Result<AccessToken, Error> {
@@ -308,6 +321,7 @@ impl<O: Operation> Call<'_, O> {
         match &result {
             Ok(response) => {
                 client.tokens.accepted(token, started);
+                client.tokens.let_pass(started);
                 tracing::debug!(
                     attempt,
                     status = 200,
@@ -319,14 +333,19 @@ impl<O: Operation> Call<'_, O> {
                     "attempt succeeded"
                 );
             }
-            Err(error) => tracing::debug!(
-                attempt,
-                status = error.status().map(|status| status.as_u16()),
-                code = error.code(),
-                request_id = error.request_id(),
-                elapsed_ms,
-                "attempt failed"
-            ),
+            Err(error) => {
+                if error.has_passed() {
+                    client.tokens.let_pass(started);
+                }
+                tracing::debug!(
+                    attempt,
+                    status = error.status().map(|status| status.as_u16()),
+                    code = error.code(),
+                    request_id = error.request_id(),
+                    elapsed_ms,
+                    "attempt failed"
+                );
+            }
         }
         result
     }

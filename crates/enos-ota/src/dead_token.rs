@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::retry::{RetryPolicy, part_of};
+use crate::token::Death;
 
 /// How often a call has met a dead token, and how often it still may.
 #[derive(Debug, Default)]
@@ -18,6 +19,10 @@ pub(crate) struct Deaths {
 const MOST_REPLACEMENTS: u32 = 3;
 /// How often a call waits for the gateway to learn of a token, at the most.
 const MOST_WAITS: u32 = 5;
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long a gateway may call every token dead before no call waits for it any more.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Deaths {
     /// How many times the call has been sent again because of it.
@@ -25,56 +30,78 @@ impl Deaths {
         self.replaced + self.waited
     }
 
-    /// The wait before the call is sent again, or `None` if that is no use or the call has no time for it.
-    ///
-    /// The waits are those of the policy, but at least half as long as they may be, so that no node is asked in quick
-    /// succession: with its defaults 3 to 6.2 s together.
-    ///
-    /// `replaced`: the next token is another one. `jitter` is a random number from 0 to 1.
-    pub(crate) fn next(
-        &mut self,
-        replaced: bool,
-        policy: &RetryPolicy,
-        left: Option<Duration>,
-        jitter: f64,
-    ) -> Option<Duration> {
-        if replaced {
-            self.replaced += 1;
-            return (self.replaced <= MOST_REPLACEMENTS).then_some(Duration::ZERO);
+    /// Whether the call is sent again after that wait.
+    pub(crate) fn allow(&mut self, death: Death, wait: Duration, left: Option<Duration>) -> bool {
+        let (count, most) = if death.replaced {
+            (&mut self.replaced, MOST_REPLACEMENTS)
+        } else {
+            (&mut self.waited, MOST_WAITS)
+        };
+        if *count >= most || death.lasted.saturating_add(wait) > PATIENCE || left.is_some_and(|left| wait >= left) {
+            return false;
         }
-        if self.waited >= MOST_WAITS {
-            return None;
-        }
-        self.waited += 1;
-        let longest = policy.longest_wait_after(self.waited);
-        let wait = part_of(longest, f64::midpoint(1.0, jitter));
-        left.is_none_or(|left| wait < left).then_some(wait)
+        *count += 1;
+        true
     }
+}
+
+/// How long no call is sent after the gateway has called a token dead.
+///
+/// The first token is replaced at once. Then the waits are those of the policy, at most 5 s, but at least three quarters
+/// of what they may be, so that no node is asked in quick succession. They double with every token that is called dead,
+/// in whatever call, until one is accepted. `jitter` is a random number from 0 to 1.
+pub(crate) fn wait_after(death: Death, policy: &RetryPolicy, jitter: f64) -> Duration {
+    if death.replaced && death.times <= 1 {
+        return Duration::ZERO;
+    }
+    let longest = policy.longest_wait_after(death.times.saturating_sub(1).max(1));
+    part_of(longest.min(LONGEST_WAIT), 1.0 - (1.0 - jitter) / 4.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn waits_double_and_both_budgets_end() {
-        let policy = RetryPolicy::default();
-        let mut deaths = Deaths::default();
-        let waits: Vec<_> = std::iter::from_fn(|| deaths.next(false, &policy, None, 1.0)).collect();
-        assert_eq!(waits, [200, 400, 800, 1600, 3200].map(Duration::from_millis));
-        let replacements = std::iter::from_fn(|| deaths.next(true, &policy, None, 1.0));
-        assert_eq!(replacements.collect::<Vec<_>>(), [Duration::ZERO; 3]);
+    fn death(replaced: bool, times: u32) -> Death {
+        Death {
+            replaced,
+            times,
+            lasted: Duration::ZERO,
+        }
     }
 
     #[test]
-    fn a_wait_that_outlasts_the_call_is_not_begun() {
+    fn waits_double_up_to_five_seconds() {
         let policy = RetryPolicy::default();
-        let next = |replaced, left, jitter| {
-            let left = Some(Duration::from_millis(left));
-            Deaths::default().next(replaced, &policy, left, jitter)
+        let waits = [1, 2, 3, 4, 5, 6, 7, u32::MAX].map(|times| wait_after(death(times == 1, times), &policy, 1.0));
+        assert_eq!(
+            waits,
+            [0, 200, 400, 800, 1600, 3200, 5000, 5000].map(Duration::from_millis)
+        );
+        let least = wait_after(death(false, 1), &policy, 0.0);
+        assert_eq!(least, Duration::from_millis(150));
+    }
+
+    #[test]
+    fn both_budgets_end() {
+        for (replaced, most) in [(true, MOST_REPLACEMENTS), (false, MOST_WAITS)] {
+            let mut deaths = Deaths::default();
+            let allowed = std::iter::repeat_with(|| deaths.allow(death(replaced, 1), Duration::ZERO, None));
+            let allowed = allowed.take(20).filter(|allowed| *allowed).count();
+            assert_eq!(allowed, usize::try_from(most).unwrap());
+        }
+    }
+
+    #[test]
+    fn nothing_is_waited_for_longer_than_the_call_or_the_patience_lasts() {
+        let allows = |lasted, left| {
+            let death = Death {
+                lasted: Duration::from_secs(lasted),
+                ..death(false, 2)
+            };
+            Deaths::default().allow(death, Duration::from_secs(2), left)
         };
-        assert_eq!(next(false, 150, 1.0), None);
-        assert_eq!(next(false, 150, 0.0), Some(Duration::from_millis(100)));
-        assert_eq!(next(true, 0, 0.0), Some(Duration::ZERO));
+        assert!(allows(28, None) && !allows(29, None));
+        assert!(allows(0, Some(Duration::from_secs(3))) && !allows(0, Some(Duration::from_secs(2))));
     }
 }

@@ -324,6 +324,11 @@ impl Error {
         self.0.token_died
     }
 
+    /// Whether the platform behind the gateway has answered, so that the token was accepted.
+    pub(crate) fn has_passed(&self) -> bool {
+        self.code().is_some() && self.kind() != ErrorKind::Unauthenticated
+    }
+
     pub(crate) fn reach(&self) -> Reach {
         self.0.reach
     }

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use enos_ota_client::SearchTasksErrorCode;
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::Limited;
+use tokio::time::Instant;
 
 use crate::answer::{OddAnswer, Verdict, finish};
 use crate::clock::{Clock, system_time};
-use crate::dead_token::Deaths;
+use crate::dead_token::{self, Deaths};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
 use crate::retry::RetryPolicy;
@@ -81,19 +82,28 @@ impl RawClient {
     /// [`ErrorKind::Config`] if the request cannot be signed or has no valid path, and any error of the token service or
     /// of the transport. A failure that the answer reports is no error here, but [`RawAnswer::failure`].
     pub async fn send(&self, request: &RawRequest) -> Result<RawAnswer, Error> {
+        self.tokens.let_begin().await;
         let deadline = Deadline::after(self.timeout);
         let mut deaths = Deaths::default();
         loop {
             let token = self.tokens.token_before(deadline).await?;
+            let begun = Instant::now();
             let answer = self.send_with(request, &token, deadline, deaths.resent() + 1).await?;
-            if !answer.failure.as_ref().is_some_and(Error::token_died) {
+            match &answer.failure {
+                Some(error) if error.token_died() => {}
+                Some(error) if !error.has_passed() => return Ok(answer),
+                Some(_) | None => {
+                    self.tokens.let_pass(begun);
+                    return Ok(answer);
+                }
+            }
+            let death = self.tokens.called_dead(&token, begun);
+            let wait = dead_token::wait_after(death, &self.retry, fastrand::f64());
+            self.tokens.hold_back(wait);
+            if !deaths.allow(death, wait, deadline.left()) {
                 return Ok(answer);
             }
-            let replaced = self.tokens.called_dead(&token);
-            match deaths.next(replaced, &self.retry, deadline.left(), fastrand::f64()) {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Ok(answer),
-            }
+            tokio::time::sleep(wait).await;
         }
     }
 

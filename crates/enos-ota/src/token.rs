@@ -53,6 +53,8 @@ struct Shared {
     state: Mutex<State>,
     /// Whether the token at hand was called dead and is kept: only then a success says something about it.
     doubted: AtomicBool,
+    /// Whether there are [`Refusals`].
+    refused: AtomicBool,
 }
 
 #[derive(Default)]
@@ -62,6 +64,29 @@ struct State {
     dead: Option<AccessToken>,
     /// The request under way.
     flight: Option<Landing>,
+    refusals: Option<Refusals>,
+}
+
+/// The gateway calls tokens dead, and has accepted none since.
+#[derive(Clone, Copy)]
+struct Refusals {
+    /// How many times in a row. Calls that were under way at the same time count once.
+    times: u32,
+    since: Instant,
+    last: Instant,
+    /// No call begins before.
+    held_until: Instant,
+}
+
+/// What is known of a token that the gateway has called dead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Death {
+    /// Whether the next token is another one.
+    pub(crate) replaced: bool,
+    /// How many times in a row the gateway has called a token dead, whatever call it was and whatever token.
+    pub(crate) times: u32,
+    /// For how long it has.
+    pub(crate) lasted: Duration,
 }
 
 #[derive(Clone)]
@@ -102,6 +127,7 @@ impl TokenSource {
             last_timestamp: AtomicI64::new(i64::MIN),
             state: Mutex::default(),
             doubted: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
         }))
     }
 
@@ -170,9 +196,63 @@ impl TokenSource {
         }
     }
 
-    /// The gateway has called a token dead. Returns whether the next one is another: a token that has taken the place of
-    /// another is kept for a while, since a node of the gateway may not know it yet, and would know a third even less.
-    pub(crate) fn called_dead(&self, token: &AccessToken) -> bool {
+    /// The gateway has called a token dead in a request that was begun at the given time.
+    ///
+    /// A token that has taken the place of another is kept for a while, since a node of the gateway may not know it yet,
+    /// and would know a third even less.
+    pub(crate) fn called_dead(&self, token: &AccessToken, begun: Instant) -> Death {
+        let replaced = self.replaces(token);
+        let now = Instant::now();
+        let mut state = self.0.lock();
+        let refusals = state.refusals.get_or_insert(Refusals {
+            times: 0,
+            since: now,
+            last: begun,
+            held_until: now,
+        });
+        if refusals.times == 0 || begun > refusals.last {
+            refusals.times = refusals.times.saturating_add(1);
+            refusals.last = now;
+        }
+        self.0.refused.store(true, Ordering::Relaxed);
+        Death {
+            replaced,
+            times: refusals.times,
+            lasted: now.saturating_duration_since(refusals.since),
+        }
+    }
+
+    /// Lets no call begin for a while, unless a token is accepted first.
+    pub(crate) fn hold_back(&self, wait: Duration) {
+        if let Some(refusals) = &mut self.0.lock().refusals {
+            let until = Instant::now() + wait;
+            refusals.held_until = refusals.held_until.max(until);
+        }
+    }
+
+    /// Waits until a call may begin.
+    pub(crate) async fn let_begin(&self) {
+        if self.0.refused.load(Ordering::Relaxed) {
+            let until = self.0.lock().refusals.map(|refusals| refusals.held_until);
+            if let Some(until) = until {
+                tokio::time::sleep_until(until).await;
+            }
+        }
+    }
+
+    /// The gateway has let a request pass that was begun at the given time.
+    pub(crate) fn let_pass(&self, begun: Instant) {
+        // Hardly ever, so that successes need no lock.
+        if self.0.refused.load(Ordering::Relaxed) {
+            let mut state = self.0.lock();
+            if state.refusals.take_if(|refusals| begun > refusals.last).is_some() {
+                self.0.refused.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether the next token is another one than this, which the gateway has called dead.
+    fn replaces(&self, token: &AccessToken) -> bool {
         {
             let mut state = self.0.lock();
             let Some(held) = state.held.as_mut().filter(|held| held.token == *token) else {

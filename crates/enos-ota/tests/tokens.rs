@@ -498,10 +498,42 @@ async fn a_token_that_one_node_accepts_is_not_replaced_because_of_another() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_calls_every_token_dead_is_called_a_dozen_times_in_half_a_minute() {
+    let time = freeze();
+    let server = Server::start(Script::default().calls((0..99).map(|_| Reply::http(401, &[], "")))).await;
+    let client = unhurried(&server).await;
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(30) {
+        let client = client.clone();
+        let call = tokio::spawn(async move { retry(&client).await });
+        let error = time.run(call, Duration::from_millis(20)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    }
+    assert!(server.calls().len() <= 14, "{}", server.calls().len());
+}
+
+#[tokio::test]
+async fn no_call_is_held_back_once_a_token_is_accepted() {
+    let time = freeze();
+    let server = Server::start(Script::default().calls((0..7).map(|_| Reply::status(1203)))).await;
+    let client = unhurried(&server).await;
+    for _ in 0..2 {
+        let client = client.clone();
+        let call = tokio::spawn(async move { retry(&client).await });
+        let _ = time.run(call, Duration::from_millis(20)).await;
+    }
+    assert_eq!(server.calls().len(), 9);
+    let begun = tokio::time::Instant::now();
+    let call = tokio::spawn(async move { retry(&client).await });
+    time.run(call, Duration::from_millis(20)).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(200), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn a_call_has_no_time_for_a_token_beyond_its_limit() {
     let server = Server::start(Script::default().calls((0..9).map(|_| Reply::status(1203)))).await;
     let client = builder(&server.url())
-        .timeout(Duration::from_secs(20))
+        .timeout(Duration::from_secs(2))
         .retry_policy(RetryPolicy::default().with_waits(Duration::from_mins(1), Duration::from_mins(1)))
         .build()
         .unwrap();

@@ -97,6 +97,8 @@ pub(crate) struct Gateway {
     pub(crate) others: (Duration, f64),
     /// Which share of the calls fails.
     pub(crate) failing: f64,
+    /// Which share of them is answered 429 for no reason that shows.
+    pub(crate) refusing: f64,
     pub(crate) down: (Duration, Duration),
     /// Up to this is added to the way of each call, and to the caller's sleep.
     pub(crate) jitter: Duration,
@@ -127,6 +129,7 @@ impl Default for Gateway {
             processor: Duration::ZERO,
             others: (Duration::ZERO, 0.0),
             failing: 0.0,
+            refusing: 0.0,
             down: (Duration::MAX, Duration::MAX),
             jitter: Duration::ZERO,
             late: Duration::ZERO,
@@ -279,7 +282,7 @@ impl Gateway {
         }
         let (admitted, named) = self.admits(now);
         let announced = self.announce(&named);
-        if !admitted {
+        if !admitted || (self.refusing > 0.0 && self.random() < self.refusing) {
             let honest = named
                 .iter()
                 .filter(|named| named.remaining == Some(0))

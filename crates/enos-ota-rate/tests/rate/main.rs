@@ -8,5 +8,6 @@ mod limits;
 mod run;
 mod seconds;
 mod service;
+mod sparse;
 mod table;
 mod windows;

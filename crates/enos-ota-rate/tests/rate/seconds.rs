@@ -93,7 +93,7 @@ fn a_quota_is_found_over_a_long_way() {
             let rate = run.rate(s(20), s(60));
             assert!(rate >= 43.0, "{latency} ms, {form:?}: {rate:.1}/s");
             let throttled = run.throttled_share();
-            assert!(throttled <= 0.05, "{latency} ms, {form:?}: {throttled:.3} throttled");
+            assert!(throttled <= 0.055, "{latency} ms, {form:?}: {throttled:.3} throttled");
         }
     }
 }

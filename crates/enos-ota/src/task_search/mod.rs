@@ -257,7 +257,7 @@ impl TaskSearch {
     ///
     /// It holds while the gateway asks for fewer calls, from the first call on; a wait that the gateway asks for and that
     /// is longer than what is left is not begun. Once the gateway has answered a search, it also holds if an answer is
-    /// lost, the platform fails, or the token is called dead. Before that, the client's
+    /// lost or the platform fails; if every token is called dead, for 30 s at the most. Before that, the client's
     /// [`RetryPolicy`] says how often an unanswered call is made.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience.patience = patience;

@@ -59,7 +59,11 @@ pub(super) struct Patience {
 /// How long to wait if the gateway asks for fewer calls and does not say when: 1 s, 4 s, 16 s, then every minute. Limits
 /// of a second and of a minute are known, and a call in vain counts against some of them.
 const THROTTLED: (Duration, u32, Duration) = (Duration::from_secs(1), 4, Duration::from_mins(1));
-/// How long to wait for a token that all nodes know, or for a gateway that does not answer.
+/// How long to wait for a token that all nodes know.
+const DEAD_TOKEN: (Duration, u32, Duration) = (Duration::from_millis(500), 2, Duration::from_secs(5));
+/// How long a gateway that has answered before may call every token dead.
+const DEAD_TOKENS: Duration = Duration::from_secs(30);
+/// How long to wait for a gateway that does not answer.
 const UNANSWERED: (Duration, u32, Duration) = (Duration::from_millis(500), 2, Duration::from_secs(10));
 /// A gateway that asks for no wait at all, again and again, is not asked without a pause.
 const LEAST_THROTTLED: Duration = Duration::from_millis(20);
@@ -96,13 +100,9 @@ impl Patience {
         // Without a code, it may be the signature that is refused, and that stays so.
         let of_token = error.token_died() && (trouble.answered || error.code().is_some());
         if of_token {
-            let patience = if trouble.answered {
-                self.patience
-            } else {
-                self.patience.min(UNKNOWN_TOKEN)
-            };
-            let wait = growing(UNANSWERED, trouble.attempts);
-            return if wait <= left_of(patience) {
+            let patience = if trouble.answered { DEAD_TOKENS } else { UNKNOWN_TOKEN };
+            let wait = growing(DEAD_TOKEN, trouble.attempts);
+            return if wait <= left_of(self.patience.min(patience)) {
                 Ok((WaitReason::TokenExpired, wait))
             } else {
                 Err(in_all(error))
@@ -265,7 +265,8 @@ mod tests {
     #[test]
     fn a_dead_token_is_passing_trouble_once_the_gateway_has_answered() {
         let (waited, whole) = waits(&patience(300), expired, true);
-        assert!(waited.len() > 20 && whole <= Duration::from_mins(5));
+        assert_eq!(waited[..6], [500, 1000, 2000, 4000, 5000, 5000]);
+        assert!(whole <= DEAD_TOKENS && whole > DEAD_TOKENS / 2, "{waited:?}");
         let (waited, whole) = waits(&patience(300), expired, false);
         assert!(waited.len() > 1 && whole <= UNKNOWN_TOKEN, "{waited:?}");
         // HTTP 401 without a code may be the signature.
