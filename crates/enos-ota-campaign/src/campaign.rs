@@ -1,11 +1,12 @@
 //! Carrying out a plan.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use enos_ota::{Client, RetryPolicy};
+use enos_ota::Client;
 use futures_util::Stream;
 use serde::Deserialize as _;
 use tokio::sync::{mpsc, watch};
@@ -46,7 +47,8 @@ impl Campaign {
     fn of(client: &Client, plan: Plan, settings: Settings, table: DeviceTable) -> Self {
         Self {
             parts: Parts {
-                client: client.with_retry_policy(RetryPolicy::never()),
+                // The waits stay those of the client: a token that is not known everywhere yet is waited for.
+                client: client.with_retry_policy(client.retry_policy().clone().with_max_attempts(NonZeroU32::MIN)),
                 plan,
                 settings,
                 journal: None,
@@ -55,6 +57,7 @@ impl Campaign {
                 last_call: 0,
                 waves_passed: 0,
                 says_unseen: true,
+                resumed: false,
             },
             unwritten: Vec::new(),
         }
@@ -78,6 +81,7 @@ impl Campaign {
         let says_unseen = recovered.begin.settings.get("lookup").is_some();
         let mut campaign = Self::of(client, recovered.plan, settings, recovered.table);
         campaign.parts.says_unseen = says_unseen;
+        campaign.parts.resumed = true;
         campaign.parts.last_call = recovered.last_call;
         campaign.parts.waves_passed = recovered.waves.iter().filter(|wave| wave.passed).count();
         let record = Record::Resumed {

@@ -50,6 +50,13 @@ pub(super) struct Experiment {
     pub(super) controls: Vec<DeviceId>,
 }
 
+impl Experiment {
+    /// The device whose task is not failed.
+    pub(super) fn not_failed(&self) -> DeviceId {
+        self.not_failed.device
+    }
+}
+
 impl Scheduler {
     /// Sends an experiment, if one is needed and possible.
     pub(super) fn next_experiment(&mut self) -> Option<(CallId, Call)> {

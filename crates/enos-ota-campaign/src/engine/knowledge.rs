@@ -60,13 +60,18 @@ impl Knowledge {
         let before: Vec<_> = devices.ids().map(before).collect();
         Self {
             planned_failed: before.iter().map(|before| *before == Before::Failed).collect(),
-            before,
             sent: vec![false; devices.len()],
             newer: HashMap::new(),
             seen_failed: HashMap::new(),
-            seen_not_failed: HashMap::new(),
+            // Else the plan was made too long ago.
+            seen_not_failed: devices
+                .ids()
+                .filter(|id| before[id.index()] == Before::NotFailed)
+                .map(|id| (id, Duration::ZERO))
+                .collect(),
             lost_in: HashMap::new(),
             lost_lists: 0,
+            before,
             devices,
         }
     }

@@ -134,6 +134,8 @@ pub(crate) enum Call {
         devices: Vec<DeviceId>,
         /// How their tasks stood when they were last looked at. Those that are not failed the platform is to refuse.
         before: Before,
+        /// One of them whose task is not failed, unlike the others.
+        apart: Option<DeviceId>,
     },
     Look(Lookup),
 }

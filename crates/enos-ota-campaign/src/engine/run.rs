@@ -46,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) waves_passed: usize,
     /// Whether the journal says of each call if somebody had looked at its tasks before. Earlier versions did not.
     pub(crate) says_unseen: bool,
+    /// Whether an earlier run has begun it.
+    pub(crate) resumed: bool,
 }
 
 /// Which search a page belongs to.
@@ -138,6 +140,7 @@ impl Runner {
             last_call,
             waves_passed,
             says_unseen,
+            resumed,
         } = parts;
         let page_size = PageSize::new(settings.page_size.clamp(1, PageSize::MAX)).unwrap_or_default();
         let limits = Limits {
@@ -148,7 +151,7 @@ impl Runner {
             lost: settings.max_lost,
         };
         Self {
-            scheduler: scheduler(&plan, &settings, &table, limits, &time, says_unseen),
+            scheduler: scheduler(&plan, &settings, &table, limits, &time, (resumed, says_unseen)),
             rate: RateControl::new(RateSettings {
                 rate: settings.rate,
                 concurrency: settings.concurrency,
@@ -325,7 +328,9 @@ impl Runner {
             let learned = !steps.is_empty();
             self.take(steps);
             match next {
-                Next::Do((id, Call::Send { devices, before })) => self.begin_send(id, devices, before, now),
+                Next::Do((id, Call::Send { devices, before, apart })) => {
+                    self.begin_send(id, devices, (before, apart), now);
+                },
                 Next::Do((id, Call::Look(lookup))) => self.begin_search(SearchOf::Scheduler(id), &lookup, now),
                 Next::Wait(_) if learned => {}
                 Next::Wait(wait) => {
@@ -349,7 +354,7 @@ impl Runner {
         }
     }
 
-    fn begin_send(&mut self, id: CallId, devices: Vec<DeviceId>, before: Before, now: Duration) {
+    fn begin_send(&mut self, id: CallId, devices: Vec<DeviceId>, how: (Before, Option<DeviceId>), now: Duration) {
         let Some(keys) = self.table.devices().to_device_keys(&devices) else {
             return;
         };
@@ -360,12 +365,13 @@ impl Runner {
             id,
             call: self.last_call,
             sent_ms: self.time.now_ms(),
-            before,
+            before: how.0,
+            apart: how.1,
             devices,
             keys,
         };
         let table = Arc::clone(self.table.devices());
-        let record = sent_record(send.call, send.sent_ms, before, &send.devices, &table);
+        let record = sent_record(send.call, send.sent_ms, how, &send.devices, &table);
         self.apply(&record, &send.devices);
         let (client, job_id) = (self.client.clone(), self.job_id.clone());
         let (journal, time) = (self.journal.clone(), self.time.clone());
@@ -519,7 +525,7 @@ fn scheduler(
     table: &DeviceTable,
     limits: Limits,
     time: &Time,
-    says_unseen: bool,
+    (resumed, says_unseen): (bool, bool),
 ) -> Scheduler {
     let devices = table.devices();
     let selected = matches!(plan.selection, Selection::Failed(_));
@@ -543,6 +549,9 @@ fn scheduler(
         .filter(|id| table.standing(*id).state == DeviceState::Waiting)
         .collect();
     let mut scheduler = Scheduler::new(Arc::clone(devices), waiting, limits, settings.lookup, planned_before, before, random);
+    if resumed {
+        scheduler.goes_on();
+    }
     let ready = time.elapsed().saturating_add(settings.lag);
     // The devices of one call, which share a time and a reply.
     let mut calls: std::collections::BTreeMap<Option<usize>, Vec<DeviceId>> = std::collections::BTreeMap::new();

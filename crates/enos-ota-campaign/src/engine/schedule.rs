@@ -42,6 +42,8 @@ pub(super) struct SendHistory {
     pub(super) lost: u32,
 }
 
+const NOT_FAILED_BEFORE: &str = "a search had shown that this task is not failed, and the platform accepted it";
+
 /// From so many refusals on, searches contradict the answers, and the list is halved.
 pub(super) const HALVE_FROM: u32 = 4;
 
@@ -148,6 +150,8 @@ pub(crate) struct Scheduler {
     answered: bool,
     /// Whether it has refused a list.
     refused_any: bool,
+    /// Whether an earlier run may have seen more than the plan knows.
+    is_stale: bool,
     stopping: bool,
     any_accepted: bool,
     /// Lists refused as not valid since a single device was.
@@ -223,12 +227,18 @@ impl Scheduler {
             refusals: RefusalRate::default(),
             answered: false,
             refused_any: false,
+            is_stale: false,
             stopping: false,
             any_accepted: false,
             invalid_lists: 0,
             keyed_search_works: false,
             too_long: None,
         }
+    }
+
+    /// An earlier run may have seen more of the tasks than the plan knows.
+    pub(crate) fn goes_on(&mut self) {
+        self.is_stale = true;
     }
 
     /// Allows the first so many devices of the order to be sent. Those that are known not to be failed go first, as long
@@ -501,7 +511,7 @@ impl Scheduler {
         // Devices of one list have the same past.
         let alike = window.iter().take_while(|id| self.known.before(**id) == before).count();
         // As long as it is not known what becomes of the others of a refused list, none is risked.
-        let risky = self.refused_any && !self.mixed.is_refused();
+        let risky = self.is_stale || (self.refused_any && !self.mixed.is_refused());
         let cheaper = left > self.limits.chunk && self.refusals.look_first(&self.limits);
         let worth_it = before == Before::Failed && (risky || cheaper);
         let look_first = match self.searching {
@@ -556,6 +566,7 @@ impl Scheduler {
         let call = Call::Send {
             devices: devices.clone(),
             before: history.before,
+            apart: experiment.as_ref().map(Experiment::not_failed),
         };
         self.open.insert(
             id,
@@ -647,8 +658,13 @@ impl Scheduler {
         match end.end {
             CallEnd::Accepted => {
                 self.any_accepted = true;
+                let mut devices = devices;
                 if let Some(experiment) = experiment {
                     self.put_back(&experiment.controls);
+                    // Retried, or passed over.
+                    let apart = experiment.not_failed();
+                    devices.retain(|id| *id != apart);
+                    self.steps.push(Step::settle(vec![apart], Outcome::Unknown, &end.reply.saying(NOT_FAILED_BEFORE)));
                 }
                 // What was refused before was left as it was: otherwise this list would have been refused too. That all of
                 // several tasks were retried and have failed again since is not likely.
@@ -660,7 +676,7 @@ impl Scheduler {
                     self.steps.push(Step::settle(
                         devices,
                         Outcome::Unknown,
-                        &end.reply.saying("a search had shown that this task is not failed, and the platform accepted it"),
+                        &end.reply.saying(NOT_FAILED_BEFORE),
                     ));
                 } else {
                     self.steps.push(Step::settle(devices, Outcome::Accepted, &end.reply));
@@ -798,9 +814,7 @@ impl Scheduler {
                 for batch in batches {
                     self.judge(batch, &found);
                 }
-                if found.whole_job && !found.any_unclear {
-                    self.look_at_waiting(&found);
-                }
+                self.look_at_waiting(&found, &lookup.devices);
                 self.settle_held();
             }
             LookupEnd::Again => {
@@ -814,18 +828,23 @@ impl Scheduler {
         }
     }
 
-    /// A reading of the whole job shows all devices that wait to be sent, too.
-    fn look_at_waiting(&mut self, found: &Found) {
-        let waiting: Vec<_> = self.order[self.taken..]
-            .iter()
-            .chain(self.pools.values().flatten())
-            .copied()
-            .collect();
+    /// A search may show devices that wait to be sent, too: the last look before a call decides what it can have done.
+    fn look_at_waiting(&mut self, found: &Found, named: &[DeviceId]) {
+        let waiting: Vec<_> = if found.whole_job && !found.any_unclear {
+            let fresh = self.order[self.taken..].iter();
+            fresh.chain(self.pools.values().flatten()).copied().collect()
+        } else {
+            // Those that were sent are in a call, or were judged just now.
+            named.iter().filter(|id| !self.known.was_sent(**id)).copied().collect()
+        };
+        if waiting.is_empty() {
+            return;
+        }
         for id in waiting {
             match found.tasks.get(&id) {
                 Some(task) => self.known.observe(id, task, found.now),
-                None if found.unclear.contains(&id) => {}
-                None => self.known.observe_not_failed(id, found.now),
+                None if found.whole_job && !found.unclear.contains(&id) => self.known.observe_not_failed(id, found.now),
+                None => {}
             }
         }
         for (history, pool) in std::mem::take(&mut self.pools) {

@@ -19,6 +19,7 @@ pub(super) struct Send {
     pub(super) call: u64,
     pub(super) sent_ms: i64,
     pub(super) before: Before,
+    pub(super) apart: Option<DeviceId>,
     pub(super) devices: Vec<DeviceId>,
     pub(super) keys: DeviceKeys,
 }
@@ -53,7 +54,7 @@ impl Send {
             journal: Ok(()),
         };
         if let Some(journal) = &journal {
-            let record = sent_record(self.call, self.sent_ms, self.before, &sent.devices, &table);
+            let record = sent_record(self.call, self.sent_ms, (self.before, self.apart), &sent.devices, &table);
             if let Err(error) = journal.append(&record).await {
                 sent.journal = Err(Arc::new(error));
                 return sent;
@@ -74,7 +75,7 @@ impl Send {
 pub(super) fn sent_record<'a>(
     call: u64,
     at: i64,
-    before: Before,
+    (before, apart): (Before, Option<DeviceId>),
     devices: &[DeviceId],
     table: &'a Devices,
 ) -> Record<'a> {
@@ -83,6 +84,7 @@ pub(super) fn sent_record<'a>(
         at,
         not_failed: before == Before::NotFailed,
         unseen: before == Before::Unknown,
+        apart: table.keys_of(apart.as_slice()),
         devices: table.keys_of(devices),
     }
 }

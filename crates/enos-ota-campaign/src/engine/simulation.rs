@@ -702,8 +702,13 @@ prop_compose! {
             lost_before,
             lost_after,
             late,
-            // What a late call does to a task that has failed again in between, nobody can know.
-            fails_again: if late > 0 { 0 } else { fails_again },
+            // What a late call does to a task that has failed again in between, nobody can know. Neither can anybody,
+            // without a search, tell tasks that were left alone from some that were retried and have failed again.
+            fails_again: if late > 0 || (search == Search::Denied && mixed == Mixed::PartialRefused) {
+                0
+            } else {
+                fails_again
+            },
             throttled,
             most,
             selected,
@@ -722,7 +727,7 @@ fn tasks() -> impl Strategy<Value = Vec<State>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_said_of_every_device_is_what_was_done(

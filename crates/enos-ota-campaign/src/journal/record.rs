@@ -74,6 +74,9 @@ pub enum Record<'a> {
         /// Whether nobody had looked at these tasks before.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unseen: bool,
+        /// Those of its devices whose tasks a search has shown not to be failed, if these are not all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
+        apart: Keys<'a>,
         /// The devices that it carries.
         #[serde(borrow)]
         devices: Keys<'a>,

@@ -260,8 +260,12 @@ impl DeviceTable {
                 at,
                 not_failed,
                 unseen,
+                apart,
                 ..
-            } => self.sent(*call, *at, seen_before(*not_failed, *unseen), ids).map(|()| Applied::default()),
+            } => {
+                let apart: Vec<_> = apart.iter().filter_map(|key| self.devices.find(key)).collect();
+                self.sent(*call, *at, seen_before(*not_failed, *unseen), &apart, ids).map(|()| Applied::default())
+            }
             Record::Answered {
                 call,
                 end,
@@ -295,6 +299,7 @@ impl DeviceTable {
         call: u64,
         sent_at_ms: i64,
         before: Option<Seen>,
+        apart: &[DeviceId],
         ids: &[DeviceId],
     ) -> Result<(), Contradiction> {
         if ids.is_empty() {
@@ -304,6 +309,7 @@ impl DeviceTable {
             let row = &mut self.rows[id.index()];
             let problem = match row.state {
                 DeviceState::Waiting => {
+                    let before = if apart.contains(id) { Some(Seen::NotFailed) } else { before };
                     row.state = DeviceState::InDoubt { sent_at_ms, before };
                     row.in_call = true;
                     row.reply = NO_REPLY;

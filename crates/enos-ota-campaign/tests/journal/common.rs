@@ -63,6 +63,7 @@ pub(crate) fn sent(call: u64, numbers: impl IntoIterator<Item = usize>) -> Recor
         at: 2_000,
         not_failed: false,
         unseen: false,
+        apart: Vec::new(),
         devices: keys(numbers),
     }
 }

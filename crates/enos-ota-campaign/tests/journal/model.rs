@@ -117,6 +117,7 @@ impl Model {
                     at,
                     not_failed: false,
         unseen: false,
+        apart: Vec::new(),
                     devices: keys(devices),
                 }
             }

@@ -113,6 +113,7 @@ impl Story {
             at: self.at,
             not_failed: false,
         unseen: false,
+        apart: Vec::new(),
             devices: keys(devices),
         });
         self
