@@ -85,7 +85,7 @@ enum End {
     },
     /// An error after which further calls make no sense.
     Stopped(Error),
-    Interrupted,
+    Interrupted(Exit),
 }
 
 struct Run<'a> {
@@ -114,7 +114,7 @@ impl Run<'_> {
                     message: Some("interrupted while the call was under way".to_owned()),
                     request_id: None,
                 });
-                break End::Interrupted;
+                break End::Interrupted(interrupts.exit());
             };
             match result {
                 Ok(accepted) => self.settle(Settled {
@@ -133,17 +133,17 @@ impl Run<'_> {
                     refusal = Some(error);
                 }
             }
-            if interrupts.pending() {
+            if interrupts.stop().is_some() {
                 break if waiting.is_empty() {
                     End::AllSent { refusal }
                 } else {
-                    End::Interrupted
+                    End::Interrupted(interrupts.exit())
                 };
             }
         };
         let reason = match &end {
             End::Stopped(error) => format!("not sent, because an earlier call failed: {error}"),
-            End::AllSent { .. } | End::Interrupted => "not sent: interrupted".to_owned(),
+            End::AllSent { .. } | End::Interrupted(_) => "not sent: interrupted".to_owned(),
         };
         for chunk in waiting {
             self.settle(Settled {
@@ -242,10 +242,10 @@ fn conclude(summary: Summary, end: End, several_calls: bool) -> Exit {
             console::error(format_args!("stopped; {sentence}"));
             Exit::of_error(&error)
         }
-        End::Interrupted => {
+        End::Interrupted(exit) => {
             hint_at_unknown(summary);
             console::error(format_args!("interrupted; {sentence}"));
-            Exit::Interrupted
+            exit
         }
     }
 }

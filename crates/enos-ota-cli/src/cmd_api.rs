@@ -1,6 +1,6 @@
 //! `enos-ota api`
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use enos_ota::RawRequest;
 
@@ -9,6 +9,7 @@ use crate::body;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Settings;
+use crate::text::visible_but_for;
 
 pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
     let method = args.method.to_ascii_uppercase();
@@ -36,7 +37,12 @@ pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
         .await?;
 
     let mut out = io::stdout().lock();
-    out.write_all(&answer.body)?;
+    if out.is_terminal() {
+        let text = String::from_utf8_lossy(&answer.body);
+        out.write_all(visible_but_for(&text, |c| matches!(c, '\n' | '\t')).as_bytes())?;
+    } else {
+        out.write_all(&answer.body)?;
+    }
     if !answer.body.is_empty() && !answer.body.ends_with(b"\n") {
         writeln!(out)?;
     }

@@ -8,13 +8,15 @@ use enos_ota::{Client, FirmwareId, JobId};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::args::{Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, ObjectOutput};
+use crate::args::{Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ObjectOutput};
 use crate::body;
 use crate::consent;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::json;
 use crate::listing::{self, Row, date};
 use crate::session::{Session, parse_job_id};
+use crate::text::visible;
 
 pub(crate) async fn run(args: &Jobs) -> Result<Exit, Failure> {
     match &args.command {
@@ -22,7 +24,7 @@ pub(crate) async fn run(args: &Jobs) -> Result<Exit, Failure> {
         JobsCommand::Get(args) => get(args).await,
         JobsCommand::Create(args) => create(args).await,
         JobsCommand::Start(args) => change(args, "started", Client::start_job).await,
-        JobsCommand::Stop(args) => change(args, "stopped", Client::stop_job).await,
+        JobsCommand::Stop(args) => stop(args).await,
         JobsCommand::Delete(args) => delete(args).await,
     }
 }
@@ -63,15 +65,15 @@ async fn get(args: &JobsGet) -> Result<Exit, Failure> {
     let job = session.client.get_job(&job_id).await?;
     let mut out = io::stdout().lock();
     match args.output {
-        ObjectOutput::Json => print_json(&mut out, &job)?,
+        ObjectOutput::Json => json::print(&mut out, &job)?,
         ObjectOutput::Text => {
             let value = serde_json::to_value(&job).map_err(io::Error::from)?;
             for (name, value) in value.as_object().into_iter().flatten() {
                 let text = match value {
-                    Value::String(text) => text.chars().filter(|c| !c.is_control()).collect(),
+                    Value::String(text) => text.clone(),
                     other => other.to_string(),
                 };
-                writeln!(out, "{name:<20}  {text}")?;
+                writeln!(out, "{name:<20}  {}", visible(&text))?;
             }
         }
     }
@@ -91,17 +93,11 @@ impl Changed<'_> {
     fn print(&self, output: ObjectOutput) -> Result<Exit, Failure> {
         let mut out = io::stdout().lock();
         match output {
-            ObjectOutput::Json => print_json(&mut out, self)?,
-            ObjectOutput::Text => writeln!(out, "{}  {}", self.change, self.job_id.as_str())?,
+            ObjectOutput::Json => json::print(&mut out, self)?,
+            ObjectOutput::Text => writeln!(out, "{}  {}", self.change, visible(self.job_id.as_str()))?,
         }
         Ok(Exit::Success)
     }
-}
-
-fn print_json(out: &mut impl io::Write, value: &impl Serialize) -> Result<(), Failure> {
-    serde_json::to_writer(&mut *out, value).map_err(io::Error::from)?;
-    writeln!(out)?;
-    Ok(())
 }
 
 async fn create(args: &JobsCreate) -> Result<Exit, Failure> {
@@ -176,6 +172,11 @@ async fn change(
         request_id: accepted.request_id.as_deref(),
     }
     .print(args.output)
+}
+
+async fn stop(args: &JobsStop) -> Result<Exit, Failure> {
+    consent::ask(&args.consent, &format!("Stopping the job {}", args.change.job_id))?;
+    change(&args.change, "stopped", Client::stop_job).await
 }
 
 async fn delete(args: &JobsDelete) -> Result<Exit, Failure> {

@@ -14,8 +14,9 @@ use crate::consent;
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
+use crate::json;
 use crate::session::{Session, parse_job_id};
-use crate::text::thousands;
+use crate::text::{thousands, visible};
 
 pub(crate) async fn plan(args: &Plan) -> Result<Exit, Failure> {
     let job_id = job_id_of(args.job_id.as_deref(), &args.target.connection, args.criteria.failed)?;
@@ -28,12 +29,12 @@ pub(crate) async fn plan(args: &Plan) -> Result<Exit, Failure> {
         &job_id,
         selection,
         args.chunk_size,
-        LookUp::Needed,
+        if args.no_lookup { LookUp::No } else { LookUp::Needed },
         &mut display,
     )
     .await;
     display.close();
-    let chosen = chosen?;
+    let chosen = chosen.map_err(|unread| unread.failure)?;
     match &args.out {
         Some(path) if path == Path::new("-") => {
             chosen.plan.write(io::stdout().lock())?;
@@ -64,12 +65,11 @@ pub(crate) async fn plan(args: &Plan) -> Result<Exit, Failure> {
         }
         ObjectOutput::Json => {
             let mut out = io::stdout().lock();
-            serde_json::to_writer(&mut out, &chosen.plan.header()).map_err(io::Error::from)?;
-            writeln!(out)?;
+            json::print(&mut out, &chosen.plan.header())?;
         }
     }
     match &args.out {
-        Some(path) => console::note(format_args!("plan: {}", path.display())),
+        Some(path) => console::note(format_args!("plan: {}", visible(&path.to_string_lossy()))),
         None => console::hint("-o plan.jsonl writes the plan to a file, which `enos-ota apply` carries out"),
     }
     Ok(Exit::Success)
@@ -100,7 +100,7 @@ pub(crate) async fn apply(args: &Apply) -> Result<Exit, Failure> {
     let drift = match drift {
         Ok(drift) => drift,
         Err(error) => {
-            let failure = select::unread(&error);
+            let failure = select::unread(&error, &session);
             unsent(args, &plan, &failure)?;
             return Err(failure);
         }
@@ -125,9 +125,10 @@ pub(crate) async fn apply(args: &Apply) -> Result<Exit, Failure> {
     }
     let request = Request {
         how: &args.how,
-        connection,
+        target: &args.target,
         output: args.output,
         dry_run: args.dry_run,
+        lookup: true,
         selected: Some(&args.consent),
         drift: Some(&drift),
     };

@@ -1,6 +1,5 @@
 //! `enos-ota rehearse`
 
-use std::fs;
 use std::path::Path;
 
 use enos_ota_campaign::rehearsal::{Assumptions, RehearsalError, Stage};
@@ -13,8 +12,9 @@ use crate::config::unreadable;
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
+use crate::limited;
 use crate::session::Session;
-use crate::text::counted;
+use crate::text::{counted, visible};
 
 pub(crate) async fn run(args: &Rehearse) -> Result<Exit, Failure> {
     if args.how.journal.is_some() {
@@ -37,12 +37,12 @@ pub(crate) async fn run(args: &Rehearse) -> Result<Exit, Failure> {
     console::note(format_args!(
         "rehearsal: {} of the job {} are retried on an emulator in this program; of the platform, the tasks are only read",
         counted(plan.devices.len(), "device"),
-        plan.job_id.as_str()
+        visible(plan.job_id.as_str())
     ));
     let stage = Stage::set(&session.client, &plan, assumptions)
         .await
         .map_err(|error| Failure::new(exit_of(&error), with_causes(&error)))?;
-    campaign::rehearse(&stage, plan, &args.how, &args.target.connection, args.output).await
+    campaign::rehearse(&session, &stage, plan, &args.how, &args.target, args.output).await
 }
 
 fn exit_of(error: &RehearsalError) -> Exit {
@@ -54,7 +54,7 @@ fn exit_of(error: &RehearsalError) -> Exit {
 }
 
 fn faults(file: &Path) -> Result<Vec<Fault>, Failure> {
-    let text = fs::read_to_string(file).map_err(|error| unreadable("file with faults", file, &error))?;
+    let text = limited::text(file, limited::BODY).map_err(|error| unreadable("file with faults", file, &error))?;
     serde_json::from_str(&text).map_err(|error| {
         Failure::usage(format!("{}: {error}", file.display())).with_hint(
             "expected is an array of faults, such as [{\"scope\": {\"action\": \"retryTask\"}, \"times\": null, \

@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use enos_ota::{Clock as _, SystemClock};
-use enos_ota_campaign::journal::Journal;
 use enos_ota_report::Report;
 
 use crate::args::{self, ReportFormat};
@@ -13,11 +12,12 @@ use crate::campaign::{columns_of_output, journals};
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
+use crate::text::visible;
 
 pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
     let mut read = Vec::with_capacity(args.journals.len());
     for path in &args.journals {
-        let recovered = Journal::read(path).map_err(|error| journals::unreadable(&error))?;
+        let recovered = journals::read(path)?;
         if let Some(torn) = &recovered.torn {
             console::warning(format_args!(
                 "{} is cut off: line {}, with {} bytes, is not whole and does not count",
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
             write(&report, args.format, &mut out, columns)
                 .and_then(|()| out.flush())
                 .map_err(|error| cannot(&error))?;
-            console::note(format_args!("report: {}", path.display()));
-            console::note(report.sentence());
+            console::note(format_args!("report: {}", visible(&path.to_string_lossy())));
+            console::note(visible(&report.sentence()));
         }
         Some(_) | None => {
             let mut out = BufWriter::new(io::stdout().lock());

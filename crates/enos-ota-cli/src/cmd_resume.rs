@@ -1,6 +1,6 @@
 //! `enos-ota resume`
 
-use enos_ota_campaign::journal::{Journal, Recovered};
+use enos_ota_campaign::journal::Recovered;
 
 use crate::args::Resume;
 use crate::campaign::{self, journals};
@@ -8,11 +8,11 @@ use crate::console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Session;
-use crate::text::counted;
+use crate::text::{counted, visible};
 
 pub(crate) async fn run(args: &Resume) -> Result<Exit, Failure> {
     let connection = &args.target.connection;
-    let (journal, recovered) = Journal::open(&args.journal).map_err(|error| journals::unreadable(&error))?;
+    let (journal, recovered) = journals::open(&args.journal)?;
     let session = Session::open_in(&args.target, Some(&recovered.plan.org_id)).await?;
     check_target(&session, &recovered, connection.base_url.is_some())?;
     if recovered.torn.is_some() {
@@ -20,12 +20,12 @@ pub(crate) async fn run(args: &Resume) -> Result<Exit, Failure> {
     }
     console::note(format_args!(
         "journal: {}\nof {}, {} settled before, and {} to go",
-        args.journal.display(),
+        visible(&args.journal.to_string_lossy()),
         counted(recovered.summary().requested, "device"),
         counted(recovered.summary().settled(), "device"),
         counted(recovered.open(), "device"),
     ));
-    campaign::resume(&session, journal, recovered, connection, args.output).await
+    campaign::resume(&session, journal, recovered, &args.target, args.output).await
 }
 
 /// Refuses to go on at another gateway or in another organization, where the same keys may be other devices.

@@ -30,10 +30,18 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
     }
     let selection = select::selection(&args.keys, &args.criteria)?;
     let session = Session::open(&args.target).await?;
-    let look_up = if failed || args.dry_run || campaign::needs_facts(&args.how) {
-        LookUp::Needed
-    } else if args.no_lookup {
+    let needs_facts = campaign::needs_facts(&args.how);
+    if args.no_lookup && needs_facts {
+        return Err(Failure::usage(
+            "--canary, --waves, --max-attempts and --permanent-reason need to know of the devices, which --no-lookup does \
+             without",
+        )
+        .with_hint("leave --no-lookup out"));
+    }
+    let look_up = if args.no_lookup {
         LookUp::No
+    } else if failed || args.dry_run || needs_facts {
+        LookUp::Needed
     } else {
         LookUp::Wanted
     };
@@ -52,18 +60,19 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
     display.close();
     let chosen = match chosen {
         Ok(chosen) => chosen,
-        Err(failure) => {
+        Err(select::Unread { failure, devices }) => {
             // Scripts get their object whatever happens.
-            let plan = select::nothing(&session, &job_id, args.chunk_size);
-            campaign::unsent(args.output, &plan, "")?;
+            let plan = select::unread_plan(&session, &job_id, args.chunk_size, devices);
+            campaign::unsent(args.output, &plan, &failure.to_string())?;
             return Err(failure);
         }
     };
     let request = Request {
         how: &args.how,
-        connection,
+        target: &args.target,
         output: args.output,
         dry_run: args.dry_run,
+        lookup: look_up != LookUp::No,
         selected: failed.then_some(&args.consent),
         drift: None,
     };
@@ -75,7 +84,8 @@ pub(crate) fn job_id_of(given: Option<&str>, connection: &Connection, demo: bool
     match given {
         Some(job_id) => parse_job_id(job_id),
         None if demo && connection.emulator => parse_job_id(DEMO_FLEET_JOB_ID),
-        None => Err(Failure::usage("no job was given").with_hint("give the id of the OTA job with --job-id")),
+        None => Err(Failure::usage("no job was given")
+            .with_hint("give the id of the OTA job with --job-id; `enos-ota jobs list` lists them")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `enos-ota sign`
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use enos_ota::sign::{self, Unsigned};
 use enos_ota::{AccessToken, Clock as _, SystemClock};
@@ -11,6 +11,7 @@ use crate::body;
 use crate::config::{self, SecretOptions, variable};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::text::visible;
 
 pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
     let url = Url::parse(&args.url).map_err(|error| {
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
     let token = AccessToken::new(token).map_err(enos_ota::Error::from)?;
     let secret = config::app_secret(&SecretOptions {
         app_secret_file: args.app_secret_file.as_deref(),
+        allow_open_file: args.allow_open_secret_file,
         profile: args.profile.as_deref(),
         config: args.config.as_deref(),
     })?;
@@ -47,7 +49,12 @@ pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
         out.write_all(b"\n")?;
     }
     if args.explain {
-        writeln!(out, "string to sign: {}", sign::explain(&unsigned).map_err(refuse)?)?;
+        let text = sign::explain(&unsigned).map_err(refuse)?;
+        if out.is_terminal() {
+            writeln!(out, "string to sign: {}", visible(&text))?;
+        } else {
+            writeln!(out, "string to sign: {text}")?;
+        }
     }
     out.flush()?;
     Ok(Exit::Success)

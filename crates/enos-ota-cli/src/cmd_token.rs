@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::args::{Token, TokenOutput};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::json;
 use crate::session::Settings;
 
 #[derive(Serialize)]
@@ -30,8 +31,7 @@ pub(crate) async fn run(args: &Token) -> Result<Exit, Failure> {
                 access_token: token.expose(),
                 expires_in_seconds: tokens.remaining_life().unwrap_or_default().as_secs(),
             };
-            serde_json::to_writer(&mut out, &object).map_err(io::Error::from)?;
-            writeln!(out)?;
+            json::print(&mut out, &object)?;
         }
     }
     out.flush()?;

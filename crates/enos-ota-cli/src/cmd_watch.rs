@@ -4,7 +4,6 @@ use std::path::Path;
 
 use enos_ota::PageSize;
 use enos_ota::search::{Expression, tasks};
-use enos_ota_campaign::journal::Journal;
 use futures_util::TryStreamExt as _;
 
 use crate::args::Watch;
@@ -23,8 +22,12 @@ pub(crate) async fn run(args: &Watch) -> Result<Exit, Failure> {
             return Err(Failure::usage("several journals were given, or devices without a job")
                 .with_hint("give one journal, or the job of the devices with --job-id"));
         };
+        if looks_like_a_job_id(path) && !Path::new(path).exists() {
+            return Err(Failure::usage(format!("there is no journal {path}"))
+                .with_hint(format!("it looks like a job id: enos-ota watch --job-id {path}")));
+        }
         let path = Path::new(path);
-        let recovered = Journal::read(path).map_err(|error| journals::unreadable(&error))?;
+        let recovered = journals::read(path)?;
         let session = Session::open_in(&args.target, Some(&recovered.plan.org_id)).await?;
         check_target(&session, &recovered, args.target.connection.base_url.is_some())?;
         return watch::journal(&session, path, &recovered, timeout, output).await;
@@ -41,6 +44,11 @@ pub(crate) async fn run(args: &Watch) -> Result<Exit, Failure> {
         None => not_ended(&session, job_id.as_str()).await?,
     };
     watch::named(&session, job_id, keys, timeout, output).await
+}
+
+/// Ids of the platform are 24 hexadecimal digits in all of its samples.
+fn looks_like_a_job_id(text: &str) -> bool {
+    text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The devices of a job whose upgrades have not ended.

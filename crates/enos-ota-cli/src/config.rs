@@ -6,15 +6,15 @@ use std::fs;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use enos_ota::{AppSecret, Client, ClientBuilder, Credentials, RetryPolicy};
+use enos_ota::{AppSecret, Client, ClientBuilder, Credentials, ProxyUrl, RetryPolicy};
 use etcetera::BaseStrategy as _;
 use serde::Deserialize;
 
 use crate::args::Connection;
-use crate::console;
 use crate::failure::Failure;
+use crate::limited;
+use crate::text::shell_word;
 
 /// A configuration file.
 #[derive(Debug, Default, Deserialize)]
@@ -69,6 +69,8 @@ struct NamedProfile {
 #[derive(Debug, Default)]
 pub(crate) struct SecretOptions<'a> {
     pub(crate) app_secret_file: Option<&'a Path>,
+    /// Whether others may be able to read the file.
+    pub(crate) allow_open_file: bool,
     pub(crate) profile: Option<&'a str>,
     pub(crate) config: Option<&'a Path>,
 }
@@ -85,6 +87,7 @@ impl Connection {
     fn secret_options(&self) -> SecretOptions<'_> {
         SecretOptions {
             app_secret_file: self.app_secret_file.as_deref(),
+            allow_open_file: self.allow_open_secret_file,
             profile: self.profile.as_deref(),
             config: self.config.as_deref(),
         }
@@ -92,16 +95,20 @@ impl Connection {
 
     /// Looks all settings up. The builder has all of them but the organization.
     pub(crate) fn resolve(&self, org_id: Option<&str>) -> Result<Resolved, Failure> {
-        let profile = load_profile(&self.secret_options())?;
+        let options = self.secret_options();
+        let profile = load_profile(&options)?;
         let of_profile = |get: fn(&Profile) -> Option<&String>| profile.as_ref().and_then(|p| get(&p.profile).cloned());
 
         let base_url = match &self.base_url {
             Some(url) => Some(url.clone()),
             None => variable("ENOS_BASE_URL")?.or_else(|| of_profile(|p| p.base_url.as_ref())),
         };
-        let base_url = base_url.ok_or_else(|| missing("base URL", "--base-url", "ENOS_BASE_URL", "base-url"))?;
+        let Some(base_url) = base_url else {
+            return Err(self.not_configured(profile.as_ref()));
+        };
+        refuse_without_scheme(&base_url)?;
 
-        let credentials = self.credentials(profile.as_ref())?;
+        let credentials = self.credentials(profile.as_ref(), &options)?;
 
         let org_id = match org_id {
             Some(org_id) => Some(org_id.to_owned()),
@@ -120,16 +127,16 @@ impl Connection {
             (None, None) => None,
         };
         if let Some(file) = ca_cert {
-            let pem = fs::read(&file).map_err(|error| unreadable("certificate file", &file, &error))?;
+            let pem = limited::file(&file, limited::CERTIFICATES)
+                .map_err(|error| unreadable("certificate file", &file, &error))?;
             builder = builder.root_certificate_pem(pem);
         }
         if let Some(proxy) = self.proxy.clone().or_else(|| of_profile(|p| p.proxy.as_ref())) {
-            let proxy = enos_ota::reqwest::Proxy::all(&proxy).map_err(|_| {
-                // The address may hold a password, so it is not repeated.
-                Failure::usage("the proxy is not a URL")
-                    .with_hint("expected something like http://proxy.example.com:8080")
+            // What is wrong with it says nothing of the address, which may hold a password.
+            let proxy = ProxyUrl::parse(&proxy).map_err(|error| {
+                Failure::usage(error.to_string()).with_hint("it comes from --proxy, or `proxy` in the profile")
             })?;
-            builder = builder.proxy(proxy);
+            builder = builder.proxy_url(proxy)?;
         }
         Ok(Resolved {
             builder,
@@ -138,11 +145,42 @@ impl Connection {
         })
     }
 
+    /// What is said if there is not even a gateway: all that is missing, and where it could stand.
+    fn not_configured(&self, profile: Option<&NamedProfile>) -> Failure {
+        let is_set = |name: &str| variable(name).is_ok_and(|value| value.is_some());
+        let mut missing = vec!["base URL"];
+        if self.app_key.is_none() && !is_set("ENOS_APP_KEY") && profile.is_none_or(|p| p.profile.app_key.is_none()) {
+            missing.push("app key");
+        }
+        if self.app_secret_file.is_none()
+            && !is_set("ENOS_APP_SECRET")
+            && !is_set("ENOS_APP_SECRET_FILE")
+            && !profile.is_some_and(NamedProfile::has_secret)
+        {
+            missing.push("app secret");
+        }
+        let names = missing.join(", no ");
+        let (file, others) = other_profiles(self.config.as_deref());
+        let failure = Failure::usage(format!("no {names} is set"));
+        match (profile, file) {
+            (None, Some(file)) if !others.is_empty() => failure.with_hint(format!(
+                "{} has no profile `default`; its profiles are {}: choose one with --profile or ENOS_PROFILE",
+                file.display(),
+                others.join(", ")
+            )),
+            (_, file) => failure.with_hint(format!(
+                "set ENOS_BASE_URL, ENOS_APP_KEY, ENOS_APP_SECRET and ENOS_ORG_ID, or write them into a profile of {}; \
+                 --emulator needs none of them",
+                file.map_or("config.toml".into(), |file| file.display().to_string())
+            )),
+        }
+    }
+
     /// Sets what holds for every gateway, the emulator too.
     pub(crate) fn tune(&self, mut builder: ClientBuilder) -> ClientBuilder {
         builder = builder.user_agent(concat!("enos-ota-cli/", env!("CARGO_PKG_VERSION")));
-        if let Some(seconds) = self.timeout {
-            builder = builder.timeout(Duration::from_secs(seconds));
+        if let Some(timeout) = self.timeout {
+            builder = builder.timeout(timeout);
         }
         if let Some(attempts) = self.request_attempts.and_then(NonZeroU32::new) {
             builder = builder.retry_policy(RetryPolicy::default().with_max_attempts(attempts));
@@ -150,13 +188,13 @@ impl Connection {
         builder
     }
 
-    fn credentials(&self, profile: Option<&NamedProfile>) -> Result<Credentials, Failure> {
+    fn credentials(&self, profile: Option<&NamedProfile>, options: &SecretOptions<'_>) -> Result<Credentials, Failure> {
         let profile_key = profile.and_then(|p| p.profile.app_key.clone());
         let given_key = match &self.app_key {
             Some(key) => Some((key.clone(), "--app-key")),
             None => variable("ENOS_APP_KEY")?.map(|key| (key, "ENOS_APP_KEY")),
         };
-        let given_secret = given_secret(self.app_secret_file.as_deref())?;
+        let given_secret = given_secret(options)?;
 
         let pair = match (given_key, given_secret) {
             (Some((key, _)), Some((secret, _))) => (key, secret),
@@ -171,7 +209,7 @@ impl Connection {
                         ))
                         .with_hint(format!("give the secret of that key with --app-secret-file, or drop {origin}")));
                     }
-                    (key, p.secret()?)
+                    (key, p.secret(options)?)
                 }
                 _ => return Err(missing_secret()),
             },
@@ -187,7 +225,7 @@ impl Connection {
                 None => return Err(missing("app key", "--app-key", "ENOS_APP_KEY", "app-key")),
             },
             (None, None) => match (profile_key, profile) {
-                (Some(key), Some(p)) if p.has_secret() => (key, p.secret()?),
+                (Some(key), Some(p)) if p.has_secret() => (key, p.secret(options)?),
                 (Some(_), _) => return Err(missing_secret()),
                 (None, _) => return Err(missing("app key", "--app-key", "ENOS_APP_KEY", "app-key")),
             },
@@ -198,19 +236,19 @@ impl Connection {
 
 /// The app secret alone, for signing.
 pub(crate) fn app_secret(options: &SecretOptions<'_>) -> Result<AppSecret, Failure> {
-    if let Some((secret, _)) = given_secret(options.app_secret_file)? {
+    if let Some((secret, _)) = given_secret(options)? {
         return Ok(AppSecret::new(secret));
     }
     match load_profile(options)? {
-        Some(profile) if profile.has_secret() => Ok(AppSecret::new(profile.secret()?)),
+        Some(profile) if profile.has_secret() => Ok(AppSecret::new(profile.secret(options)?)),
         _ => Err(missing_secret()),
     }
 }
 
 /// The secret from an option or the environment, and which.
-fn given_secret(file: Option<&Path>) -> Result<Option<(String, &'static str)>, Failure> {
-    if let Some(file) = file {
-        return Ok(Some((read_secret(file)?, "--app-secret-file")));
+fn given_secret(options: &SecretOptions<'_>) -> Result<Option<(String, &'static str)>, Failure> {
+    if let Some(file) = options.app_secret_file {
+        return Ok(Some((read_secret(file, options)?, "--app-secret-file")));
     }
     match (variable("ENOS_APP_SECRET")?, variable("ENOS_APP_SECRET_FILE")?) {
         (Some(_), Some(_)) => {
@@ -218,7 +256,7 @@ fn given_secret(file: Option<&Path>) -> Result<Option<(String, &'static str)>, F
                 .with_hint("unset one of the two"))
         }
         (Some(secret), None) => Ok(Some((secret, "ENOS_APP_SECRET"))),
-        (None, Some(file)) => Ok(Some((read_secret(Path::new(&file))?, "ENOS_APP_SECRET_FILE"))),
+        (None, Some(file)) => Ok(Some((read_secret(Path::new(&file), options)?, "ENOS_APP_SECRET_FILE"))),
         (None, None) => Ok(None),
     }
 }
@@ -232,7 +270,7 @@ impl NamedProfile {
         self.profile.app_secret.is_some() || self.profile.app_secret_file.is_some()
     }
 
-    fn secret(&self) -> Result<String, Failure> {
+    fn secret(&self, options: &SecretOptions<'_>) -> Result<String, Failure> {
         match (&self.profile.app_secret, &self.profile.app_secret_file) {
             (Some(_), Some(_)) => Err(Failure::usage(format!(
                 "the profile `{}` in {} has both app-secret and app-secret-file",
@@ -241,10 +279,10 @@ impl NamedProfile {
             ))
             .with_hint("remove one of the two")),
             (Some(secret), None) => {
-                refuse_open_file(&self.file)?;
+                refuse_open_file(&self.file, "holds an app secret", "")?;
                 Ok(secret.0.clone())
             }
-            (None, Some(file)) => read_secret(&self.beside(file)),
+            (None, Some(file)) => read_secret(&self.beside(file), options),
             (None, None) => Err(missing_secret()),
         }
     }
@@ -268,7 +306,7 @@ fn load_profile(options: &SecretOptions<'_>) -> Result<Option<NamedProfile>, Fai
             .with_hint("name the file with --config")),
         };
     };
-    let text = match fs::read_to_string(&file) {
+    let text = match limited::text(&file, limited::CONFIG) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound && named_file.is_none() => {
             return match wanted {
@@ -290,7 +328,11 @@ fn load_profile(options: &SecretOptions<'_>) -> Result<Option<NamedProfile>, Fai
             let line = 1 + text[..span.start.min(text.len())].matches('\n').count();
             format!(":{line}")
         });
-        Failure::usage(format!("{}{place}: {}", file.display(), error.message()))
+        Failure::usage(format!(
+            "{}{place}: {}",
+            file.display(),
+            error.message().trim_end().replace('\n', ", ")
+        ))
     })?;
     let (name, required) = wanted.map_or_else(|| ("default".to_owned(), false), |(name, _)| (name, true));
     match config.profiles.remove(&name) {
@@ -306,6 +348,29 @@ fn load_profile(options: &SecretOptions<'_>) -> Result<Option<NamedProfile>, Fai
         }
         None => Ok(None),
     }
+}
+
+/// The configuration file, and the names of its profiles, if it can be read.
+fn other_profiles(given: Option<&Path>) -> (Option<PathBuf>, Vec<String>) {
+    let variable = || variable("ENOS_CONFIG").ok().flatten().map(PathBuf::from);
+    let file = given.map(Path::to_owned).or_else(variable).or_else(default_file);
+    let config: Option<ConfigFile> = file
+        .as_deref()
+        .and_then(|file| limited::text(file, limited::CONFIG).ok())
+        .and_then(|text| toml::from_str(&text).ok());
+    let names = config.map(|config| config.profiles.into_keys().map(|name| format!("`{name}`")).collect());
+    (file, names.unwrap_or_default())
+}
+
+/// The most common slip. A password is not repeated.
+fn refuse_without_scheme(base_url: &str) -> Result<(), Failure> {
+    if base_url.contains("://") || base_url.contains('@') || url::Url::parse(&format!("https://{base_url}")).is_err() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "the base URL is not a URL: `{base_url}` does not begin with https://"
+    ))
+    .with_hint(format!("did you mean https://{base_url}?")))
 }
 
 fn default_file() -> Option<PathBuf> {
@@ -325,15 +390,15 @@ pub(crate) fn variable(name: &str) -> Result<Option<String>, Failure> {
     }
 }
 
-fn read_secret(file: &Path) -> Result<String, Failure> {
-    let text = fs::read_to_string(file).map_err(|error| unreadable("app secret file", file, &error))?;
+fn read_secret(file: &Path, options: &SecretOptions<'_>) -> Result<String, Failure> {
+    let text = limited::text(file, limited::SECRET).map_err(|error| unreadable("app secret file", file, &error))?;
     // An editor ends the line; nothing else may follow.
     let secret = text.strip_suffix('\n').unwrap_or(&text);
     let secret = secret.strip_suffix('\r').unwrap_or(secret);
     if secret.is_empty() {
         return Err(
             Failure::usage(format!("the app secret file {} is empty", file.display()))
-                .with_hint("its first line must be the secret"),
+                .with_hint("its only line must be the secret"),
         );
     }
     if secret.contains('\n') {
@@ -342,21 +407,29 @@ fn read_secret(file: &Path) -> Result<String, Failure> {
                 .with_hint("its only line must be the secret"),
         );
     }
-    if is_open(file) {
-        // Mounted secrets of container platforms are readable by all inside the container, so this is no error.
-        console::warning(format_args!("other users of this machine can read {}", file.display()));
+    // Mounted secrets of container platforms are often readable by all inside the container.
+    if !options.allow_open_file && !is_true(variable("ENOS_ALLOW_OPEN_SECRET_FILE")?.as_deref()) {
+        refuse_open_file(
+            file,
+            "is the app secret file",
+            "; where that cannot be changed, --allow-open-secret-file takes it as it is",
+        )?;
     }
     Ok(secret.to_owned())
 }
 
-/// A secret in a configuration file that others can read is refused, as ssh does with a key.
-fn refuse_open_file(file: &Path) -> Result<(), Failure> {
+fn is_true(value: Option<&str>) -> bool {
+    matches!(value, Some("1" | "true" | "yes"))
+}
+
+/// A secret in a file that others can read is refused, as ssh does with a key.
+fn refuse_open_file(file: &Path, what: &str, or_else: &str) -> Result<(), Failure> {
     if is_open(file) {
         return Err(Failure::usage(format!(
-            "{} holds an app secret, but other users of this machine can read it",
+            "{} {what}, but other users of this machine can read it",
             file.display()
         ))
-        .with_hint(format!("chmod 600 {}", file.display())));
+        .with_hint(format!("chmod 600 {}{or_else}", shell_word(&file.to_string_lossy()))));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _};
 
 use crate::args::Consent;
+use crate::console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -23,7 +24,7 @@ pub(crate) fn ask(consent: &Consent, what: &str) -> Result<(), Failure> {
     if consent.yes {
         return Ok(());
     }
-    anstream::eprint!("{what}? [y/N] ");
+    console::question(format_args!("{what}? [y/N] "));
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     match answer.trim() {

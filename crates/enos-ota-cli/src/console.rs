@@ -1,9 +1,11 @@
 //! What people read: everything but data, on standard error.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
+
+use crate::text::{visible, visible_but_for};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -17,25 +19,73 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// Columns of a text that no terminal shows.
 const COLUMNS: usize = 100;
 
+/// Writes a line. One that cannot be written, such as to a terminal that has gone, stops nothing.
+fn line(text: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// A message without styles, on one line: whatever it quotes is made visible.
+fn plain(message: impl Display) -> String {
+    visible(&message.to_string()).into_owned()
+}
+
+/// A text of lines with styles: no other control sequence gets through. What it quotes has to be made visible before.
+pub(crate) fn with_styles(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{1b}') {
+        let (before, sequence) = rest.split_at(at);
+        safe.push_str(&visible_but_for(before, |character| character == '\n'));
+        let length = style_at(sequence);
+        // Of anything else, the escape alone is taken, and shown.
+        let (taken, after) = sequence.split_at(length.unwrap_or(1));
+        match length {
+            Some(_) => safe.push_str(taken),
+            None => safe.push_str(&visible(taken)),
+        }
+        rest = after;
+    }
+    safe.push_str(&visible_but_for(rest, |character| character == '\n'));
+    safe
+}
+
+/// The length of the sequence that sets a style, if the text begins with one: `ESC [ digits m`.
+fn style_at(text: &str) -> Option<usize> {
+    let digits = text.strip_prefix("\u{1b}[")?;
+    let end = digits.find(|character: char| !(character.is_ascii_digit() || character == ';'))?;
+    digits[end..].starts_with('m').then_some(2 + end + 1)
+}
+
+/// Writes a text that has its styles and line feeds.
+pub(crate) fn styled_text(text: impl Display) {
+    let _ = write!(anstream::stderr().lock(), "{}", with_styles(&text.to_string()));
+}
+
 pub(crate) fn error(message: impl Display) {
-    anstream::eprintln!("{ERROR}error:{ERROR:#} {message}");
+    line(format_args!("{ERROR}error:{ERROR:#} {}", plain(message)));
 }
 
 pub(crate) fn warning(message: impl Display) {
-    anstream::eprintln!("{}", warning_line(message));
+    line(warning_line(message));
 }
 
 /// The line of a warning, for those who print it themselves.
 pub(crate) fn warning_line(message: impl Display) -> String {
-    format!("{WARNING}warning:{WARNING:#} {message}")
+    format!("{WARNING}warning:{WARNING:#} {}", plain(message))
 }
 
 pub(crate) fn hint(message: impl Display) {
-    anstream::eprintln!("{HINT}hint:{HINT:#} {message}");
+    line(format_args!("{HINT}hint:{HINT:#} {}", plain(message)));
 }
 
 pub(crate) fn note(message: impl Display) {
-    anstream::eprintln!("{message}");
+    line(with_styles(&message.to_string()));
+}
+
+/// Writes a question, after which the answer is typed.
+pub(crate) fn question(text: impl Display) {
+    let mut out = anstream::stderr().lock();
+    let _ = write!(out, "{}", plain(text)).and_then(|()| out.flush());
 }
 
 /// A text in a style.
@@ -59,5 +109,20 @@ pub(crate) fn columns() -> usize {
         // Some terminals begin a new line when the last column is written, and Ctrl-C is shown as `^C` behind the cursor.
         Some((_, columns)) if columns > 20 => usize::from(columns) - 3,
         _ => COLUMNS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_control_sequences_only_styles_get_through() {
+        let text = format!("{} b\n\u{1b}[2J\u{1b}]0;x\u{7}\u{1b}[3\u{9b}m", styled(GOOD, "a"));
+        assert_eq!(
+            with_styles(&text),
+            "\u{1b}[32ma\u{1b}[0m b\n\\u{1b}[2J\\u{1b}]0;x\\u{7}\\u{1b}[3\\u{9b}m"
+        );
+        assert_eq!(plain("a\u{1b}[31m\nhint: b"), "a\\u{1b}[31m\\nhint: b");
     }
 }

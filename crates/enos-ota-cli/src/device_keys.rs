@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
 use enos_ota::{DeviceKey, DeviceKeys};
@@ -11,6 +11,8 @@ use crate::args::Keys;
 use crate::config::unreadable;
 use crate::console;
 use crate::failure::Failure;
+use crate::limited;
+use crate::text::{fit, shell_word};
 
 /// The device keys that the command line gives or names a file of. A repeated key is merged with the first, and a warning
 /// tells how many there were.
@@ -24,7 +26,16 @@ pub(crate) fn of(keys: &Keys) -> Result<DeviceKeys, Failure> {
 pub(crate) fn of_names(names: &[String]) -> Result<DeviceKeys, Failure> {
     let mut list = List::default();
     for (index, key) in names.iter().enumerate() {
-        list.push(key, || format!("device key {}", index + 1))?;
+        let place = || format!("device key {}", index + 1);
+        refuse_separators(key, place).map_err(|failure| {
+            let words: Vec<_> = key
+                .split(is_separator)
+                .filter(|word| !word.is_empty())
+                .map(shell_word)
+                .collect();
+            failure.with_hint(format!("did you mean {}", words.join(" ")))
+        })?;
+        list.push(key, place)?;
     }
     list.finish()
 }
@@ -38,6 +49,9 @@ pub(crate) fn of_file(path: &Path) -> Result<DeviceKeys, Failure> {
 pub(crate) fn any_of_file(path: &Path) -> Result<Vec<DeviceKey>, Failure> {
     Ok(List::of_file(path)?.into_keys())
 }
+
+/// Longer than any key, or a comment that somebody would write.
+const LONGEST_LINE: u64 = 64 << 10;
 
 #[derive(Default)]
 struct List {
@@ -79,12 +93,27 @@ impl List {
     fn read(&mut self, mut input: impl BufRead, name: &str) -> Result<(), ReadError> {
         let mut line = Vec::new();
         let mut number = 0;
+        let mut left = limited::KEYS;
         loop {
             line.clear();
-            if input.read_until(b'\n', &mut line).map_err(ReadError::Io)? == 0 {
+            let read = (&mut input)
+                .take(LONGEST_LINE + 1)
+                .read_until(b'\n', &mut line)
+                .map_err(ReadError::Io)?;
+            if read == 0 {
                 return Ok(());
             }
             number += 1;
+            let read = read as u64;
+            if read > LONGEST_LINE {
+                return Err(ReadError::Bad(Failure::usage(format!(
+                    "{name}, line {number}: longer than {} KiB, so this is not a list of device keys",
+                    LONGEST_LINE >> 10
+                ))));
+            }
+            left = left
+                .checked_sub(read)
+                .ok_or_else(|| ReadError::Io(limited::too_large(limited::KEYS)))?;
             let place = || format!("{name}, line {number}");
             let text = std::str::from_utf8(&line).map_err(|_| {
                 ReadError::Bad(
@@ -155,15 +184,16 @@ impl List {
     }
 }
 
+fn is_separator(character: char) -> bool {
+    character.is_whitespace() || character.is_control() || matches!(character, ',' | ';' | '"')
+}
+
 /// A separator within a line means that the file is another than a list of keys.
 fn refuse_separators(text: &str, place: impl Fn() -> String) -> Result<(), Failure> {
-    let Some(found) = text
-        .chars()
-        .find(|c| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '"'))
-    else {
+    let Some(found) = text.chars().find(|c| is_separator(*c)) else {
         return Ok(());
     };
-    let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
+    let shown = fit(text, 60);
     Err(Failure::usage(format!(
         "{}: `{shown}` is not a device key: it contains {found:?}",
         place()

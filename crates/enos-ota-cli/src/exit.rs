@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use enos_ota::{Error, ErrorKind};
-use enos_ota_campaign::{Ending, Summary};
+use enos_ota_campaign::{Ending, Finished, Settings, Summary};
+
+use crate::interrupt::Stop;
+use crate::upgrades::Upgrades;
 
 /// How the program ends. Scripts rely on the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,42 @@ pub(crate) enum Exit {
     Internal,
     /// Ctrl-C.
     Interrupted,
+    /// SIGTERM.
+    Terminated,
+    /// SIGHUP.
+    HungUp,
+}
+
+/// Which upgrades were followed to their end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// None. What was accepted is all that counts.
+    None,
+    /// Those of a canary or of waves, until it was clear whether to go on.
+    Canary,
+    /// All.
+    All,
+}
+
+impl Followed {
+    /// Which are, with these settings.
+    pub(crate) fn with(settings: &Settings) -> Self {
+        match (settings.watch, &settings.waves) {
+            (Some(_), _) => Self::All,
+            (None, Some(_)) => Self::Canary,
+            (None, None) => Self::None,
+        }
+    }
+
+    /// Whether every upgrade that was followed has succeeded.
+    fn have_succeeded(self, upgrades: &Upgrades, summary: Summary) -> bool {
+        match self {
+            Self::None => true,
+            // The gate opens before all have ended, and the rest is not waited for.
+            Self::Canary => upgrades.failed_again + upgrades.still_failed + upgrades.gone == 0,
+            Self::All => upgrades.succeeded == summary.accepted,
+        }
+    }
 }
 
 impl Exit {
@@ -36,7 +75,9 @@ impl Exit {
             Self::Precondition => 4,
             Self::GaveUp => 5,
             Self::Internal => 6,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 
@@ -48,6 +89,7 @@ impl Exit {
             .is_some_and(|operation| operation.starts_with("token/"));
         match error.kind() {
             ErrorKind::InvalidArgument | ErrorKind::UnknownCode if of_token => Self::Denied,
+            ErrorKind::InvalidArgument if blames_organization(error) => Self::Precondition,
             ErrorKind::Config => Self::Usage,
             ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => Self::Denied,
             ErrorKind::Precondition => Self::Precondition,
@@ -73,10 +115,27 @@ impl Exit {
         }
     }
 
-    /// The end that a campaign leads to.
-    pub(crate) fn of_ending(ending: &Ending, summary: Summary) -> Self {
+    /// The end that a campaign leads to. `stop` is what the user has stopped it with.
+    pub(crate) fn of_campaign(finished: &Finished, followed: Followed, stop: Option<Stop>) -> Self {
+        let summary = finished.table.summary();
+        match &finished.ending {
+            // A single list was refused, and the parameter that was wrong is not one of devices.
+            Ending::Complete if summary.accepted == 0 && finished.refusal.as_ref().is_some_and(blames_organization) => {
+                Self::Precondition
+            }
+            Ending::Complete
+                if summary.accepted == summary.requested
+                    && followed.have_succeeded(&Upgrades::of(&finished.table), summary) =>
+            {
+                Self::Success
+            }
+            ending => Self::of_ending(ending, stop),
+        }
+    }
+
+    /// The end that the end of a campaign leads to, unless all went well.
+    pub(crate) fn of_ending(ending: &Ending, stop: Option<Stop>) -> Self {
         match ending {
-            Ending::Complete if summary.accepted == summary.requested => Self::Success,
             Ending::Complete | Ending::TooManyRefused { .. } | Ending::WaveFailed { .. } => Self::NotAll,
             Ending::Stopped(error) => Self::of_error(error),
             Ending::GaveUp(error) => match Self::of_error(error) {
@@ -84,11 +143,16 @@ impl Exit {
                 Self::NotAll => Self::GaveUp,
                 exit => exit,
             },
-            Ending::Interrupted => Self::Interrupted,
+            Ending::Interrupted => stop.map_or(Self::Interrupted, Stop::exit),
             // The journal could not be written, the library has a defect, or an end that a later version of it adds.
             _ => Self::Internal,
         }
     }
+}
+
+/// Whether the platform does not know the organization: 99400 is its answer to any wrong parameter.
+pub(crate) fn blames_organization(error: &Error) -> bool {
+    error.kind() == ErrorKind::InvalidArgument && error.platform_message().is_some_and(|text| text.contains("orgId"))
 }
 
 impl From<Exit> for ExitCode {

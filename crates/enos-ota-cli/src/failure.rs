@@ -35,6 +35,17 @@ impl Failure {
         self
     }
 
+    /// The platform does not know the organization.
+    pub(crate) fn wrong_organization(org_id: &str, base_url: &str) -> Self {
+        Self::new(
+            Exit::Precondition,
+            format!("the platform at {base_url} does not know the organization {org_id}"),
+        )
+        .with_hint(
+            "check the organization id (--org-id, ENOS_ORG_ID or the profile), and that the base URL is of its region",
+        )
+    }
+
     pub(crate) fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
@@ -58,14 +69,43 @@ impl StdError for Failure {}
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = match error.remedy() {
-            // The SDK speaks of settings; here they have names.
-            remedy if remedy == ErrorKind::Config.remedy() => {
-                "`enos-ota help retry` tells how each setting is given; plain http needs --allow-http"
-            }
+            remedy if remedy == ErrorKind::Config.remedy() => setting_hint(&error.to_string()),
             remedy => remedy,
         };
         Self::new(Exit::of_error(&error), with_causes(&error)).with_hint(hint)
     }
+}
+
+/// What to do about a setting that will not do. The SDK speaks of settings; here they have names.
+fn setting_hint(message: &str) -> &'static str {
+    const HINTS: [(&str, &str); 5] = [
+        (
+            "plain http",
+            "--allow-http allows it, where nobody else can read the connection",
+        ),
+        (
+            "the base URL",
+            "expected is something like https://apim-gateway.example.com",
+        ),
+        (
+            "the app ",
+            "look at the file or variable that it comes from: a blank or a line break too many?",
+        ),
+        (
+            "the root certificate",
+            "--ca-cert, or `ca-cert` in the profile, must name a PEM file",
+        ),
+        (
+            "path",
+            "the path of an API begins with a slash, such as /connect-service/v2.1/ota-jobs",
+        ),
+    ];
+    HINTS
+        .iter()
+        .find(|(about, _)| message.contains(about))
+        .map_or("`enos-ota help retry` tells how each setting is given", |(_, hint)| {
+            hint
+        })
 }
 
 /// A write to standard output that failed.

@@ -11,6 +11,8 @@ use crate::args::{ListOutput, Listing};
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::json;
+use crate::text::visible;
 
 /// How an item looks in a table.
 pub(crate) trait Row {
@@ -75,8 +77,7 @@ pub(crate) async fn print<T: Row + Serialize>(
             match listing.output {
                 ListOutput::Text => write_row::<T>(&mut out, &item.cells())?,
                 ListOutput::Jsonl => {
-                    serde_json::to_writer(&mut out, &item).map_err(io::Error::from)?;
-                    writeln!(out)?;
+                    json::print(&mut out, &item)?;
                 }
                 ListOutput::Json => kept.push(item),
             }
@@ -91,8 +92,7 @@ pub(crate) async fn print<T: Row + Serialize>(
             items: &kept,
             unreadable: &unreadable.kept,
         };
-        serde_json::to_writer(&mut out, &whole).map_err(io::Error::from)?;
-        writeln!(out)?;
+        json::print(&mut out, &whole)?;
         out.flush()?;
     }
     unreadable.warn();
@@ -186,16 +186,10 @@ pub(crate) fn unreadable(row: &UnreadableRow) -> String {
     )
 }
 
-/// A text of the platform without what a terminal would obey.
-pub(crate) fn visible(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
 fn write_row<T: Row>(out: &mut impl Write, cells: &[String]) -> io::Result<()> {
     let last = cells.len().saturating_sub(1);
     let mut line = String::new();
     for (index, (cell, (_, width))) in cells.iter().zip(T::COLUMNS).enumerate() {
-        // A text of the platform must not reach the terminal as a control sequence.
         let cell = visible(cell);
         line.push_str(&cell);
         if index < last {
@@ -254,7 +248,7 @@ mod tests {
         }
         assert_eq!(
             rows.lines[0],
-            "row 1 of the device a[31m could not be read and is left out: invalid type: map, expected a string"
+            "row 1 of the device a\\u{1b}[31m could not be read and is left out: invalid type: map, expected a string"
         );
         assert_eq!((rows.lines.len(), rows.count), (NAMED_ROWS, NAMED_ROWS + 2));
     }

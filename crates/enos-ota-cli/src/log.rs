@@ -2,8 +2,9 @@
 //!
 //! Other crates are left out on purpose: an HTTP library's trace may print the headers that it sends.
 
-use std::io;
+use std::io::{self, Write};
 
+use crate::console::with_styles;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
@@ -20,10 +21,25 @@ pub(crate) fn init(verbose: u8) {
     let own = Targets::new().with_target("enos_ota", level);
     let color = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(|| Stderr)
         .with_target(false)
         .with_ansi(color);
     tracing_subscriber::registry().with(lines.with_filter(own)).init();
+}
+
+/// Standard error, on which the texts of the platform steer nothing.
+struct Stderr;
+
+impl Write for Stderr {
+    /// The lines come whole.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(with_styles(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Whether more than warnings are shown.

@@ -26,11 +26,14 @@ mod device_keys;
 mod exit;
 mod failure;
 mod interrupt;
+mod json;
+mod limited;
 mod listing;
 mod log;
 mod results;
 mod session;
 mod text;
+mod upgrades;
 
 use std::process::ExitCode;
 
@@ -41,7 +44,17 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // It repeats what was given, which may have been copied from anywhere. What is visible is wrong in the same way.
+        Err(error) if error.use_stderr() => {
+            let visible = std::env::args_os().map(|arg| text::visible(&arg.to_string_lossy()).into_owned());
+            let error = Cli::try_parse_from(visible).err().unwrap_or(error);
+            console::styled_text(error.render().ansi());
+            return ExitCode::from(Exit::Usage.code());
+        }
+        Err(help) => help.exit(),
+    };
     match cli.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),
@@ -69,6 +82,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         .build()
         .map_err(|error| Failure::new(Exit::Internal, format!("the runtime could not be started: {error}")))?;
     runtime.block_on(async {
+        interrupt::survive_file_size_limit();
         match command {
             Command::Retry(args) => cmd_retry::run(args).await,
             Command::Plan(args) => cmd_plan::plan(args).await,

@@ -10,7 +10,8 @@ use crate::args::Output;
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::text::{counted, thousands};
+use crate::json;
+use crate::text::{counted, thousands, visible};
 
 /// Up to so many devices, each gets a line for people; of more, only those that were not accepted, and no more of these.
 pub(crate) const LISTED: usize = 50;
@@ -153,11 +154,7 @@ impl Results {
             return;
         }
         self.listed += 1;
-        // A text of the platform must not reach the terminal as a control sequence.
-        let line: String = format!("{word:<9} {device_key}  {text}")
-            .chars()
-            .filter(|c| !c.is_control())
-            .collect();
+        let line = format!("{word:<9} {}  {}", visible(device_key), visible(text));
         self.write(|out| writeln!(out, "{}", line.trim_end()));
     }
 
@@ -217,7 +214,7 @@ impl Results {
 
     fn json(&mut self, value: &impl Serialize) {
         self.write(|out| {
-            serde_json::to_writer(&mut *out, value)?;
+            json::write(out, value)?;
             writeln!(out)
         });
     }

@@ -1,6 +1,10 @@
 //! Text for people: numbers, widths, bars and histograms.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use ::console::{measure_text_width, truncate_str};
+pub(crate) use enos_ota::text::visible;
 
 /// `1,234,567`
 pub(crate) fn thousands(number: impl TryInto<u64>) -> String {
@@ -30,10 +34,34 @@ pub(crate) fn percent(part: usize, whole: usize) -> usize {
     (part.saturating_mul(100).saturating_add(whole / 2) / whole).clamp(1, most)
 }
 
-/// A text that takes no more columns than this, and holds no control sequences: it may come from the platform.
+/// Makes a foreign text visible where some characters may stay as they are.
+pub(crate) fn visible_but_for(text: &str, may_stay: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let hides = |character| is_hidden(character) && !may_stay(character);
+    if !text.contains(hides) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if hides(character) {
+            shown.push_str(&visible(character.encode_utf8(&mut [0; 4])));
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether [`visible`] shows a character as an escape.
+pub(crate) fn is_hidden(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
+    matches!(visible(character.encode_utf8(&mut [0; 4])), Cow::Owned(_))
+}
+
+/// A foreign text that takes no more columns than this.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
-    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-    truncate_str(&clean, columns, "…").into_owned()
+    truncate_str(&visible(text), columns, "…").into_owned()
 }
 
 /// The same, filled up with blanks.
@@ -132,7 +160,23 @@ pub(crate) fn shell_word(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    if !word.contains(is_hidden) {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    // What is not to be seen is written as an escape, which bash, zsh and ksh read.
+    let mut quoted = String::from("$'");
+    for character in word.chars() {
+        match character {
+            '\'' | '\\' => quoted.extend(['\\', character]),
+            _ if is_hidden(character) => {
+                // Writing to a string does not fail.
+                let _ = write!(quoted, "\\U{:08x}", u32::from(character));
+            }
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('\'');
+    quoted
 }
 
 #[cfg(test)]
@@ -157,8 +201,17 @@ mod tests {
     #[test]
     fn texts_are_cut_by_the_columns_that_they_take() {
         assert_eq!(fit("升级失败", 5), "升级…");
-        assert_eq!(fit_to("ab\u{1b}[2J", 8), "ab[2J   ");
+        assert_eq!(fit_to("ab\u{1b}[2J", 14), "ab\\u{1b}[2J   ");
         assert_eq!(join_fitting(["abc".into(), "de".into(), "f".into()], 7), "abc  de");
+    }
+
+    #[test]
+    fn what_could_steer_a_terminal_is_hidden_and_what_may_stay_stays() {
+        for character in ['\n', '\u{7f}', '\u{9b}', '\u{202e}', '\u{200b}', '\u{3164}'] {
+            assert!(is_hidden(character), "{character:?}");
+        }
+        assert!(!"pump-01 Zähler 升级 \u{301}".contains(is_hidden));
+        assert_eq!(visible_but_for("a\n\u{1b}", |c| c == '\n'), "a\n\\u{1b}");
     }
 
     #[test]
@@ -197,5 +250,6 @@ mod tests {
         assert_eq!(shell_word("/var/lib/a-1.jsonl"), "/var/lib/a-1.jsonl");
         assert_eq!(shell_word("it's here"), r"'it'\''s here'");
         assert_eq!(shell_word(""), "''");
+        assert_eq!(shell_word("a'\u{1b}\u{202e}"), r"$'a\'\U0000001b\U0000202e'");
     }
 }

@@ -152,6 +152,11 @@ fn all_failed_tasks_that_meet_the_criteria_are_retried_once() {
         (none.json()["summary"]["requested"].as_u64(), none.last_line()),
         (Some(0), "nothing to retry in the job j1")
     );
+    assert!(
+        none.stderr.contains("Left out: 57 failed for other reasons."),
+        "{}",
+        none.stderr
+    );
 }
 
 #[test]
@@ -316,6 +321,43 @@ fn a_plan_is_written_reviewed_and_applied() {
     assert_eq!(sizes, [10, 15, 15]);
 }
 
+#[cfg(unix)]
+#[test]
+fn plans_and_reports_are_for_their_owner_and_not_named_like_a_form() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let gateway = fleet_of(4);
+    for (args, option) in [
+        (&["plan", "--job-id", JOB, "--failed", "-o"][..], "--output"),
+        (&["report", "j.jsonl", "-o"], "--format"),
+    ] {
+        for form in ["json", "csv", "html", "text"] {
+            let end = gateway.run(args.iter().chain(&[form]));
+            assert_eq!(end.code, Some(2), "{end:?}");
+            let message = format!("did you mean {option} {form}? To write a file of this name: ./{form}");
+            assert!(end.stderr.contains(&message), "{}", end.stderr);
+            assert!(!gateway.path(form).exists());
+        }
+    }
+    assert_eq!(
+        gateway.retry_failed(&["--journal", "j.jsonl", "--no-verify"]).code,
+        Some(0)
+    );
+    let script = [
+        format!("plan --job-id {JOB} --failed -o ./json"),
+        "report j.jsonl --format html -o page".to_owned(),
+    ];
+    for words in script {
+        let end = run(&mut in_a_shell(&gateway, "umask 000", &words));
+        assert_eq!(end.code, Some(0), "{end:?}");
+    }
+    for name in ["json", "page"] {
+        assert_eq!(
+            fs::metadata(gateway.path(name)).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+}
+
 #[test]
 fn a_plan_that_the_fleet_has_left_behind_is_trimmed_or_refused() {
     let gateway = fleet_of(40);
@@ -369,7 +411,7 @@ fn a_plan_that_the_fleet_has_left_behind_is_trimmed_or_refused() {
 fn a_canary_that_passes_lets_the_others_follow() {
     let gateway = fleet_of(40);
     let end = gateway.retry_failed(&["--canary", "10", "--watch"]);
-    assert_eq!(end.code, Some(0), "{end:?}");
+    assert_eq!(end.code, Some(1), "{end:?}");
     let result = end.json();
     adds_up(&result);
     assert_eq!(
@@ -390,8 +432,88 @@ fn a_canary_that_passes_lets_the_others_follow() {
     ] {
         assert!(end.stderr.contains(text), "{text}: {}", end.stderr);
     }
-    assert_eq!(end.last_line(), "40 devices: 40 accepted");
+    assert_eq!(
+        end.last_line(),
+        "error: 40 devices retried: 36 succeeded, 4 failed again"
+    );
+    assert!(
+        end.stderr
+            .contains("hint: to retry all failed tasks of the job: enos-ota retry --job-id j1 --failed\n"),
+        "{}",
+        end.stderr
+    );
     assert_eq!(gateway.applied(40), BTreeMap::from([(1, 40)]));
+}
+
+#[test]
+fn a_watched_retry_succeeds_only_if_every_upgrade_does() {
+    let good = fleet_with(10, |_, task| task.retry_outcome(Outcome::Succeeds));
+    for more in [&["--watch"][..], &["--canary", "2"], &["--canary", "2", "--watch"]] {
+        let gateway = fleet_with(10, |_, task| task.retry_outcome(Outcome::Succeeds));
+        let end = gateway.retry_failed(more);
+        assert_eq!(end.code, Some(0), "{more:?}: {end:?}");
+        assert!(
+            end.last_line().starts_with("10 devices retried: "),
+            "{}",
+            end.last_line()
+        );
+    }
+    let plan = good.path("plan.jsonl");
+    let plan = plan.to_str().unwrap();
+    assert_eq!(
+        good.run(["plan", "--job-id", JOB, "--failed", "-o", plan]).code,
+        Some(0)
+    );
+    let end = good.run(["apply", plan, "--yes", "--watch"]);
+    assert_eq!(
+        (end.code, end.last_line()),
+        (Some(0), "10 devices retried: 10 succeeded"),
+        "{end:?}"
+    );
+
+    let bad = || {
+        fleet_with(10, |number, task| match number {
+            0 => task.retry_outcome(Outcome::Fails),
+            _ => task.retry_outcome(Outcome::Succeeds),
+        })
+    };
+    let gateway = bad();
+    let end = gateway.retry_failed(&["--canary", "9"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(
+        end.last_line().starts_with("error: 10 devices retried: "),
+        "{}",
+        end.last_line()
+    );
+    assert_eq!(bad().retry_failed(&[]).code, Some(0));
+
+    // The time is up before the upgrades have ended.
+    let gateway = bad();
+    let end = gateway.retry_failed(&["--watch", "--watch-timeout", "0"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(
+        end.last_line().starts_with("error: 10 devices retried: "),
+        "{}",
+        end.last_line()
+    );
+}
+
+#[test]
+fn a_resumed_campaign_that_watches_tells_how_the_upgrades_ended() {
+    let gateway = fleet_of(20);
+    let journal = gateway.path("journal.jsonl");
+    let journal = journal.to_str().unwrap();
+    let end = gateway.retry_failed(&["--watch", "--watch-timeout", "0", "--journal", journal]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    let text = fs::read_to_string(journal).unwrap();
+    assert!(text.contains("\"watch\""), "{text}");
+    let end = gateway.run(["resume", journal]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(
+        end.last_line().starts_with("error: 20 devices retried: "),
+        "{}",
+        end.last_line()
+    );
 }
 
 #[test]
@@ -496,7 +618,7 @@ fn jsonl_has_each_device_once_and_then_the_summary() {
         "--watch",
     ];
     let end = gateway.run(args);
-    assert_eq!(end.code, Some(0), "{end:?}");
+    assert_eq!(end.code, Some(1), "{end:?}");
     let lines: Vec<Value> = end
         .stdout
         .lines()
@@ -578,6 +700,114 @@ fn an_interrupted_campaign_is_drained_and_resumed_to_the_end() {
 }
 
 #[test]
+fn term_and_hup_drain_as_ctrl_c_does() {
+    for (name, code) in [("-TERM", 143), ("-HUP", 129)] {
+        let gateway = fleet_of(200);
+        let child = begin_slow(&gateway, "json");
+        signal(&child, name);
+        let end = finished(child.wait_with_output().unwrap());
+        assert_eq!(end.code, Some(code), "{name}: {end:?}");
+        let result = end.json();
+        adds_up(&result);
+        assert_eq!(
+            (&result["summary"]["unknown"], &result["ending"]),
+            (&json!(0), &json!("interrupted"))
+        );
+        assert!(
+            end.stderr.contains("hint: to go on: enos-ota resume "),
+            "{}",
+            end.stderr
+        );
+        assert!(
+            end.last_line().starts_with("error: interrupted; 200 devices: "),
+            "{}",
+            end.last_line()
+        );
+        gateway.emulator.faults().clear();
+        let journal = gateway.path("journal.jsonl");
+        assert_eq!(gateway.run(["resume", journal.to_str().unwrap()]).code, Some(0));
+        assert_eq!(gateway.applied(200), BTreeMap::from([(1, 200)]));
+    }
+}
+
+#[test]
+fn a_second_signal_of_any_kind_abandons_the_calls_under_way() {
+    let gateway = fleet_of(20);
+    gateway.emulator.faults().push(
+        Fault::delay_answer(Duration::from_secs(30))
+            .on(Scope::Action(Action::RetryTask))
+            .forever(),
+    );
+    let child = gateway.spawn(&["retry", "--job-id", JOB, "--failed", "--yes", "--output", "json"]);
+    wait_until("the call", || gateway.emulator.counters().retry_calls > 0);
+    let began = Instant::now();
+    signal(&child, "-TERM");
+    // The kernel may merge two signals of one kind that come at once, but not two of different kinds.
+    signal(&child, "-INT");
+    let end = finished(child.wait_with_output().unwrap());
+    assert!(matches!(end.code, Some(143 | 130)), "{end:?}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(end.json()["summary"]["unknown"], 20);
+}
+
+/// A command of the gateway as a shell runs it, after some preparation.
+#[cfg(unix)]
+fn in_a_shell(gateway: &Gateway, preparation: &str, words: &str) -> Command {
+    let script = format!("{preparation}; exec '{}' {words}", env!("CARGO_BIN_EXE_enos-ota"));
+    let given = gateway.command(["token"]);
+    let mut command = Command::new("sh");
+    command
+        .env_clear()
+        .arg("-c")
+        .arg(script)
+        .current_dir(gateway.folder.path());
+    command.envs(given.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_for_the_size_of_files_is_an_error_and_no_sudden_death() {
+    let gateway = fleet_of(200);
+    let end = run(&mut in_a_shell(
+        &gateway,
+        "ulimit -f 8",
+        "retry --job-id j1 --failed --yes --journal j.jsonl",
+    ));
+    assert_eq!(end.code, Some(6), "{end:?}");
+    assert!(
+        end.stderr.contains("error: ") && end.stderr.contains("j.jsonl"),
+        "{}",
+        end.stderr
+    );
+    assert_eq!(gateway.emulator.counters().retry_calls, 0);
+}
+
+/// `nohup` lets a program ignore that its terminal goes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hang_up_that_was_to_be_ignored_is_ignored() {
+    let gateway = fleet_of(200);
+    gateway.emulator.faults().push(
+        Fault::delay_answer(Duration::from_millis(40))
+            .on(Scope::Action(Action::RetryTask))
+            .forever(),
+    );
+    let words = "retry --job-id j1 --failed --yes --chunk-size 5 --concurrency 3 --no-verify --no-journal";
+    let mut command = in_a_shell(&gateway, "trap '' HUP", words);
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("some calls", || gateway.emulator.counters().retry_calls >= 5);
+    signal(&child, "-HUP");
+    let end = finished(child.wait_with_output().unwrap());
+    assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+#[test]
 fn a_killed_campaign_is_resumed_without_retrying_a_device_twice() {
     let gateway = fleet_of(200);
     let mut child = begin_slow(&gateway, "jsonl");
@@ -648,6 +878,32 @@ fn a_watch_follows_the_accepted_devices_of_a_journal() {
     let end = gateway.run(["watch", "--job-id", JOB, "--output", "jsonl"]);
     assert_eq!((end.code, end.last_line()), (Some(0), "no device to follow"), "{end:?}");
     assert_eq!(gateway.applied(40), BTreeMap::from([(1, 40)]));
+}
+
+#[test]
+fn a_watch_that_is_terminated_tells_how_far_it_has_come() {
+    let tasks = (0..4).map(|number| Task::failed(key(number)).progress(-2));
+    let job = Job::started(JOB).with_tasks(tasks);
+    let hour = Duration::from_hours(1);
+    let gateway = Gateway::start_with(|builder| {
+        builder
+            .fleet(Fleet::new("o1").job(job))
+            .pace(Pace::new(hour, hour, hour))
+    });
+    let end = gateway.retry_failed(&["--journal", "j.jsonl", "--no-verify"]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let searches = gateway.emulator.requests().len();
+    let child = gateway.spawn(&["watch", "j.jsonl", "--output", "json"]);
+    wait_until("a search", || gateway.emulator.requests().len() > searches + 1);
+    signal(&child, "-TERM");
+    let end = finished(child.wait_with_output().unwrap());
+    assert_eq!(end.code, Some(143), "{end:?}");
+    assert_eq!(end.json()["summary"]["followed"], 4);
+    assert!(
+        end.last_line().starts_with("error: interrupted; 4 devices: "),
+        "{}",
+        end.last_line()
+    );
 }
 
 #[test]

@@ -128,7 +128,23 @@ fn conflicts_are_errors() {
 #[test]
 fn missing_settings_are_named_with_every_way_to_give_them() {
     let gateway = Gateway::start();
-    is_refused(&mut token(&gateway), "no base URL is set");
+    is_refused(&mut token(&gateway), "no base URL, no app key, no app secret is set");
+    is_refused(
+        &mut token(&gateway),
+        "enos-ota/config.toml; --emulator needs none of them",
+    );
+    is_refused(
+        token(&gateway).env("ENOS_APP_SECRET", "s"),
+        "no base URL, no app key is set",
+    );
+    write_config(
+        &gateway,
+        "[profiles.prod]\nbase-url = 'https://h.invalid'\n[profiles.test]\n",
+    );
+    is_refused(
+        &mut token(&gateway),
+        "its profiles are `prod`, `test`: choose one with --profile or ENOS_PROFILE",
+    );
     is_refused(
         token(&gateway).env("ENOS_BASE_URL", "https://h.invalid"),
         "no app key is set",
@@ -187,11 +203,45 @@ fn a_base_url_that_will_not_do_is_refused_without_showing_a_password() {
     ] {
         is_refused(gateway.command(["token"]).env("ENOS_BASE_URL", url), message);
     }
+    is_refused(
+        gateway.command(["token"]).env("ENOS_BASE_URL", "apim.example.com:8443"),
+        "hint: did you mean https://apim.example.com:8443?",
+    );
+}
+
+#[test]
+fn a_hint_fits_the_setting_that_is_wrong() {
+    let gateway = Gateway::start();
+    let hint = |command: &mut Command| {
+        let end = run(command);
+        assert_eq!(end.code, Some(2), "{end:?}");
+        end.last_line().to_owned()
+    };
+    let blank = hint(gateway.command(["token"]).env("ENOS_APP_SECRET", "s "));
+    assert!(
+        blank.contains("a blank or a line break") && !blank.contains("allow-http"),
+        "{blank}"
+    );
+    let http = hint(
+        gateway
+            .command(["token"])
+            .env("ENOS_BASE_URL", "http://gateway.example.com"),
+    );
+    assert!(http.contains("--allow-http"), "{http}");
+    let pem = gateway.folder.path().join("ca.pem");
+    fs::write(&pem, "no certificate").unwrap();
+    let base_url = gateway.emulator.base_url().replace("http:", "https:");
+    let mut command = gateway.command(["token", "--ca-cert"]);
+    let certificate = hint(command.arg(&pem).env("ENOS_BASE_URL", base_url));
+    assert!(
+        certificate.contains("--ca-cert") && !certificate.contains("allow-http"),
+        "{certificate}"
+    );
 }
 
 #[cfg(unix)]
 #[test]
-fn a_secret_that_others_can_read_is_refused_in_the_configuration_and_warned_of_in_a_file() {
+fn a_secret_that_others_can_read_is_refused_unless_allowed() {
     use std::os::unix::fs::PermissionsExt as _;
     let gateway = Gateway::start();
     let base_url = gateway.emulator.base_url();
@@ -206,15 +256,90 @@ fn a_secret_that_others_can_read_is_refused_in_the_configuration_and_warned_of_i
     let file = gateway.folder.path().join("secret");
     fs::write(&file, SECRET).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    let end = run(token(&gateway)
-        .args(["--app-key", APP_KEY, "--app-secret-file"])
-        .arg(&file));
-    assert_eq!(end.code, Some(0), "{end:?}");
+    let with_file = || {
+        let mut command = token(&gateway);
+        command
+            .env("ENOS_BASE_URL", base_url)
+            .args(["--app-key", APP_KEY, "--app-secret-file"])
+            .arg(&file);
+        command
+    };
+    is_refused(&mut with_file(), "other users of this machine can read it");
+    is_refused(&mut with_file(), &format!("hint: chmod 600 {}; ", file.display()));
+    succeeds(with_file().arg("--allow-open-secret-file"));
+    succeeds(with_file().env("ENOS_ALLOW_OPEN_SECRET_FILE", "true"));
+    let sign = || {
+        let mut command = program(gateway.folder.path());
+        command.args([
+            "sign",
+            "--url",
+            "https://h.invalid/a?b=1",
+            "--access-token",
+            "t",
+            "--app-secret-file",
+        ]);
+        command.arg(&file);
+        command
+    };
+    is_refused(&mut sign(), "other users of this machine can read it");
+    assert_eq!(run(sign().arg("--allow-open-secret-file")).code, Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_without_an_end_are_refused_quickly() {
+    let gateway = Gateway::start();
+    let job = ["retry", "--job-id", "j", "--yes"];
+    for (args, message) in [
+        (&["token", "--app-secret-file", "/dev/zero"][..], "larger than 64 KiB"),
+        (&["token", "--config", "/dev/zero"], "larger than 1 MiB"),
+        (&["token", "--ca-cert", "/dev/zero"], "larger than 16 MiB"),
+        (
+            &[&job[..], &["--device-keys-file", "/dev/zero"]].concat(),
+            "line 1: longer than 64 KiB",
+        ),
+        (
+            &[&job[..], &["--failed", "--exclude-file", "/dev/zero"]].concat(),
+            "line 1: longer than 64 KiB",
+        ),
+        (&["apply", "/dev/zero", "--yes"], "line 1 is longer than 16 MiB"),
+        (&["api", "POST", "/x", "--data", "@/dev/zero"], "larger than 64 MiB"),
+        (&["report", "/dev/zero"], "is not a regular file"),
+        (&["resume", "/dev/zero"], "is not a regular file"),
+        (&["watch", "/dev/zero"], "is not a regular file"),
+    ] {
+        let end = run(&mut gateway.command(args));
+        assert_eq!((end.code, end.stdout.as_str()), (Some(2), ""), "{args:?}: {end:?}");
+        assert!(end.stderr.contains(message), "{args:?}: {}", end.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_journal_and_blocks_nothing() {
+    let gateway = Gateway::start();
+    let pipe = gateway.folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for command in ["report", "resume", "watch"] {
+        let end = run(gateway.command([command]).arg(&pipe));
+        assert!(
+            end.code == Some(2) && end.stderr.contains("is not a regular file"),
+            "{end:?}"
+        );
+    }
+    let end = run(gateway
+        .command(["retry", "--job-id", "j", "d-001", "--no-lookup", "--journal"])
+        .arg(&pipe));
     assert!(
-        end.stderr.contains("warning: other users of this machine can read"),
-        "{}",
-        end.stderr
+        end.code == Some(2) && end.stderr.contains("never overwritten"),
+        "{end:?}"
     );
+    // Where it would be written first, there is a link.
+    std::os::unix::fs::symlink("/nowhere", gateway.folder.path().join("j.partial")).unwrap();
+    let end = run(gateway
+        .command(["retry", "--job-id", "j", "d-001", "--no-lookup", "--journal"])
+        .arg(gateway.folder.path().join("j")));
+    assert!(end.code == Some(6) && end.stderr.contains("no regular file"), "{end:?}");
 }
 
 #[test]

@@ -172,7 +172,12 @@ fn a_job_lives_from_create_to_delete() {
         refused.code == Some(4) && refused.stderr.contains("24618"),
         "{refused:?}"
     );
-    succeeded(gateway.run(["jobs", "stop", id]));
+    let unasked = gateway.run(["jobs", "stop", id]);
+    assert!(
+        unasked.code == Some(2) && unasked.stderr.contains("give --yes if you mean it"),
+        "{unasked:?}"
+    );
+    succeeded(gateway.run(["jobs", "stop", id, "--yes"]));
     let unasked = gateway.run(["jobs", "delete", id]);
     assert!(
         unasked.code == Some(2) && unasked.stderr.contains("give --yes if you mean it"),

@@ -59,7 +59,10 @@ fn the_profile_shown_is_one_that_works() {
     assert!(text.contains(APP_KEY));
     fs::create_dir(gateway.folder.path().join("enos-ota")).unwrap();
     fs::write(gateway.folder.path().join("enos-ota/config.toml"), text).unwrap();
-    fs::write(gateway.folder.path().join("enos-ota/app-secret.txt"), SECRET).unwrap();
+    let secret = gateway.folder.path().join("enos-ota/app-secret.txt");
+    fs::write(&secret, SECRET).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let end = run(program(gateway.folder.path()).arg("token"));
     assert_eq!(end.code, Some(0), "{end:?}");
 }

@@ -22,6 +22,7 @@ fn retry_one(gateway: &Gateway, more: &[&str]) -> Finished {
         "json",
         "--request-attempts",
         "1",
+        "--no-lookup",
         "--job-id",
         DEMO_JOB_ID,
         "pump-01",
@@ -171,7 +172,7 @@ fn every_answer_has_its_outcome_code_and_exit_code() {
         },
         Case {
             args: &["--org-id", "nobody"],
-            ..case("99400", fresh(), 1, (rejected, Some(99400)), "orgId does not exist")
+            ..case("99400", fresh(), 4, (rejected, Some(99400)), "orgId does not exist")
         },
         Case {
             args: &["--org-id", DEMO_DENIED_ORG_ID],
@@ -365,7 +366,7 @@ fn every_answer_has_its_outcome_code_and_exit_code() {
     ];
     let mut wrong = Vec::new();
     for case in cases {
-        let mut args = vec!["retry", "--output", "json", "--request-attempts", "1"];
+        let mut args = vec!["retry", "--output", "json", "--request-attempts", "1", "--no-lookup"];
         args.extend(case.args);
         if !case.args.contains(&"--job-id") {
             args.extend(["--job-id", DEMO_JOB_ID]);
@@ -449,6 +450,126 @@ fn wrong_credentials_exit_with_3_and_skip_every_device() {
     assert_eq!(result["summary"]["skipped"], 2);
     assert_eq!(result["devices"][0]["code"], Value::Null);
     assert_eq!(gateway.emulator.counters().retry_calls, 0);
+}
+
+#[test]
+fn what_was_never_sent_leaves_no_journal_and_is_told_once() {
+    for more in [&[][..], &["--no-lookup"]] {
+        let gateway = Gateway::start();
+        let args = ["retry", "--job-id", DEMO_JOB_ID, "pump-01"];
+        let mut command = gateway.command(args.iter().chain(more));
+        let end = run(command.env("ENOS_APP_SECRET", "wrong"));
+        assert_eq!((end.code, end.stdout.as_str()), (Some(3), ""), "{end:?}");
+        assert_eq!(end.stderr.matches("error:").count(), 1, "{}", end.stderr);
+        assert!(!end.stderr.contains("resume"), "{}", end.stderr);
+        assert!(!gateway.folder.path().join("state").exists(), "{end:?}");
+    }
+
+    // There was a journal, because the gateway might have been reached in time.
+    let gateway = Gateway::start();
+    let unused = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let args = [
+        "retry",
+        "--job-id",
+        DEMO_JOB_ID,
+        "--request-attempts",
+        "1",
+        "--no-lookup",
+        "pump-01",
+    ];
+    let end = run(gateway.command(args).env("ENOS_BASE_URL", format!("http://{unused}")));
+    assert_eq!(end.code, Some(5), "{end:?}");
+    assert!(
+        end.stderr.contains("nothing was sent, so the journal was removed") && !end.stderr.contains("resume"),
+        "{}",
+        end.stderr
+    );
+    let journals = gateway.folder.path().join("state/enos-ota/journals");
+    assert_eq!(fs::read_dir(journals).unwrap().count(), 0);
+}
+
+#[test]
+fn an_outage_is_told_with_status_attempts_and_time() {
+    let args = ["retry", "--job-id", DEMO_JOB_ID, "--request-attempts", "2", "pump-01"];
+    let gateway = on_retry(Fault::http(503));
+    let end = gateway.run(args.iter().chain(&["--no-lookup"]));
+    assert_eq!(end.code, Some(5), "{end:?}");
+    assert!(
+        end.stderr.contains("error: ")
+            && end.stderr.contains("503")
+            && end.stderr.contains("; gave up after 2 failed calls in "),
+        "{}",
+        end.stderr
+    );
+    // Found out by the search, before anything was sent.
+    let gateway = on_retry(Fault::http(503));
+    let end = gateway.run(args);
+    assert!(end.code == Some(5) && end.stderr.contains("503"), "{end:?}");
+    assert!(!end.stderr.contains("resume"), "{}", end.stderr);
+    assert_eq!(gateway.emulator.counters().retry_calls, 0);
+}
+
+#[test]
+fn an_organization_that_is_not_there_is_named() {
+    let gateway = Gateway::start();
+    for more in [&[][..], &["--no-lookup"]] {
+        let args = ["retry", "--job-id", DEMO_JOB_ID, "--org-id", "nobody", "pump-01"];
+        let end = gateway.run(args.iter().chain(more));
+        assert_eq!(end.code, Some(4), "{end:?}");
+        for text in [
+            "organization nobody",
+            gateway.emulator.base_url(),
+            "--org-id, ENOS_ORG_ID",
+        ] {
+            assert!(end.stderr.contains(text), "{text}: {}", end.stderr);
+        }
+        assert!(!end.stderr.contains("resume"), "{}", end.stderr);
+    }
+}
+
+#[test]
+fn named_devices_are_looked_up_before_they_are_sent() {
+    let actions_of = |args: &[&str]| {
+        let gateway = Gateway::start();
+        let retry = ["retry", "--job-id", DEMO_JOB_ID, "--no-verify", "pump-01"];
+        let end = gateway.run(retry.iter().chain(args));
+        assert_eq!(end.code, Some(0), "{end:?}");
+        let requests = gateway.emulator.requests();
+        requests.iter().filter_map(|request| request.action).collect::<Vec<_>>()
+    };
+    assert_eq!(actions_of(&[]), [Action::SearchTask, Action::RetryTask]);
+    assert_eq!(actions_of(&["--no-lookup"]), [Action::RetryTask]);
+
+    // Who may not search may still retry.
+    let gateway = Gateway::start();
+    gateway.emulator.faults().push(
+        Fault::code(99403, "Denied resource")
+            .on(Scope::Action(Action::SearchTask))
+            .forever(),
+    );
+    let end = gateway.run(["retry", "--job-id", DEMO_JOB_ID, "--no-verify", "pump-01"]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(
+        end.stderr.contains("were not looked up before the retry: "),
+        "{}",
+        end.stderr
+    );
+    let end = gateway.run([
+        "retry",
+        "--job-id",
+        DEMO_JOB_ID,
+        "--no-lookup",
+        "--canary",
+        "1",
+        "pump-01",
+    ]);
+    assert!(
+        end.code == Some(2) && end.stderr.contains("leave --no-lookup out"),
+        "{end:?}"
+    );
 }
 
 #[test]
@@ -670,7 +791,43 @@ fn bad_input_is_refused_before_anything_is_sent() {
         ),
         (
             [&job[..], &["--chunk-size", "0", "pump-01"]].concat(),
-            "invalid value '0' for '--chunk-size",
+            "invalid value '0' for '--chunk-size <N>': expected a whole number from 1",
+        ),
+        (
+            [&job[..], &["--failed", "--canary", "1", "--canary-success", "0.9"]].concat(),
+            "'--canary-success <PERCENT>': did you mean 90%?",
+        ),
+        (
+            [&job[..], &["--failed", "--canary", "0.05"]].concat(),
+            "'--canary <N|PERCENT>': did you mean 5%?",
+        ),
+        (
+            [&job[..], &["--failed", "--abort-above", "0.05"]].concat(),
+            "'--abort-above <PERCENT>': did you mean 5%?",
+        ),
+        (
+            [&job[..], &["--failed", "--waves", "1%,0.5"]].concat(),
+            "'--waves <SIZES>': `0.5`: did you mean 50%?",
+        ),
+        (
+            [&job[..], &["--failed", "--waves", "50%,10%"]].concat(),
+            "so the sizes must ascend, and 10% follows 50%",
+        ),
+        (
+            [&job[..], &["--rate", "-1", "pump-01"]].concat(),
+            "invalid value '-1' for '--rate <RATE>'",
+        ),
+        (
+            [&job[..], &["--rate", "1/h", "pump-01"]].concat(),
+            "the slowest rate is 0.001 calls per second",
+        ),
+        (
+            [&job[..], &["--timeout", "soon", "pump-01"]].concat(),
+            "'--timeout <DURATION>': expected a duration from 1s to 24h",
+        ),
+        (
+            [&job[..], &["pump-01,pump-02", "pump-03"]].concat(),
+            "did you mean pump-01 pump-02",
         ),
         (
             [&job[..], &["pump-01", ""]].concat(),

@@ -33,6 +33,9 @@ impl From<Option<Seen>> for Before {
 /// When something was seen: during this run, counted from its beginning, or before it.
 pub(super) type SeenAt = Option<Duration>;
 
+/// Hardly anybody else retries a task within this time.
+const SHORTLY: Duration = Duration::from_secs(5);
+
 #[derive(Debug)]
 pub(super) struct Knowledge {
     devices: Arc<Devices>,
@@ -45,6 +48,11 @@ pub(super) struct Knowledge {
     newer: HashMap<DeviceId, (Duration, Observation)>,
     /// When a search of this run last showed a task to be failed.
     seen_failed: HashMap<DeviceId, Duration>,
+    /// When one last showed a task not to be failed.
+    seen_not_failed: HashMap<DeviceId, Duration>,
+    /// In which list a device was whose answer was last lost.
+    lost_in: HashMap<DeviceId, u64>,
+    lost_lists: u64,
 }
 
 impl Knowledge {
@@ -56,6 +64,9 @@ impl Knowledge {
             sent: vec![false; devices.len()],
             newer: HashMap::new(),
             seen_failed: HashMap::new(),
+            seen_not_failed: HashMap::new(),
+            lost_in: HashMap::new(),
+            lost_lists: 0,
             devices,
         }
     }
@@ -82,16 +93,49 @@ impl Knowledge {
         self.sent[id.index()] = true;
     }
 
+    /// A search shows the task not to be failed, and no more, or no task at all.
+    pub(super) fn observe_not_failed(&mut self, id: DeviceId, now: Duration) {
+        self.before[id.index()] = Before::NotFailed;
+        self.seen_not_failed.insert(id, now);
+    }
+
     /// A search shows the task to be failed, and no more.
     pub(super) fn observe_failed(&mut self, id: DeviceId, now: Duration) {
         self.before[id.index()] = Before::Failed;
         self.seen_failed.insert(id, now);
     }
 
+    pub(super) fn next_lost_list(&mut self) -> u64 {
+        self.lost_lists += 1;
+        self.lost_lists
+    }
+
+    pub(super) fn set_lost_in(&mut self, id: DeviceId, list: u64) {
+        self.lost_in.insert(id, list);
+    }
+
+    pub(super) fn lost_in(&self, id: DeviceId) -> Option<u64> {
+        self.lost_in.get(&id).copied()
+    }
+
+    /// Whether no call can have retried a task that was not failed when it was last looked at, and is not now.
+    pub(super) fn has_not_moved(&self, id: DeviceId, now: Option<&Observation>, sent_at: Duration) -> bool {
+        let shortly = |seen: &Duration| *seen <= sent_at && sent_at.saturating_sub(*seen) <= SHORTLY;
+        if self.seen_not_failed.get(&id).is_some_and(shortly) {
+            return true;
+        }
+        match (self.newer.get(&id), now) {
+            (Some((_, then)), Some(now)) if then.status == now.status => {
+                // A task that has succeeded never fails again.
+                then.status == Status::Succeeded || Fields::of(then).compare(now).is_untouched()
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the task was seen to be failed so shortly before this time that nobody else is likely to have retried it
     /// in between.
     pub(super) fn was_failed_just_before(&self, id: DeviceId, sent_at: Duration) -> bool {
-        const SHORTLY: Duration = Duration::from_secs(5);
         self.seen_failed
             .get(&id)
             .is_some_and(|seen| *seen <= sent_at && sent_at.saturating_sub(*seen) <= SHORTLY)
@@ -101,7 +145,7 @@ impl Knowledge {
     pub(super) fn observe(&mut self, id: DeviceId, seen: &Observation, now: Duration) {
         match seen.status {
             Status::Failed => self.observe_failed(id, now),
-            Status::UnderWay | Status::Succeeded => self.set_before(id, Before::NotFailed),
+            Status::UnderWay | Status::Succeeded => self.observe_not_failed(id, now),
         }
         self.newer.insert(id, (now, seen.clone()));
     }
@@ -122,10 +166,5 @@ impl Knowledge {
             reason: facts.reason,
         };
         Some((then.compare(seen), None))
-    }
-
-    /// Whether the task had succeeded or was under way when it was last looked at.
-    pub(super) fn status_before(&self, id: DeviceId) -> Option<Status> {
-        self.newer.get(&id).map(|(_, seen)| seen.status)
     }
 }

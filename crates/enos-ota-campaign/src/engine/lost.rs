@@ -12,6 +12,7 @@
 //! | not looked at | not failed | not known |
 //! | not failed, or no task | the same | not retried: sent again, so that the platform refuses it |
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::knowledge::{Before, SeenAt};
@@ -47,7 +48,9 @@ pub(super) struct Pending {
     /// Whether tasks that were not sent have been looked at since.
     compared: bool,
     looks: u32,
-    /// Whether it has not changed since, and how many of those that are alike have not.
+    /// Whether it has changed once more, without being sent.
+    changes_by_itself: bool,
+    /// How many of those in question have not.
     quiet: usize,
 }
 
@@ -68,6 +71,7 @@ impl Scheduler {
         let (mut left, mut unknown, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         let (mut again, mut unsearchable) = (Vec::new(), Vec::new());
         let mut untouched = false;
+        let mut still_failed = Vec::new();
         let mut changed = Vec::new();
         for id in batch.devices {
             match (self.seen(id, found), self.known.before(id)) {
@@ -84,25 +88,33 @@ impl Scheduler {
                 (Seen::Failed(Some(task)), _) => match self.known.compare(id, task) {
                     Some((shown, from)) if shown.has_changed() => changed.push((id, shown, from, task.clone())),
                     compared => {
-                        untouched |= compared.is_some_and(|(shown, _)| shown.is_untouched());
+                        if compared.is_some_and(|(shown, _)| shown.is_untouched()) {
+                            untouched = true;
+                            still_failed.push(id);
+                        }
                         self.known.observe(id, task, found.now);
                         again.push(id);
                     }
                 },
             }
         }
-        // A call is carried out as a whole, so this one was not: what has changed in the same list did so without it.
-        // An earlier call may have come late, or have been refused in part.
+        // A call is carried out as a whole, so this one was not, and what has changed in its list did so without it. An
+        // earlier call may have come late.
         if untouched {
-            for (_, shown, ..) in &changed {
-                self.witness.discredit(*shown);
+            let (late, elsewhere) = self.came_late(left, &still_failed);
+            left = late;
+            for id in elsewhere {
+                self.known.set_before(id, Before::NotFailed);
+                again.push(id);
             }
-            if history.lost == 1 && history.refused == 0 {
-                for id in left.drain(..) {
-                    self.known.set_before(id, Before::NotFailed);
-                    again.push(id);
-                }
+            for (id, _, _, task) in changed.drain(..) {
+                self.known.observe(id, &task, found.now);
+                again.push(id);
             }
+        }
+        let list = self.known.next_lost_list();
+        for id in &again {
+            self.known.set_lost_in(*id, list);
         }
         let alike = changed.len();
         self.pending
@@ -116,6 +128,7 @@ impl Scheduler {
                 alike,
                 compared: false,
                 looks: 0,
+                changes_by_itself: false,
                 quiet: 0,
             }));
         self.settle_as(left, Outcome::Accepted, "the answer was lost; a search shows that the task was retried");
@@ -128,6 +141,16 @@ impl Scheduler {
         self.settle_as(unsearchable, Outcome::Unknown, "the answer was lost, and the task could not be looked up");
         self.send_again(again, history);
         self.pursue_pending(found.now);
+    }
+
+    /// Devices that have left `failed`: those for which an earlier call whose answer was lost may have come late, and
+    /// those for which it has not, as others of its list are still failed.
+    pub(super) fn came_late(&self, left: Vec<DeviceId>, still_failed: &[DeviceId]) -> (Vec<DeviceId>, Vec<DeviceId>) {
+        let not_carried_out: HashSet<_> = still_failed.iter().filter_map(|id| self.known.lost_in(*id)).collect();
+        left.into_iter().partition(|id| {
+            let list = self.known.lost_in(*id);
+            list.is_some_and(|list| !not_carried_out.contains(&list))
+        })
     }
 
     fn settle_as(&mut self, devices: Vec<DeviceId>, outcome: Outcome, message: &str) {
@@ -168,6 +191,7 @@ impl Scheduler {
     pub(super) fn judge_again(&mut self, devices: &[DeviceId], found: &Found) {
         let mut accepted = Vec::new();
         let mut quiet = 0;
+        let mut seen = Vec::new();
         for id in devices {
             let Some(index) = self.pending.iter().position(|pending| pending.device == *id) else {
                 continue;
@@ -176,11 +200,9 @@ impl Scheduler {
             match self.seen(*id, found) {
                 Seen::Failed(Some(task)) => {
                     let shown = Fields::of(&self.pending[index].task).compare(task);
-                    if shown.has_changed() {
-                        self.witness.discredit(shown);
-                    } else if shown.is_untouched() {
-                        quiet += 1;
-                    }
+                    quiet += usize::from(shown.is_untouched());
+                    seen.push((shown, Some(self.pending[index].seen)));
+                    self.pending[index].changes_by_itself |= shown.has_changed();
                     self.pending[index].task = task.clone();
                 }
                 // It was failed before the call, and is not after it.
@@ -191,6 +213,7 @@ impl Scheduler {
                 Seen::Failed(None) | Seen::NoTask | Seen::Unclear => {}
             }
         }
+        self.witness.controls(seen, found.now);
         for pending in &mut self.pending {
             pending.quiet = quiet;
         }
@@ -204,10 +227,11 @@ impl Scheduler {
         let mut again: Vec<Pending> = Vec::new();
         for pending in std::mem::take(&mut self.pending) {
             match self.witness.judge(pending.shown, pending.from, pending.seen, pending.alike) {
+                _ if pending.changes_by_itself => again.push(pending),
                 Verdict::Retried => accepted.push(pending.device),
                 Verdict::Nothing => again.push(pending),
                 // They were not sent since, and are as they were for longer than the interval in which all of them changed.
-                Verdict::Open if pending.looks >= LOOKS && is_convincing(pending.alike, pending.quiet) => {
+                Verdict::Open if pending.looks >= LOOKS && is_convincing(pending.alike, 0, pending.quiet) => {
                     accepted.push(pending.device);
                 }
                 Verdict::Open if pending.looks >= LOOKS => unknown.push(pending.device),

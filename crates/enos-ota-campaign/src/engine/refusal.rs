@@ -12,7 +12,8 @@
 //! | failed some time before | not failed | rejected: retried elsewhere meanwhile | not known | held |
 //! | not looked at | failed | sent again | sent again | sent again |
 //! | not looked at | not failed | rejected | not known | held |
-//! | not failed | not failed | rejected | rejected | rejected |
+//! | not failed | not failed, as before | rejected | rejected | rejected |
+//! | not failed some time before | not failed, changed | rejected | not known | held |
 //! | any | no task | rejected | rejected | rejected |
 
 use std::sync::Arc;
@@ -154,7 +155,7 @@ impl Scheduler {
     pub(super) fn judge_refused(&mut self, batch: Batch, reply: &Arc<Reply>, found: &Found) {
         let history = batch.history;
         let (mut again, mut not_failed, mut no_task, mut late) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut unsearchable, mut unknown) = (Vec::new(), Vec::new());
+        let (mut unsearchable, mut unknown, mut still_failed) = (Vec::new(), Vec::new(), Vec::new());
         for id in batch.devices {
             let before = self.known.before(id);
             match self.seen(id, found) {
@@ -173,16 +174,21 @@ impl Scheduler {
                     compared => {
                         if compared.is_some_and(|(shown, _)| shown.is_untouched()) {
                             self.mixed.reading = Reading::Refused;
+                            still_failed.push(id);
                         }
                         self.known.observe(id, task, found.now);
                         again.push(id);
                     }
                 },
-                Seen::NotFailed(_) if before == Before::NotFailed && self.went_back(id, found) => unknown.push(id),
-                Seen::NotFailed(_) if before == Before::NotFailed => not_failed.push(id),
-                // It was failed before the call whose answer was lost.
+                Seen::NotFailed(task)
+                    if before == Before::NotFailed
+                        && (self.mixed.is_refused() || self.known.has_not_moved(id, task, batch.sent_at)) =>
+                {
+                    not_failed.push(id);
+                }
+                // It was failed before a call whose answer was lost.
                 Seen::NotFailed(_) if history.lost > 0 && before == Before::Failed => late.push(id),
-                Seen::NotFailed(_) if history.lost > 0 => unknown.push(id),
+                Seen::NotFailed(_) if history.lost > 0 && before == Before::Unknown => unknown.push(id),
                 Seen::NotFailed(task) => self.held.push(Held {
                     device: id,
                     history,
@@ -193,6 +199,15 @@ impl Scheduler {
                 }),
             }
         }
+        let (late, elsewhere) = self.came_late(late, &still_failed);
+        self.held.extend(elsewhere.into_iter().map(|device| Held {
+            device,
+            history,
+            reply: Arc::clone(reply),
+            failed: None,
+            has_succeeded: false,
+            was_failed: self.known.was_failed_just_before(device, batch.sent_at),
+        }));
         self.reject(not_failed, reply, Some(NOT_FAILED));
         self.settle_refused(no_task, Outcome::Rejected, &reply.saying(NO_TASK), false);
         self.settle_refused(unknown, Outcome::Unknown, &Reply::of(CANNOT_TELL), false);
@@ -210,13 +225,6 @@ impl Scheduler {
             };
             self.refused_without_search(unsearchable, history, reply);
         }
-    }
-
-    /// Whether a task that had succeeded is under way: something has retried it.
-    fn went_back(&self, id: DeviceId, found: &Found) -> bool {
-        !self.mixed.is_refused()
-            && self.known.status_before(id) == Some(Status::Succeeded)
-            && matches!(self.seen(id, found), Seen::NotFailed(Some(task)) if task.status == Status::UnderWay)
     }
 
     /// Settles what was held, once it is known what becomes of the others of a refused list.

@@ -523,20 +523,25 @@ fn scheduler(
 ) -> Scheduler {
     let devices = table.devices();
     let selected = matches!(plan.selection, Selection::Failed(_));
+    let random = fastrand::Rng::new();
+    // A clock that was put back since proves nothing.
+    let planned_before = u64::try_from(time.now_ms().saturating_sub(plan.created_ms))
+        .map_or(Duration::MAX, Duration::from_millis)
+        .saturating_sub(time.elapsed());
+    let just_planned = planned_before < Duration::from_secs(5);
     let before = |id| match devices.facts(id) {
         facts if facts.updated_ms.is_some() || selected => Before::Failed,
-        facts => facts.seen.into(),
+        facts => match facts.seen.into() {
+            // What was under way then may have failed by now.
+            Before::NotFailed if !just_planned && settings.lookup => Before::Unknown,
+            before => before,
+        },
     };
     let order = waves::order(devices, settings.waves.as_ref());
     let waiting = order
         .into_iter()
         .filter(|id| table.standing(*id).state == DeviceState::Waiting)
         .collect();
-    let random = fastrand::Rng::new();
-    // A clock that was put back since says nothing.
-    let planned_before = u64::try_from(time.now_ms().saturating_sub(plan.created_ms))
-        .map_or(Duration::MAX, Duration::from_millis)
-        .saturating_sub(time.elapsed());
     let mut scheduler = Scheduler::new(Arc::clone(devices), waiting, limits, settings.lookup, planned_before, before, random);
     let ready = time.elapsed().saturating_add(settings.lag);
     // The devices of one call, which share a time and a reply.

@@ -130,11 +130,13 @@ pub(crate) struct Scheduler {
     /// How many of `order` were taken, and how many may be.
     taken: usize,
     allowed: usize,
+    /// How many of those that were allowed have been taken out of `order`, to be sent otherwise.
+    removed: usize,
     /// Whether devices whose task nobody has seen are looked up before they are sent.
     look_first: bool,
     /// Devices to be sent, by what they have been through.
     pools: BTreeMap<SendHistory, VecDeque<DeviceId>>,
-    /// Lists to be halved: not to be mixed with others.
+    /// Lists that are not to be mixed with others.
     halves: VecDeque<(SendHistory, Vec<DeviceId>)>,
     pub(super) lookups: VecDeque<Batch>,
     open: HashMap<CallId, Open>,
@@ -210,6 +212,7 @@ impl Scheduler {
             order,
             taken: 0,
             allowed: 0,
+            removed: 0,
             look_first,
             pools: BTreeMap::new(),
             halves: VecDeque::new(),
@@ -228,9 +231,25 @@ impl Scheduler {
         }
     }
 
-    /// Allows the first so many devices of the order to be sent.
+    /// Allows the first so many devices of the order to be sent. Those that are known not to be failed go first, as long
+    /// as that is surely so.
     pub(crate) fn allow(&mut self, count: usize) {
-        self.allowed = count.min(self.order.len());
+        self.allowed = count.saturating_sub(self.removed).min(self.order.len());
+        let allowed = self.order[self.taken.min(self.allowed)..self.allowed].iter();
+        let not_failed: Vec<_> = allowed
+            .copied()
+            .filter(|id| self.known.before(*id) == Before::NotFailed)
+            .collect();
+        if not_failed.is_empty() {
+            return;
+        }
+        self.take_waiting(&not_failed);
+        let history = SendHistory {
+            before: Before::NotFailed,
+            ..SendHistory::default()
+        };
+        let lists = not_failed.chunks(self.limits.chunk.max(1));
+        self.halves.extend(lists.map(|list| (history, list.to_vec())));
     }
 
     /// Takes up devices whose last call was left in doubt by an earlier run.
@@ -594,7 +613,9 @@ impl Scheduler {
         let mut fresh = self.order.split_off(self.taken);
         let allowed = self.allowed.saturating_sub(self.taken);
         let (gone, kept): (Vec<_>, Vec<_>) = fresh.drain(..).enumerate().partition(|(_, id)| chosen.contains(id));
-        self.allowed -= gone.iter().filter(|(index, _)| *index < allowed).count();
+        let gone = gone.iter().filter(|(index, _)| *index < allowed).count();
+        self.allowed -= gone;
+        self.removed += gone;
         self.order.extend(kept.into_iter().map(|(_, id)| id));
         for pool in self.pools.values_mut() {
             pool.retain(|id| !chosen.contains(id));
@@ -777,6 +798,9 @@ impl Scheduler {
                 for batch in batches {
                     self.judge(batch, &found);
                 }
+                if found.whole_job && !found.any_unclear {
+                    self.look_at_waiting(&found);
+                }
                 self.settle_held();
             }
             LookupEnd::Again => {
@@ -787,6 +811,28 @@ impl Scheduler {
             }
             LookupEnd::Invalid => self.search_is_invalid(&lookup, batches, now),
             LookupEnd::Never(why) => self.cannot_search(&why, batches),
+        }
+    }
+
+    /// A reading of the whole job shows all devices that wait to be sent, too.
+    fn look_at_waiting(&mut self, found: &Found) {
+        let waiting: Vec<_> = self.order[self.taken..]
+            .iter()
+            .chain(self.pools.values().flatten())
+            .copied()
+            .collect();
+        for id in waiting {
+            match found.tasks.get(&id) {
+                Some(task) => self.known.observe(id, task, found.now),
+                None if found.unclear.contains(&id) => {}
+                None => self.known.observe_not_failed(id, found.now),
+            }
+        }
+        for (history, pool) in std::mem::take(&mut self.pools) {
+            for id in pool {
+                let before = self.known.before(id);
+                self.pool(SendHistory { before, ..history }).push_back(id);
+            }
         }
     }
 
@@ -876,7 +922,7 @@ impl Scheduler {
             match self.seen(id, found) {
                 Seen::Failed(Some(task)) | Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
                 Seen::Failed(None) => self.known.observe_failed(id, found.now),
-                Seen::NotFailed(None) | Seen::NoTask => self.known.set_before(id, Before::NotFailed),
+                Seen::NotFailed(None) | Seen::NoTask => self.known.observe_not_failed(id, found.now),
                 Seen::Unclear => {}
             }
             let before = self.known.before(id);

@@ -3,7 +3,7 @@
 //! After a lost answer, a task that is failed was either left alone, or retried and has failed again. Its fields may
 //! tell: `updateTime`, the task's id, progress and description. What moves them is not documented. So a field counts
 //! as a witness only once it has proved itself on failed tasks that were *not* sent, over an interval that contains
-//! the one in question: if theirs moves as well, it shows nothing. Two times of one task are compared, never those of
+//! the one in question: if theirs moves as often, it shows nothing. Two times of one task are compared, never those of
 //! two clocks.
 
 use std::time::Duration;
@@ -87,74 +87,88 @@ pub(super) enum Verdict {
     Open,
 }
 
-/// Tasks that were not sent, and how long their fields have stayed.
+/// Failed tasks that were not sent between two looks: how many have kept each field, and of how many it moved.
 #[derive(Clone, Copy, Debug)]
-struct Quiet {
+struct Controls {
     from: SeenAt,
     to: Duration,
-    tasks: usize,
+    stayed: usize,
+    moved: [usize; FIELDS],
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Witness {
-    /// Fields that have moved on a task that was not sent: they show nothing in this run.
-    moves: Set,
-    quiet: Vec<Quiet>,
+    controls: Vec<Controls>,
 }
 
 impl Witness {
     /// Takes what failed tasks showed that were not sent between two looks.
     pub(super) fn controls(&mut self, seen: impl IntoIterator<Item = (Shown, SeenAt)>, now: Duration) {
-        let mut quiet: Vec<Quiet> = Vec::new();
-        for (shown, from) in seen {
-            self.discredit(shown);
-            if !shown.is_untouched() {
-                continue;
-            }
-            match quiet.iter_mut().find(|quiet| quiet.from == from) {
-                Some(quiet) => quiet.tasks += 1,
-                None => quiet.push(Quiet { from, to: now, tasks: 1 }),
-            }
-        }
-        // What is older speaks for fewer and fewer intervals.
+        /// What is older speaks for fewer and fewer intervals.
         const KEPT: usize = 64;
-        self.quiet.extend(quiet);
-        let surplus = self.quiet.len().saturating_sub(KEPT);
-        self.quiet.drain(..surplus);
-    }
-
-    /// The fields that have changed here did so without a retry.
-    pub(super) fn discredit(&mut self, shown: Shown) {
-        for (moves, changed) in self.moves.iter_mut().zip(shown.changed) {
-            *moves |= changed;
+        let mut all: Vec<Controls> = Vec::new();
+        for (shown, from) in seen {
+            let index = all.iter().position(|controls| controls.from == from).unwrap_or_else(|| {
+                all.push(Controls {
+                    from,
+                    to: now,
+                    stayed: 0,
+                    moved: [0; FIELDS],
+                });
+                all.len() - 1
+            });
+            let controls = &mut all[index];
+            controls.stayed += usize::from(shown.is_untouched());
+            for (moved, changed) in controls.moved.iter_mut().zip(shown.changed) {
+                *moved += usize::from(changed);
+            }
         }
+        self.controls.extend(all);
+        let surplus = self.controls.len().saturating_sub(KEPT);
+        self.controls.drain(..surplus);
     }
 
     /// What it means that `alike` failed tasks of one list have all changed, each in such fields, between two looks.
+    ///
+    /// One control that has moved is no proof that the field moves by itself: somebody else may have retried it. So they
+    /// are counted.
     pub(super) fn judge(&self, shown: Shown, from: SeenAt, to: Duration, alike: usize) -> Verdict {
-        let counts = shown.changed.iter().zip(self.moves).any(|(changed, moves)| *changed && !moves);
-        if !counts {
-            return Verdict::Nothing;
+        let covers = |controls: &&Controls| controls.from <= from && controls.to >= to;
+        let stayed = self.controls.iter().filter(covers).map(|controls| controls.stayed).sum();
+        let mut verdict = Verdict::Nothing;
+        for field in (0..FIELDS).filter(|field| shown.changed[*field]) {
+            let overlaps = |controls: &&Controls| controls.to >= from.unwrap_or_default();
+            let moved = self.controls.iter().filter(overlaps).map(|controls| controls.moved[field]).sum();
+            match judge_counts(alike, moved, stayed) {
+                Verdict::Retried => return Verdict::Retried,
+                Verdict::Open => verdict = Verdict::Open,
+                Verdict::Nothing => {}
+            }
         }
-        let controls = self.quiet.iter().filter(|quiet| quiet.from <= from && quiet.to >= to);
-        if is_convincing(alike, controls.map(|quiet| quiet.tasks).sum()) {
-            Verdict::Retried
-        } else {
-            Verdict::Open
-        }
+        verdict
     }
 }
 
-/// Whether it cannot well be chance that all of some tasks have changed, and none of the others: if each changed by
-/// itself with the same probability, whichever that is, it would be so in fewer than one case in 200.
-pub(super) fn is_convincing(changed: usize, quiet: usize) -> bool {
-    if changed == 0 || quiet == 0 {
-        return false;
+/// What it means that all of some tasks have changed, where of others that were not sent so many have and so many not.
+fn judge_counts(changed: usize, moved: usize, stayed: usize) -> Verdict {
+    /// A field that moves on so many, and on most, moves by itself.
+    const SEVERAL: usize = 3;
+    if stayed > 0 && is_convincing(changed, moved, stayed) {
+        Verdict::Retried
+    } else if moved >= SEVERAL && moved >= stayed {
+        Verdict::Nothing
+    } else {
+        Verdict::Open
     }
+}
+
+/// Whether it cannot well be chance that all of some tasks have changed: if they did so by themselves, as often as
+/// others that were not sent (by the rule of succession), it would happen in fewer than one case in 200.
+pub(super) fn is_convincing(changed: usize, moved: usize, stayed: usize) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 tasks")]
-    let (changed, quiet) = (changed as f64, quiet as f64);
-    let all = changed + quiet;
-    changed * (changed / all).ln() + quiet * (quiet / all).ln() <= (1.0_f64 / 200.0).ln()
+    let (changed, moved, stayed) = (changed as f64, moved as f64, stayed as f64);
+    let probability = (moved + 1.0) / (moved + stayed + 2.0);
+    changed * probability.ln() <= (1.0_f64 / 200.0).ln()
 }
 
 #[cfg(test)]
@@ -180,18 +194,33 @@ mod tests {
     };
     const LATER: Duration = Duration::from_secs(9);
 
+    fn many(shown: Shown, count: usize) -> impl Iterator<Item = (Shown, SeenAt)> {
+        std::iter::repeat_n((shown, None), count)
+    }
+
     #[test]
     fn a_newer_time_shows_nothing_until_tasks_that_were_not_sent_have_kept_theirs() {
         let mut witness = Witness::default();
         let newer = THEN.compare(&seen(2, 1));
         assert_eq!(witness.judge(newer, None, LATER, 20), Verdict::Open);
         let same = THEN.compare(&seen(1, 1));
-        witness.controls(std::iter::repeat_n((same, None), 20), LATER);
+        witness.controls(many(same, 20), LATER);
         assert_eq!(witness.judge(newer, None, LATER, 20), Verdict::Retried);
         // They were not seen over all of this interval.
         assert_eq!(witness.judge(newer, None, LATER + LATER, 20), Verdict::Open);
-        witness.controls([(newer, None)], LATER);
-        assert_eq!(witness.judge(newer, None, LATER, 20), Verdict::Nothing);
+        witness.controls(many(newer, 30), LATER);
+        assert_eq!(witness.judge(newer, None, LATER, 1), Verdict::Nothing);
+    }
+
+    #[test]
+    fn one_task_that_somebody_else_has_retried_does_not_discredit_the_time() {
+        let mut witness = Witness::default();
+        let newer = THEN.compare(&seen(2, 1));
+        let same = THEN.compare(&seen(1, 1));
+        witness.controls(many(same, 30).chain(many(newer, 1)), LATER);
+        assert_eq!(witness.judge(newer, None, LATER, 20), Verdict::Retried);
+        // A single task can be another that somebody else has retried.
+        assert_eq!(witness.judge(newer, None, LATER, 1), Verdict::Open);
     }
 
     #[test]
@@ -199,19 +228,19 @@ mod tests {
         let mut witness = Witness::default();
         let newer = THEN.compare(&seen(2, 1));
         let same = THEN.compare(&seen(1, 1));
-        witness.controls([(newer, None)].into_iter().chain(std::iter::repeat_n((same, None), 80)), LATER);
-        assert_eq!(witness.judge(newer, None, LATER, 20), Verdict::Nothing);
-        assert_eq!(witness.judge(THEN.compare(&seen(2, 7)), None, LATER, 20), Verdict::Retried);
+        witness.controls(many(newer, 100).chain(many(same, 80)), LATER);
+        assert_eq!(witness.judge(newer, None, LATER, 2), Verdict::Nothing);
+        assert_eq!(witness.judge(THEN.compare(&seen(2, 7)), None, LATER, 2), Verdict::Retried);
     }
 
     #[test]
     fn a_single_task_needs_many_that_were_not_sent_and_a_list_needs_few() {
-        assert!(!is_convincing(1, 30));
-        assert!(is_convincing(1, 80));
-        assert!(is_convincing(20, 3));
-        assert!(!is_convincing(3, 3));
-        assert!(!is_convincing(0, 100));
-        assert!(!is_convincing(100, 0));
+        assert!(!is_convincing(1, 0, 100));
+        assert!(is_convincing(1, 0, 200));
+        assert!(is_convincing(20, 0, 3));
+        assert!(!is_convincing(3, 0, 3));
+        assert!(!is_convincing(0, 0, 100));
+        assert!(!is_convincing(3, 50, 50));
     }
 
     #[test]

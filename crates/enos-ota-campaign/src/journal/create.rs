@@ -89,6 +89,16 @@ fn claim(path: &Path, partial: &Path) -> Result<Claimed, JournalError> {
                     });
                 }
             }
+            // A link would be opened where it leads, and what is there is not ours.
+            Err(error)
+                if error.kind() == io::ErrorKind::AlreadyExists
+                    && partial.symlink_metadata().is_ok_and(|found| !found.is_file()) =>
+            {
+                return Err(io("create")(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "something that is no regular file has this name; remove it, or choose another journal",
+                )));
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let old = match OpenOptions::new().read(true).write(true).open(partial) {
                     Ok(old) => old,

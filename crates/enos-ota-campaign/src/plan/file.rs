@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -123,6 +123,9 @@ impl fmt::Display for LineError {
 
 impl StdError for LineError {}
 
+/// Far more than a header with many reasons takes. What has no line feeds must not fill the memory.
+const LONGEST_LINE: u64 = 16 << 20;
+
 impl Plan {
     /// Writes the plan. See [`Plan`] for the form.
     ///
@@ -185,8 +188,17 @@ impl Plan {
     }
 
     fn write_to_new(&self, path: &Path) -> io::Result<()> {
-        // One that is left over from a process of the same number is of no use to anybody.
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        // One that is left over from a process of the same number is of no use to anybody. It may be a link as well.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // It names a fleet.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
         self.write(&file)?;
         file.sync_all()
     }
@@ -218,14 +230,28 @@ impl Plan {
         let mut devices = Devices::new();
         loop {
             line.clear();
-            let read = from.read_until(b'\n', &mut line).map_err(|source| PlanError::Read {
+            let failed = |source| PlanError::Read {
                 name: name.to_owned(),
                 source,
-            })?;
+            };
+            let read = from
+                .by_ref()
+                .take(LONGEST_LINE + 1)
+                .read_until(b'\n', &mut line)
+                .map_err(failed)?;
             if read == 0 {
                 break;
             }
             number += 1;
+            if read as u64 > LONGEST_LINE {
+                return Err(failed(io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    format!(
+                        "line {number} is longer than {} MiB, which is the limit",
+                        LONGEST_LINE >> 20
+                    ),
+                )));
+            }
             // Some editors put a byte order mark there.
             let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
             let at_line = |problem| PlanError::Problem {

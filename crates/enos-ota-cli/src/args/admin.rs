@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Consent, Keys, ObjectOutput, Output, Target};
+use super::{Consent, Keys, ObjectOutput, Output, Target, values};
 
 /// List, show, create, start, stop and delete OTA jobs.
 #[derive(Args, Debug)]
@@ -21,8 +21,7 @@ pub(crate) enum JobsCommand {
     Create(JobsCreate),
     /// Start a stopped job.
     Start(JobsChange),
-    /// Stop a running job. Its tasks can then be neither retried nor cancelled.
-    Stop(JobsChange),
+    Stop(JobsStop),
     Delete(JobsDelete),
 }
 
@@ -57,7 +56,7 @@ pub(crate) struct Listing {
     pub(crate) expression: Option<String>,
 
     /// Read no more than N [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = values::at_least_one)]
     pub(crate) limit: Option<NonZeroUsize>,
 
     /// How many to a page: 1 to 200; the platform advises at most 50
@@ -136,6 +135,16 @@ pub(crate) struct JobsChange {
     pub(crate) target: Target,
 }
 
+/// Stop a running job. Its tasks can then be neither retried nor cancelled.
+#[derive(Args, Debug)]
+pub(crate) struct JobsStop {
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+
+    #[command(flatten)]
+    pub(crate) change: JobsChange,
+}
+
 /// Delete a stopped job. It cannot be brought back.
 #[derive(Args, Debug)]
 pub(crate) struct JobsDelete {
@@ -201,7 +210,13 @@ pub(crate) struct TasksCancel {
     pub(crate) keys: Keys,
 
     /// Devices a call. What the platform takes at the most is not documented
-    #[arg(long, value_name = "N", default_value = "200")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "200",
+        allow_negative_numbers = true,
+        value_parser = values::at_least_one
+    )]
     pub(crate) chunk_size: NonZeroUsize,
 
     /// Form of the result on standard output

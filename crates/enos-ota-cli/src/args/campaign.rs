@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use enos_ota_campaign::{Cause, Pattern, WaveSize};
 
-use super::{Consent, Keys, OPTIONS, ObjectOutput, Output, Target, values};
+use super::values::{self, Steps};
+use super::{Consent, Keys, OPTIONS, ObjectOutput, Output, Target};
 
 /// Retry the failed tasks of devices in an OTA job.
 ///
@@ -17,8 +18,8 @@ use super::{Consent, Keys, OPTIONS, ObjectOutput, Output, Target, values};
 /// The platform gives no result for single devices. If it refuses a call for a task that is not failed, the guilty
 /// devices are searched for and the others sent again. If an answer is lost, a search tells what became of the devices.
 /// In the end each device is `accepted`, `rejected` (the platform refused it), `skipped` (it was not sent) or `unknown`
-/// (it was sent, and whether it was retried could not be found out). The exit code speaks of that, not of how the
-/// upgrades end: `enos-ota watch` does.
+/// (it was sent, and whether it was retried could not be found out). The exit code speaks of that; with --watch or
+/// --canary it is 1 also if an upgrade that was followed did not succeed.
 ///
 /// What is done is written to a journal before and after each call, from which `enos-ota resume` goes on after an
 /// interrupt, a crash or a power failure, without sending a device twice that is known to be accepted.
@@ -43,11 +44,18 @@ pub(crate) struct Retry {
 
     /// Do not look named devices up before the first call. If an answer is lost then, a device that was never failed
     /// cannot be told from one that was retried
-    #[arg(long, conflicts_with = "failed")]
+    #[arg(long, conflicts_with = "failed", help_heading = "Selection")]
     pub(crate) no_lookup: bool,
 
     /// Devices a call. What the platform takes at the most is not documented; fewer are sent once it complains
-    #[arg(long, value_name = "N", default_value = "200", help_heading = "Pace and limits")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "200",
+        allow_negative_numbers = true,
+        value_parser = values::at_least_one,
+        help_heading = "Pace and limits"
+    )]
     pub(crate) chunk_size: NonZeroUsize,
 
     #[command(flatten)]
@@ -107,7 +115,8 @@ pub(crate) struct Criteria {
     )]
     pub(crate) cause: Vec<Cause>,
 
-    /// Only tasks that changed since then: a time such as 2026-03-01T06:00:00Z, or how long ago, such as 2h or 3d
+    /// Only tasks that changed since then: a time such as 2026-03-01 or 2026-03-01T06:00:00Z (UTC unless it says
+    /// otherwise), or how long ago, such as 2h or 3d
     #[arg(long, value_name = "TIME", requires = "failed", conflicts_with_all = KEYS, value_parser = values::since)]
     pub(crate) since: Option<i64>,
 
@@ -124,16 +133,16 @@ pub(crate) struct Criteria {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Pace and limits")]
 pub(crate) struct HowToRetry {
-    /// Calls at the same time, at the most [default: found out]
-    #[arg(long, value_name = "N")]
+    /// Maximum concurrent calls [default: adaptive]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = values::at_least_one)]
     pub(crate) concurrency: Option<NonZeroUsize>,
 
-    /// Calls a second, at the most [default: found out]
-    #[arg(long, value_name = "R", value_parser = values::rate)]
+    /// Maximum rate of calls: per second such as 20, or 300/m or 1000/h. Not below 3.6/h [default: adaptive]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = values::rate)]
     pub(crate) rate: Option<f64>,
 
     /// Stop if more than this share of the devices is refused
-    #[arg(long, value_name = "PERCENT", value_parser = values::percent)]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = values::percent)]
     pub(crate) abort_above: Option<f64>,
 
     /// So many devices must have an answer before --abort-above counts
@@ -145,12 +154,12 @@ pub(crate) struct HowToRetry {
     #[arg(long, value_name = "N|PERCENT", value_parser = values::wave_size, conflicts_with = "waves")]
     pub(crate) canary: Option<WaveSize>,
 
-    /// Go on in several such steps, each with its devices and those before it, such as 1%,10%,50%
-    #[arg(long, value_name = "SIZES", value_parser = values::wave_size, value_delimiter = ',')]
-    pub(crate) waves: Vec<WaveSize>,
+    /// Go on in several such steps, each with its devices and those before it, in ascending order, such as 1%,10%,50%
+    #[arg(long, value_name = "SIZES", value_parser = values::steps)]
+    pub(crate) waves: Option<Steps>,
 
     /// The share of a canary or wave that must succeed
-    #[arg(long, value_name = "PERCENT", value_parser = values::percent, default_value = "50%")]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = values::percent, default_value = "50%")]
     pub(crate) canary_success: f64,
 
     /// How long to wait for that
@@ -212,12 +221,24 @@ pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) criteria: Criteria,
 
+    /// Do not search for the named devices before the first call. Without that, a device whose answer is lost and that
+    /// fails again at once ends as `unknown`, or may be sent twice
+    #[arg(long, conflicts_with = "failed", help_heading = "Selection")]
+    pub(crate) no_lookup: bool,
+
     /// Devices a call. What the platform takes at the most is not documented; fewer are sent once it complains
-    #[arg(long, value_name = "N", default_value = "200", help_heading = OPTIONS)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "200",
+        allow_negative_numbers = true,
+        value_parser = values::at_least_one,
+        help_heading = OPTIONS
+    )]
     pub(crate) chunk_size: NonZeroUsize,
 
     /// Where to write the plan, `-` for standard output. Without this, only a summary is shown
-    #[arg(short = 'o', long = "out", value_name = "FILE", help_heading = OPTIONS)]
+    #[arg(short = 'o', long = "out", value_name = "FILE", value_parser = values::plan_file, help_heading = OPTIONS)]
     pub(crate) out: Option<PathBuf>,
 
     /// Overwrite the file if it is there
@@ -277,7 +298,13 @@ pub(crate) struct Rehearse {
     pub(crate) seed: u64,
 
     /// Devices a call [default: as the plan says]
-    #[arg(long, value_name = "N", help_heading = "Pace and limits")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        value_parser = values::at_least_one,
+        help_heading = "Pace and limits"
+    )]
     pub(crate) chunk_size: Option<NonZeroUsize>,
 
     #[command(flatten)]
@@ -334,7 +361,13 @@ pub(crate) struct Apply {
     pub(crate) max_drift: f64,
 
     /// Devices a call [default: as the plan says]
-    #[arg(long, value_name = "N", help_heading = "Pace and limits")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        value_parser = values::at_least_one,
+        help_heading = "Pace and limits"
+    )]
     pub(crate) chunk_size: Option<NonZeroUsize>,
 
     #[command(flatten)]
@@ -446,7 +479,7 @@ pub(crate) struct Report {
     pub(crate) format: ReportFormat,
 
     /// Where to write it [default: standard output]
-    #[arg(short = 'o', long = "out", value_name = "FILE", help_heading = OPTIONS)]
+    #[arg(short = 'o', long = "out", value_name = "FILE", value_parser = values::report_file, help_heading = OPTIONS)]
     pub(crate) out: Option<PathBuf>,
 
     /// Overwrite the file if it is there

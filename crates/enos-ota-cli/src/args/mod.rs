@@ -9,13 +9,14 @@ mod tools;
 mod values;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use admin::{
-    Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, ListOutput, Listing, Tasks, TasksCancel,
-    TasksCommand, TasksList,
+    Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ListOutput, Listing, Tasks,
+    TasksCancel, TasksCommand, TasksList,
 };
 pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Report, ReportFormat, Resume, Retry, Watch};
 pub(crate) use tools::{Api, Emulator, QuotaHeaders, Sign, Token, TokenOutput};
@@ -37,10 +38,10 @@ const STYLES: Styles = Styles::styled()
     arg_required_else_help = true,
     after_help = "\
 Exit codes:
-  0    every device was accepted          4    no such job, or the job is not running
-  1    some devices were not accepted     5    gave up on transport or throttling
+  0    every device was accepted          4    no such job, or it is not running
+  1    some were not, or failed again     5    gave up on transport or throttling
   2    usage, setting or input file       6    internal error, or no journal
-  3    authentication or permission       130  interrupted
+  3    authentication or permission       130  interrupted (129 SIGHUP, 143 SIGTERM)
 
 Try it without an account:
   enos-ota retry --emulator --failed --watch",
@@ -49,13 +50,14 @@ Configuration, the first that is set wins: options, then environment variables, 
 
 Exit codes:
   0    every device was accepted, or the command did what it was asked
-  1    some devices were not accepted; a canary, --abort-above or --max-drift stopped the rest
+  1    some devices were not accepted; with --watch or --canary, an upgrade did not succeed;
+       a canary, --abort-above or --max-drift stopped the rest
   2    usage, setting or input file
   3    authentication or permission
-  4    no such job, or the job is not running
+  4    no such job or organization, or the job is not running
   5    gave up on transport or throttling
   6    internal error, or the journal could not be written
-  130  interrupted; `enos-ota resume` goes on
+  130  interrupted; `enos-ota resume` goes on. 129 for SIGHUP, 143 for SIGTERM
 
 Try it without an account:
   enos-ota retry --emulator --failed --watch"
@@ -123,10 +125,14 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "KEY")]
     pub(crate) app_key: Option<String>,
 
-    /// File whose first line is the app secret. The secret itself is never an option [env: ENOS_APP_SECRET holds it,
+    /// File whose only line is the app secret. The secret itself is never an option [env: ENOS_APP_SECRET holds it,
     /// ENOS_APP_SECRET_FILE names a file]
     #[arg(long, value_name = "FILE")]
     pub(crate) app_secret_file: Option<PathBuf>,
+
+    /// Take the secret from a file that other users of this machine can read [env: ENOS_ALLOW_OPEN_SECRET_FILE=true]
+    #[arg(long)]
+    pub(crate) allow_open_secret_file: bool,
 
     /// Profile in config.toml [env: ENOS_PROFILE] [default: `default`, if there is one]
     #[arg(long, value_name = "NAME")]
@@ -148,9 +154,9 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
 
-    /// Seconds that a call may take, with all its attempts
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) timeout: Option<u64>,
+    /// How long a call may take, with all its attempts: such as 90 (seconds), 90s or 2m
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = values::timeout)]
+    pub(crate) timeout: Option<Duration>,
 
     /// How many times a request is sent at the most. When many devices are retried: how many calls may fail before the
     /// gateway has answered one [default: 5]
@@ -160,7 +166,7 @@ pub(crate) struct Connection {
     /// Use an emulator inside this program, with a demo fleet and without any account
     #[arg(
         long,
-        conflicts_with_all = ["base_url", "app_key", "app_secret_file", "profile", "config", "allow_http", "ca_cert", "proxy"]
+        conflicts_with_all = ["base_url", "app_key", "app_secret_file", "allow_open_secret_file", "profile", "config", "allow_http", "ca_cert", "proxy"]
     )]
     pub(crate) emulator: bool,
 }

@@ -72,9 +72,13 @@ pub(crate) struct Sign {
     #[arg(long)]
     pub(crate) explain: bool,
 
-    /// File whose first line is the app secret [env: ENOS_APP_SECRET holds it, ENOS_APP_SECRET_FILE names a file]
+    /// File whose only line is the app secret [env: ENOS_APP_SECRET holds it, ENOS_APP_SECRET_FILE names a file]
     #[arg(long, value_name = "FILE")]
     pub(crate) app_secret_file: Option<PathBuf>,
+
+    /// Take the secret from a file that other users of this machine can read [env: ENOS_ALLOW_OPEN_SECRET_FILE=true]
+    #[arg(long)]
+    pub(crate) allow_open_secret_file: bool,
 
     /// Profile in config.toml [env: ENOS_PROFILE]
     #[arg(long, value_name = "NAME")]

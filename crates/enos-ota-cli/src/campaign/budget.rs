@@ -21,7 +21,7 @@ pub(crate) struct HeldBack {
 /// Whether the options need to know of which product named devices are, and why they failed.
 pub(crate) fn needs_facts(how: &HowToRetry) -> bool {
     // A canary has devices of every product and reason.
-    limits(how) || how.canary.is_some() || !how.waves.is_empty()
+    limits(how) || how.canary.is_some() || how.waves.is_some()
 }
 
 fn limits(how: &HowToRetry) -> bool {

@@ -1,4 +1,4 @@
-//! Lets a campaign run, shows it, and obeys Ctrl-C.
+//! Lets a campaign run, shows it, and obeys signals.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::display::{Display, TICK};
 use super::picture::Picture;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Interrupts, Stop};
 
 /// Runs a campaign to its end, or until it has taken this long. `tell` writes what becomes of devices to standard output.
 pub(crate) async fn run(
@@ -43,7 +43,10 @@ pub(crate) async fn run(
             () = interrupts.next() => {
                 if interrupts.first() {
                     controller.drain();
-                    display.say("Interrupted. Waiting for the calls under way; interrupt again to abandon them.");
+                    let word = interrupts.stop().map_or("Interrupted", Stop::word);
+                    display.say(format_args!(
+                        "{word}. Waiting for the calls under way; interrupt again to abandon them."
+                    ));
                 } else {
                     controller.abandon();
                 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use enos_ota::{WaitReason, Waiting};
 use enos_ota::Window;
+use enos_ota::{WaitReason, Waiting};
 use enos_ota_campaign::{Event, Progress, ReadProgress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -253,11 +253,12 @@ impl Display {
                 }
             }
             Event::Following { devices, to_the_end } => {
+                let have = if *devices == 1 { "has" } else { "have" };
                 let devices = counted(*devices, "device");
                 self.announce(if *to_the_end {
                     format!("following {devices} until the upgrades succeed or fail")
                 } else {
-                    format!("confirming that {devices} left `failed`")
+                    format!("checking whether {devices} {have} left `failed`")
                 });
             }
             _ => {}

@@ -1,60 +1,94 @@
 //! The last words on a campaign: what came of it, on standard error, and the exit code.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use enos_ota::ErrorKind;
-use enos_ota_campaign::{Ending, Fate, Finished, DeviceTable, Outcome};
+use enos_ota::{Error, ErrorKind};
+use enos_ota_campaign::{Calls, DeviceTable, Ending, Fate, Finished, Outcome, Summary};
 
 use crate::args::duration_in_words;
 use crate::console::{self, BAD, DOUBTFUL, FAINT, GOOD, HEADING, styled};
-use crate::exit::Exit;
-use crate::failure::with_causes;
+use crate::exit::{Exit, Followed, blames_organization};
+use crate::failure::{Failure, with_causes};
+use crate::interrupt::Stop;
 use crate::results::sentence;
 use crate::text::{counted, histogram, thousands};
+use crate::upgrades::Upgrades;
+
+use super::confirmation::Confirmation;
 
 /// So many reasons are told at the end.
 const REASONS: usize = 8;
+const JOB_NOT_FOUND: i64 = 24404;
 
 /// What the words depend on besides the end itself.
-pub(crate) struct About {
+pub(crate) struct About<'a> {
     /// The command that tells of every device, if there is a journal.
     pub(crate) report: Option<String>,
     /// The command that goes on with the campaign, if there is a journal.
     pub(crate) resume: Option<String>,
+    /// The command that retries what has failed again, if there is a platform to retry it on.
+    pub(crate) retry: Option<String>,
     /// Whether calls, time and reasons are worth telling.
     pub(crate) in_detail: bool,
-    /// Whether the accepted devices were to be followed to the end.
-    pub(crate) watched: bool,
+    /// Which accepted devices were to be followed to the end.
+    pub(crate) followed: Followed,
+    /// Whether a search was to confirm that the accepted devices have left `failed`.
+    pub(crate) confirmed: bool,
+    pub(crate) org_id: &'a str,
+    pub(crate) base_url: &'a str,
+    /// What the user has stopped the campaign with.
+    pub(crate) stop: Option<Stop>,
 }
 
 /// Tells the end on standard error, and decides the exit code.
-pub(crate) fn conclude(finished: &Finished, about: &About) -> Exit {
-    let summary = finished.table.summary();
-    let sentence = sentence(summary);
-    let exit = Exit::of_ending(&finished.ending, summary);
+pub(crate) fn conclude(finished: &Finished, about: &About<'_>) -> Exit {
+    let exit = Exit::of_campaign(finished, about.followed, about.stop);
     details(finished, about);
     if !finished.could_search {
         warn_of_searches();
     }
-    match &finished.ending {
+    tell(finished, about, exit);
+    exit
+}
+
+/// What has ended the campaign, what to do, and the sums in the last line.
+fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
+    let summary = finished.table.summary();
+    let sentence = last_words(summary, &Upgrades::of(&finished.table), about.followed);
+    let how = match &finished.ending {
         Ending::Complete if exit == Exit::Success => {
             console::note(sentence);
+            return;
         }
         Ending::Complete => {
-            console::error(sentence);
-            if let Some(refusal) = &finished.refusal {
-                console::hint(refusal.remedy());
+            match &finished.refusal {
+                Some(refusal) if blames_organization(refusal) => tell_wrong_organization(about),
+                Some(refusal) => console::hint(refusal.remedy()),
+                None => {}
             }
             hint_at_unknown(summary.unknown);
+            hint_to_retry(&finished.table, about);
+            console::error(sentence);
+            return;
         }
-        Ending::Stopped(error) | Ending::GaveUp(error) => {
+        Ending::Stopped(error) if blames_organization(error) => {
+            tell_wrong_organization(about);
+            "stopped"
+        }
+        Ending::Stopped(error) => {
             console::error(with_causes(error));
             console::hint(error.remedy());
             if error.kind() != ErrorKind::Precondition {
                 hint_at_unknown(summary.unknown);
             }
-            hint_to_resume(finished, about);
-            console::error(format_args!("stopped; {sentence}"));
+            "stopped"
+        }
+        Ending::GaveUp(error) => {
+            console::error(gave_up(error, &finished.calls, finished.took));
+            console::hint(error.remedy());
+            hint_at_unknown(summary.unknown);
+            "gave up"
         }
         Ending::TooManyRefused { percent, sample } => {
             console::error(format_args!(
@@ -64,8 +98,7 @@ pub(crate) fn conclude(finished: &Finished, about: &About) -> Exit {
             if let Some(refusal) = &finished.refusal {
                 console::hint(refusal.remedy());
             }
-            hint_to_resume(finished, about);
-            console::error(format_args!("stopped; {sentence}"));
+            "stopped"
         }
         Ending::WaveFailed {
             wave,
@@ -78,40 +111,63 @@ pub(crate) fn conclude(finished: &Finished, about: &About) -> Exit {
                 counted(*accepted, "device"),
             ));
             console::hint("the other devices are as they were; see why these failed again before you go on");
-            hint_to_resume(finished, about);
-            console::error(format_args!("stopped; {sentence}"));
+            "stopped"
         }
         Ending::Interrupted => {
             hint_at_unknown(summary.unknown);
-            hint_to_resume(finished, about);
-            console::error(format_args!("interrupted; {sentence}"));
+            "interrupted"
         }
         Ending::Journal(error) => {
             console::error(with_causes(error.as_ref()));
-            hint_to_resume(finished, about);
-            console::error(format_args!("stopped; {sentence}"));
+            "stopped"
         }
         Ending::Panicked(what) => {
             console::error(format_args!("a defect in this program: {what}"));
-            hint_to_resume(finished, about);
-            console::error(format_args!("stopped; {sentence}"));
+            "stopped"
         }
         // One that a later version of the library adds.
-        other => console::error(format_args!("{}; {sentence}", other.as_str())),
+        other => other.as_str(),
+    };
+    hint_to_resume(finished, about);
+    console::error(format_args!("{how}; {sentence}"));
+}
+
+/// The sums. Where upgrades were followed, these are what the user wants to know.
+fn last_words(summary: Summary, upgrades: &Upgrades, followed: Followed) -> String {
+    if followed == Followed::None || summary.accepted == 0 {
+        return sentence(summary);
     }
-    exit
+    let upgrades = upgrades.in_words();
+    if summary.accepted == summary.requested {
+        format!("{} retried: {upgrades}", counted(summary.requested, "device"))
+    } else {
+        format!("{}; of the accepted, {upgrades}", sentence(summary))
+    }
+}
+
+/// `HTTP 503 ...; gave up after 10 failed calls in 25 s`
+fn gave_up(error: &Error, calls: &Calls, took: Duration) -> String {
+    let failed = calls.lost.saturating_add(calls.throttled);
+    let failed = counted(usize::try_from(failed).unwrap_or(usize::MAX), "failed call");
+    format!(
+        "{}; gave up after {failed} in {}",
+        with_causes(error),
+        duration_in_words(took)
+    )
+}
+
+fn tell_wrong_organization(about: &About<'_>) {
+    let failure = Failure::wrong_organization(about.org_id, about.base_url);
+    console::error(&failure);
+    if let Some(hint) = failure.hint() {
+        console::hint(hint);
+    }
 }
 
 pub(super) fn warn_of_searches() {
     console::warning(
         "the application may not search tasks, so nothing could be looked up or confirmed; it lacks the permission for that",
     );
-}
-
-/// How many accepted devices have this fate.
-pub(super) fn count_of(ledger: &DeviceTable, wanted: Fate) -> usize {
-    let mut fates = Fate::ALL.iter().zip(ledger.fates());
-    fates.find(|(fate, _)| **fate == wanted).map_or(0, |(_, count)| count)
 }
 
 /// Says why devices failed again, if any did.
@@ -121,31 +177,23 @@ pub(super) fn tell_reasons(ledger: &DeviceTable) {
     }
 }
 
-fn details(finished: &Finished, about: &About) {
+fn details(finished: &Finished, about: &About<'_>) {
     let ledger = &finished.table;
-    let count = |fate| count_of(ledger, fate);
-    let seen = ledger.summary().accepted - count(Fate::NotSeen).min(ledger.summary().accepted);
-    if about.watched && seen > 0 {
-        let words = [
-            (Fate::Succeeded, "succeeded", GOOD),
-            (Fate::FailedAgain, "failed again", BAD),
-            (Fate::UnderWay, "still under way", FAINT),
-            (Fate::StillFailed, "still failed", BAD),
-            (Fate::Gone, "without a task now", DOUBTFUL),
-            (Fate::NotSeen, "not looked at", DOUBTFUL),
-        ];
-        let parts: Vec<_> = words
-            .into_iter()
-            .filter(|(fate, ..)| count(*fate) > 0)
-            .map(|(fate, word, style)| styled(style, format_args!("{} {word}", thousands(count(fate)))))
+    let upgrades = Upgrades::of(ledger);
+    let follows = about.followed != Followed::None && upgrades.seen() > 0;
+    if follows {
+        let parts: Vec<_> = upgrades
+            .parts()
+            .map(|(fate, part)| styled(style_of(fate), part))
             .collect();
         console::note(format_args!("{}  {}", styled(HEADING, "upgrades"), parts.join(", ")));
         tell_reasons(ledger);
-    } else if count(Fate::StillFailed) > 0 {
-        console::warning(format_args!(
-            "{} still failed although the retry was accepted",
-            counted(count(Fate::StillFailed), "task")
-        ));
+    }
+    let confirmation = Confirmation::of(finished);
+    if !follows && about.confirmed {
+        for warning in confirmation.warnings() {
+            console::warning(warning);
+        }
     }
     if about.in_detail {
         let calls = finished.calls;
@@ -164,16 +212,22 @@ fn details(finished: &Finished, about: &About) {
                 parts.push(format!("{} {what}", thousands(count)));
             }
         }
-        if !about.watched && seen > 0 {
-            parts.push(format!(
-                "{} seen to have left `failed`",
-                thousands(seen - count(Fate::StillFailed))
-            ));
+        if !follows {
+            parts.extend(confirmation.seen());
         }
         console::note(format_args!("{}     {}", styled(HEADING, "calls"), parts.join(", ")));
         if let Some(command) = &about.report {
             console::note(format_args!("{}    {command}", styled(HEADING, "report")));
         }
+    }
+}
+
+fn style_of(fate: Fate) -> anstyle::Style {
+    match fate {
+        Fate::Succeeded => GOOD,
+        Fate::FailedAgain | Fate::StillFailed => BAD,
+        Fate::UnderWay => FAINT,
+        Fate::Gone | Fate::NotSeen => DOUBTFUL,
     }
 }
 
@@ -213,12 +267,69 @@ fn hint_at_unknown(unknown: usize) {
     }
 }
 
-fn hint_to_resume(finished: &Finished, about: &About) {
-    let unwatched = about.watched && matches!(finished.ending, Ending::Interrupted);
+fn hint_to_resume(finished: &Finished, about: &About<'_>) {
+    let unwatched = about.followed == Followed::All && matches!(finished.ending, Ending::Interrupted);
     if finished.open == 0 && !unwatched {
+        return;
+    }
+    // A job or an organization that is not there now will not be there later.
+    if let Ending::Stopped(error) = &finished.ending
+        && (error.code() == Some(JOB_NOT_FOUND) || blames_organization(error))
+    {
         return;
     }
     if let Some(command) = &about.resume {
         console::hint(format_args!("to go on: {command}"));
+    }
+}
+
+/// What to do about devices whose upgrade has failed again.
+fn hint_to_retry(ledger: &DeviceTable, about: &About<'_>) {
+    if about.followed != Followed::None
+        && Upgrades::of(ledger).failed_again > 0
+        && let Some(command) = &about.retry
+    {
+        console::hint(format_args!("to retry all failed tasks of the job: {command}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(accepted: usize, rejected: usize) -> Summary {
+        Summary {
+            requested: accepted + rejected,
+            accepted,
+            rejected,
+            ..Summary::default()
+        }
+    }
+
+    #[test]
+    fn the_last_line_tells_how_the_upgrades_ended_where_they_were_followed() {
+        let ended = Upgrades {
+            succeeded: 98,
+            failed_again: 42,
+            ..Upgrades::default()
+        };
+        for (accepted, rejected, followed, words) in [
+            (140, 0, Followed::None, "140 devices: 140 accepted"),
+            (
+                140,
+                0,
+                Followed::All,
+                "140 devices retried: 98 succeeded, 42 failed again",
+            ),
+            (
+                140,
+                2,
+                Followed::Canary,
+                "142 devices: 140 accepted, 2 rejected; of the accepted, 98 succeeded, 42 failed again",
+            ),
+            (0, 2, Followed::All, "2 devices: 2 rejected"),
+        ] {
+            assert_eq!(last_words(summary(accepted, rejected), &ended, followed), words);
+        }
     }
 }

@@ -3,11 +3,12 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use enos_ota::ProxyUrl;
 use enos_ota_campaign::Plan;
-use enos_ota_campaign::journal::{BeginDetails, Journal, JournalError, Operator};
+use enos_ota_campaign::journal::{BeginDetails, Journal, JournalError, Operator, Recovered};
 use etcetera::BaseStrategy as _;
 
-use crate::args::{Connection, HowToRetry};
+use crate::args::{Connection, HowToRetry, Target};
 use crate::config::variable;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
@@ -94,8 +95,32 @@ fn not_begun(error: &JournalError) -> Failure {
     )
 }
 
+/// Reads a journal.
+pub(crate) fn read(path: &Path) -> Result<Recovered, Failure> {
+    refuse_special(path)?;
+    Journal::read(path).map_err(|error| unreadable(&error))
+}
+
+/// Reads a journal, and goes on with it.
+pub(crate) fn open(path: &Path) -> Result<(Journal, Recovered), Failure> {
+    refuse_special(path)?;
+    Journal::open(path).map_err(|error| unreadable(&error))
+}
+
+/// Refuses what is no file: a pipe blocks until somebody writes to it, and a device may have no end.
+fn refuse_special(path: &Path) -> Result<(), Failure> {
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_file() => Err(Failure::usage(format!(
+            "{} is not a regular file, so it is no journal",
+            path.display()
+        ))),
+        // What is not there, or cannot be looked at, is told by what opens it.
+        _ => Ok(()),
+    }
+}
+
 /// What is wrong with a journal that was to be read.
-pub(crate) fn unreadable(error: &JournalError) -> Failure {
+fn unreadable(error: &JournalError) -> Failure {
     let exit = match error {
         // The file is there, and this machine does not let it be written.
         JournalError::Broken { .. } => Exit::Internal,
@@ -104,7 +129,7 @@ pub(crate) fn unreadable(error: &JournalError) -> Failure {
     Failure::new(exit, with_causes(error))
 }
 
-/// Who runs this program. The command line holds no secret: no option of the commands with a journal takes one.
+/// Who runs this program.
 pub(crate) fn operator() -> Operator {
     let user = ["USER", "LOGNAME", "USERNAME"]
         .into_iter()
@@ -113,14 +138,33 @@ pub(crate) fn operator() -> Operator {
     let host = gethostname::gethostname();
     Operator {
         who: format!("{user}@{}", host.to_string_lossy()),
-        command: env::args_os()
-            .map(|arg| without_password(&arg.to_string_lossy()))
-            .collect(),
+        command: without_secrets(env::args_os().map(|arg| arg.to_string_lossy().into_owned())),
         program: concat!("enos-ota ", env!("CARGO_PKG_VERSION")).to_owned(),
     }
 }
 
-/// A URL may have a password in it, that of a proxy above all.
+/// A command line as it may be kept. No option of the commands with a journal takes a secret, but a proxy may come with
+/// a password.
+fn without_secrets(args: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut is_proxy = false;
+    for arg in args {
+        let value = std::mem::replace(&mut is_proxy, arg == "--proxy");
+        kept.push(match arg.strip_prefix("--proxy=") {
+            _ if value => without_credentials(&arg),
+            Some(proxy) => format!("--proxy={}", without_credentials(proxy)),
+            None => without_password(&arg),
+        });
+    }
+    kept
+}
+
+/// The address of a proxy without its user and password. What cannot be read is `***`.
+fn without_credentials(proxy: &str) -> String {
+    ProxyUrl::parse(proxy).map_or_else(|_| "***".to_owned(), |url| url.to_string())
+}
+
+/// Another argument, which may be a URL with a password in it.
 fn without_password(arg: &str) -> String {
     let Some((scheme, rest)) = arg.split_once("://") else {
         return arg.to_owned();
@@ -135,16 +179,39 @@ fn without_password(arg: &str) -> String {
 /// The command that goes on with a journal, with the connection as it was given.
 pub(crate) fn resume_command(path: &Path, connection: &Connection) -> String {
     let mut words = vec!["enos-ota".to_owned(), "resume".to_owned(), argument(path)];
+    words.extend(connection_options(connection));
+    command_line(&words)
+}
+
+/// The command that retries all failed tasks of a job.
+pub(crate) fn retry_command(job_id: &str, target: &Target) -> String {
+    let mut words: Vec<_> = ["enos-ota", "retry", "--job-id", job_id, "--failed"]
+        .map(str::to_owned)
+        .into();
+    if let Some(org_id) = &target.org_id {
+        words.extend(["--org-id".to_owned(), org_id.clone()]);
+    }
+    words.extend(connection_options(&target.connection));
+    command_line(&words)
+}
+
+fn command_line(words: &[String]) -> String {
+    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// The options that lead to the same gateway, with the same credentials.
+fn connection_options(connection: &Connection) -> Vec<String> {
+    let mut words = Vec::new();
     let text = |option: &Option<String>| option.clone();
     let file = |option: &Option<PathBuf>| option.as_ref().map(|path| path.to_string_lossy().into_owned());
     for (name, value) in [
-        ("--base-url", text(&connection.base_url)),
+        ("--base-url", connection.base_url.as_deref().map(without_password)),
         ("--app-key", text(&connection.app_key)),
         ("--app-secret-file", file(&connection.app_secret_file)),
         ("--profile", text(&connection.profile)),
         ("--config", file(&connection.config)),
         ("--ca-cert", file(&connection.ca_cert)),
-        ("--proxy", connection.proxy.as_deref().map(without_password)),
+        ("--proxy", connection.proxy.as_deref().map(without_credentials)),
     ] {
         if let Some(value) = value {
             words.extend([name.to_owned(), value]);
@@ -153,7 +220,10 @@ pub(crate) fn resume_command(path: &Path, connection: &Connection) -> String {
     if connection.allow_http {
         words.push("--allow-http".to_owned());
     }
-    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+    if connection.allow_open_secret_file {
+        words.push("--allow-open-secret-file".to_owned());
+    }
+    words
 }
 
 /// The command that tells what became of every device of a journal.
@@ -186,6 +256,26 @@ mod tests {
         );
         assert_eq!(without_password("https://host/a@b"), "https://host/a@b");
         assert_eq!(without_password("pump@site"), "pump@site");
+    }
+
+    #[test]
+    fn of_a_proxy_only_scheme_host_and_port_are_written_down() {
+        for (proxy, kept) in [
+            ("http://me:PASSWORD@host:9", "http://host:9"),
+            ("me:PASSWORD@host:9", "http://host:9"),
+            ("host:8080", "http://host:8080"),
+            ("http:me:PASSWORD@host:9", "***"),
+            ("//me:PASSWORD@host:9", "***"),
+            ("ftp://me:PASSWORD@host", "***"),
+            ("PASSWORD word", "***"),
+        ] {
+            assert_eq!(without_credentials(proxy), kept, "{proxy}");
+        }
+        let words = ["x", "--proxy", "me:pw@host", "--proxy=me:pw@host", "pump:a@b"];
+        assert_eq!(
+            without_secrets(words.map(str::to_owned)),
+            ["x", "--proxy", "http://host", "--proxy=http://host", "pump:a@b"]
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod budget;
 mod conduct;
+mod confirmation;
 mod display;
 mod ending;
 pub(crate) mod journals;

@@ -9,7 +9,7 @@ use super::budget::HeldBack;
 use super::select::Chosen;
 use crate::args::duration_in_words;
 use crate::console::{HEADING, styled};
-use crate::text::{counted, histogram, thousands};
+use crate::text::{counted, histogram, thousands, visible};
 
 /// Reasons, and of the others how many are shown.
 const REASONS: usize = 8;
@@ -25,7 +25,7 @@ pub(crate) fn of(chosen: &Chosen, held_back: &HeldBack, settings: &Settings, col
         text,
         "{} of the job {}, in {} of up to {}",
         styled(HEADING, counted(plan.devices.len(), "device")),
-        plan.job_id.as_str(),
+        visible(plan.job_id.as_str()),
         counted(calls, "call"),
         thousands(plan.chunk_size.get())
     );
@@ -84,18 +84,19 @@ fn versions(counts: Vec<VersionCount>) -> Vec<(String, usize)> {
         .collect()
 }
 
-fn left_out(plan: &Plan) -> Option<String> {
+/// The tasks that were read and not selected, by why.
+pub(super) fn left_out(plan: &Plan) -> Option<String> {
     let left_out = plan.left_out;
     let parts: Vec<_> = [
         (
             left_out.cancelled,
-            "that a person has cancelled (--include-cancelled takes them)",
+            "cancelled by a user (--include-cancelled takes them)",
         ),
         (left_out.excluded, "by the file"),
-        (left_out.by_version, "for their version"),
-        (left_out.by_time, "for the time"),
-        (left_out.by_cause, "for the cause"),
-        (left_out.by_reason, "for the reason"),
+        (left_out.by_version, "of other versions"),
+        (left_out.by_time, "older than --since"),
+        (left_out.by_cause, "failed for other causes"),
+        (left_out.by_reason, "failed for other reasons"),
         (left_out.unreadable, "that could not be read"),
         (left_out.other + left_out.no_key, "that are none of these tasks"),
     ]

@@ -4,12 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use enos_ota_campaign::{Event, Fate, DeviceTable, Outcome, Phase, Progress, ReadProgress, Settings};
+use enos_ota_campaign::{DeviceTable, Event, Fate, Outcome, Phase, Progress, ReadProgress, Settings};
 
-use super::ending::count_of;
 use crate::args::duration_in_words;
 use crate::console::{BAD, DOUBTFUL, FAINT, GOOD, HEADING, styled};
 use crate::text::{counted, histogram, join_fitting, percent, stacked_bar, thousands};
+use crate::upgrades::Upgrades;
 
 /// Columns of the names of the phases, with the blanks behind.
 const LABEL: usize = 12;
@@ -122,6 +122,7 @@ impl Picture {
             }
         }
         reasons.extend(before.into_iter().map(|(reason, count)| (reason.into(), count)));
+        let upgrades = Upgrades::of(ledger);
         Self {
             planned: ledger.devices().len(),
             is_canary: settings.waves.as_ref().is_some_and(|waves| waves.steps.len() == 1),
@@ -129,9 +130,9 @@ impl Picture {
             wave: None,
             told: Counts {
                 accepted: ledger.summary().accepted,
-                succeeded: count_of(ledger, Fate::Succeeded),
-                failed: count_of(ledger, Fate::FailedAgain),
-                gone: count_of(ledger, Fate::Gone),
+                succeeded: upgrades.succeeded,
+                failed: upgrades.failed_again,
+                gone: upgrades.gone,
                 ..Counts::default()
             },
             before_wave: Counts::default(),

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use enos_ota::{Clock as _, SystemClock};
 use enos_ota_campaign::drift::Drift;
-use enos_ota_campaign::journal::{BeginDetails, Journal, Recovered};
+use enos_ota_campaign::journal::{BeginDetails, CallEnd, Journal, Recovered};
 use enos_ota_campaign::rehearsal::Stage;
 use enos_ota_campaign::{
-    Calls, Campaign, DeviceId, Devices, Event, Fate, Finished, DeviceTable, Outcome, Plan, Settings, Summary,
+    Calls, Campaign, DeviceId, DeviceTable, Devices, Ending, Event, Fate, Finished, Outcome, Plan, Settings, Summary,
 };
 use serde::Serialize;
 
@@ -17,15 +17,17 @@ use super::display::Display;
 use super::ending::{self, About};
 use super::select::Chosen;
 use super::{conduct, journals, overview, settings_of};
-use crate::args::{Connection, Consent, HowToRetry, Output};
+use crate::args::{Consent, HowToRetry, Output, Target};
 use crate::consent;
 use crate::console;
-use crate::exit::Exit;
+use crate::exit::{Exit, Followed};
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
+use crate::json;
 use crate::results::{DeviceLine, Head, LISTED, Results};
 use crate::session::Session;
-use crate::text::counted;
+use crate::text::{counted, visible};
+use crate::upgrades::Upgrades;
 
 const SCHEMA: &str = "enos-ota/retry/1";
 /// Not to be taken for what was really done.
@@ -34,9 +36,11 @@ const REHEARSAL: &str = "enos-ota/rehearsal/1";
 /// What is asked for besides the devices.
 pub(crate) struct Request<'a> {
     pub(crate) how: &'a HowToRetry,
-    pub(crate) connection: &'a Connection,
+    pub(crate) target: &'a Target,
     pub(crate) output: Output,
     pub(crate) dry_run: bool,
+    /// Whether devices of which nothing is known are looked up before they are sent.
+    pub(crate) lookup: bool,
     /// Whether the devices were not named, so that people have to be shown which these are, and asked.
     pub(crate) selected: Option<&'a Consent>,
     pub(crate) drift: Option<&'a Drift>,
@@ -44,22 +48,26 @@ pub(crate) struct Request<'a> {
 
 /// Retries the devices of a plan.
 pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Request<'_>) -> Result<Exit, Failure> {
-    let settings = settings_of(request.how, request.connection);
+    let mut settings = settings_of(request.how, &request.target.connection);
+    settings.lookup = request.lookup;
     let held_back = HeldBack::of(request.how, &chosen.plan)?;
     if request.dry_run {
         return show(&chosen, &held_back, &settings, request.output);
     }
     if chosen.plan.devices.is_empty() {
+        if let Some(left_out) = overview::left_out(&chosen.plan) {
+            console::note(left_out);
+        }
         console::note(format_args!(
             "nothing to retry in the job {}",
-            chosen.plan.job_id.as_str()
+            visible(chosen.plan.job_id.as_str())
         ));
         return unsent(request.output, &chosen.plan, "").map(|()| Exit::Success);
     }
     if let Some(consent) = request.selected {
         console::note(overview::of(&chosen, &held_back, &settings, console::columns()));
         // The fleet of the emulator is there to be tried on.
-        if !request.connection.emulator {
+        if !request.target.connection.emulator {
             consent::ask(
                 consent,
                 &format!(
@@ -71,13 +79,21 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
         }
     }
     let plan = chosen.plan;
+    // With credentials that are refused nothing can be sent, so there is nothing to write down.
+    if let Err(error) = session.client.token_source().token().await
+        && Exit::of_error(&error) == Exit::Denied
+    {
+        let failure = Failure::from(error);
+        unsent(request.output, &plan, &failure.to_string())?;
+        return Err(failure);
+    }
     let begin = BeginDetails {
         base_url: session.base_url.clone(),
         by: journals::operator(),
         at_ms: SystemClock.now_ms(),
         settings: serde_json::to_value(&settings).map_err(io::Error::from)?,
     };
-    let journal = match journals::create(request.how, request.connection.emulator, &plan, &begin) {
+    let journal = match journals::create(request.how, request.target.connection.emulator, &plan, &begin) {
         Ok(journal) => journal,
         Err(failure) => {
             unsent(request.output, &plan, &failure.to_string())?;
@@ -85,7 +101,7 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
         }
     };
     if let Some(journal) = &journal {
-        console::note(format_args!("journal: {}", journal.path().display()));
+        console::note(format_args!("journal: {}", visible(&journal.path().to_string_lossy())));
     }
     let path = journal.as_ref().map(|journal| journal.path().to_owned());
     let (job_id, org_id) = (plan.job_id.clone(), plan.org_id.clone());
@@ -101,7 +117,10 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
         job_id: job_id.as_str(),
         org_id: org_id.as_str(),
         journal: path.as_deref(),
-        connection: request.connection,
+        is_new: true,
+        on_platform: !request.target.connection.emulator,
+        base_url: &session.base_url,
+        target: request.target,
         talkative: request.selected.is_some(),
         drift: request.drift,
     }
@@ -114,7 +133,7 @@ pub(crate) async fn resume(
     session: &Session,
     journal: Journal,
     recovered: Recovered,
-    connection: &Connection,
+    target: &Target,
     output: Output,
 ) -> Result<Exit, Failure> {
     let unreadable = |error: serde_json::Error| {
@@ -137,7 +156,10 @@ pub(crate) async fn resume(
         job_id: job_id.as_str(),
         org_id: org_id.as_str(),
         journal: Some(&path),
-        connection,
+        is_new: false,
+        on_platform: true,
+        base_url: &session.base_url,
+        target,
         talkative: true,
         drift: None,
     }
@@ -147,13 +169,14 @@ pub(crate) async fn resume(
 
 /// Retries the devices of a plan on an emulator with the tasks of the job.
 pub(crate) async fn rehearse(
+    session: &Session,
     stage: &Stage,
     plan: Plan,
     how: &HowToRetry,
-    connection: &Connection,
+    target: &Target,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let settings = settings_of(how, connection);
+    let settings = settings_of(how, &target.connection);
     let held_back = HeldBack::of(how, &plan)?;
     let (job_id, org_id) = (plan.job_id.clone(), plan.org_id.clone());
     let mut campaign = stage.campaign(plan, settings.clone());
@@ -165,7 +188,10 @@ pub(crate) async fn rehearse(
         job_id: job_id.as_str(),
         org_id: org_id.as_str(),
         journal: None,
-        connection,
+        is_new: false,
+        on_platform: false,
+        base_url: &session.base_url,
+        target,
         talkative: true,
         drift: None,
     }
@@ -182,8 +208,7 @@ fn show(chosen: &Chosen, held_back: &HeldBack, settings: &Settings, output: Outp
             anstream::AutoStream::auto(&mut out).write_all(text.as_bytes())?;
         }
         Output::Json | Output::Jsonl => {
-            serde_json::to_writer(&mut out, &chosen.plan.header()).map_err(io::Error::from)?;
-            writeln!(out)?;
+            json::print(&mut out, &chosen.plan.header())?;
         }
     }
     out.flush()?;
@@ -242,7 +267,12 @@ struct Run<'a> {
     job_id: &'a str,
     org_id: &'a str,
     journal: Option<&'a Path>,
-    connection: &'a Connection,
+    /// Whether the journal was begun by this run.
+    is_new: bool,
+    /// Whether the devices are real ones, which can be retried once more.
+    on_platform: bool,
+    base_url: &'a str,
+    target: &'a Target,
     talkative: bool,
     drift: Option<&'a Drift>,
 }
@@ -298,11 +328,22 @@ impl Run<'_> {
         let finished = finished?;
         self.write_end(&mut results, &finished);
         results.tell_unlisted();
+        let journal = match self.journal {
+            Some(path) if self.is_new && withdraw(path, &finished) => None,
+            journal => journal,
+        };
         let about = About {
-            report: self.journal.map(journals::report_command),
-            resume: self.journal.map(|path| journals::resume_command(path, self.connection)),
+            report: journal.map(journals::report_command),
+            resume: journal.map(|path| journals::resume_command(path, &self.target.connection)),
+            retry: self
+                .on_platform
+                .then(|| journals::retry_command(self.job_id, self.target)),
             in_detail: talkative,
-            watched: self.settings.watch.is_some() || self.settings.waves.is_some(),
+            followed: Followed::with(self.settings),
+            confirmed: self.settings.verify,
+            org_id: self.org_id,
+            base_url: self.base_url,
+            stop: interrupts.stop(),
         };
         let exit = ending::conclude(&finished, &about);
         results.conclude(exit)
@@ -317,7 +358,7 @@ impl Run<'_> {
             summary: ledger.summary(),
             more: More {
                 ending: finished.ending.as_str(),
-                fates: Fates::of(ledger),
+                fates: Some(Upgrades::of(ledger)).filter(|upgrades| upgrades.seen() > 0),
                 calls: CallCounts::of(&finished.calls),
                 journal: self.journal.map(|path| path.to_string_lossy().into_owned()),
                 drift: self.drift.map(DriftCounts::of),
@@ -325,6 +366,20 @@ impl Run<'_> {
         };
         results.end(&head, || ledger.devices().ids().map(|id| line_of(ledger, id)));
     }
+}
+
+/// Removes the journal of a campaign that could send nothing at all: there is nothing to resume, and nothing to report.
+fn withdraw(path: &Path, finished: &Finished) -> bool {
+    if !matches!(finished.ending, Ending::Stopped(_) | Ending::GaveUp(_)) {
+        return false;
+    }
+    let nothing_was_sent =
+        Journal::read(path).is_ok_and(|journal| journal.calls.iter().all(|call| call.end == Some(CallEnd::NotSent)));
+    let gone = nothing_was_sent && std::fs::remove_file(path).is_ok();
+    if gone {
+        console::note("nothing was sent, so the journal was removed");
+    }
+    gone
 }
 
 /// Tells of the devices that have their outcome before anything is sent.
@@ -360,40 +415,12 @@ fn line_of(ledger: &DeviceTable, id: DeviceId) -> DeviceLine<'_> {
 struct More {
     ending: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fates: Option<Fates>,
+    fates: Option<Upgrades>,
     calls: CallCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
     journal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     drift: Option<DriftCounts>,
-}
-
-/// Accepted devices by what became of them.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Fates {
-    succeeded: usize,
-    failed_again: usize,
-    under_way: usize,
-    still_failed: usize,
-    gone: usize,
-    not_seen: usize,
-}
-
-impl Fates {
-    /// `None` if nobody has looked.
-    fn of(ledger: &DeviceTable) -> Option<Self> {
-        let count = |fate| ending::count_of(ledger, fate);
-        let fates = Self {
-            succeeded: count(Fate::Succeeded),
-            failed_again: count(Fate::FailedAgain),
-            under_way: count(Fate::UnderWay),
-            still_failed: count(Fate::StillFailed),
-            gone: count(Fate::Gone),
-            not_seen: count(Fate::NotSeen),
-        };
-        (fates.not_seen < ledger.summary().accepted).then_some(fates)
-    }
 }
 
 #[derive(Serialize)]

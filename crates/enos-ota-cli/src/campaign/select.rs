@@ -14,11 +14,11 @@ use super::display::Display;
 use crate::args::{self, Connection, Keys};
 use crate::console;
 use crate::device_keys;
-use crate::exit::Exit;
+use crate::exit::{Exit, blames_organization};
 use crate::failure::{Failure, with_causes};
-use crate::listing::{self, visible};
+use crate::listing;
 use crate::session::Session;
-use crate::text::counted;
+use crate::text::{counted, visible};
 
 /// The selection that the options speak of.
 pub(crate) fn selection(keys: &Keys, criteria: &args::Criteria) -> Result<Selection, Failure> {
@@ -80,11 +80,27 @@ impl From<Plan> for Chosen {
 pub(crate) enum LookUp {
     /// What is known of their tasks is asked for.
     Needed,
-    /// Should an answer be lost, then how a task stood before tells whether it was retried. If the devices cannot be
-    /// looked up, they are sent all the same.
+    /// Should an answer be lost, then how a task stood before tells whether it was retried. If searches alone are
+    /// refused, the devices are sent all the same.
     Wanted,
     /// The user does without.
     No,
+}
+
+/// What no device was retried for.
+pub(crate) struct Unread {
+    pub(crate) failure: Failure,
+    /// The devices, as far as they are known without the platform.
+    pub(crate) devices: Devices,
+}
+
+impl From<Failure> for Unread {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            devices: Devices::new(),
+        }
+    }
 }
 
 /// Reads the platform, at no more than so many calls a second. A page is given up when `--timeout` is over.
@@ -99,13 +115,12 @@ pub(crate) fn reader<'s>(
         // The window of a limit. The retries have a patience of their own.
         LookUp::Wanted | LookUp::No => Duration::from_mins(1),
     };
-    let given = connection.timeout.map(Duration::from_secs);
     let pacer = rate.map(|rate| {
         let distance = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
         Arc::new(EvenPace::every(distance)) as Arc<dyn Pacer>
     });
     Reader::new(&session.client)
-        .patience(given.map_or(patience, |given| given.min(patience)))
+        .patience(connection.timeout.map_or(patience, |given| given.min(patience)))
         .pacer(pacer)
 }
 
@@ -123,15 +138,18 @@ pub(crate) async fn read(
     chunk_size: NonZeroUsize,
     look_up: LookUp,
     display: &mut Display,
-) -> Result<Chosen, Failure> {
+) -> Result<Chosen, Unread> {
     if matches!(selection, Selection::Failed(_)) {
-        display.announce(format_args!("reading the failed tasks of the job {}", job_id.as_str()));
+        display.announce(format_args!(
+            "reading the failed tasks of the job {}",
+            visible(job_id.as_str())
+        ));
     }
     let created_ms = SystemClock.now_ms();
     let selected = reader
         .read(&selection, job_id, |progress| display.reading(&progress))
         .await
-        .map_err(|error| unread(&error))?;
+        .map_err(|error| unread(&error, session))?;
     if selected.read == 0 && matches!(selection, Selection::Failed(_)) {
         check_job(session, job_id).await?;
     }
@@ -174,14 +192,30 @@ pub(crate) async fn read(
             chosen.gone = found.count(TaskState::Gone);
             chosen.plan.devices = Arc::new(found.devices);
         }
-        Err(error) if look_up == LookUp::Needed => return Err(unread(&error)),
-        // The retries will tell what is wrong, unless it concerns searches alone.
+        Err(error) if look_up == LookUp::Needed || !concerns_searches_alone(&error) => {
+            return Err(Unread {
+                failure: unread(&error, session),
+                devices: Arc::unwrap_or_clone(chosen.plan.devices),
+            });
+        }
         Err(error) => display.say(console::warning_line(format_args!(
             "the devices could not be looked up: {}; if an answer is lost, some may stay unknown",
             visible(&with_causes(&error))
         ))),
     }
     Ok(chosen)
+}
+
+/// Whether a retry may well be answered although a search is refused.
+fn concerns_searches_alone(error: &SelectError) -> bool {
+    match error {
+        SelectError::Search { source, .. } => match source.kind() {
+            ErrorKind::InvalidArgument => !blames_organization(source),
+            ErrorKind::PermissionDenied | ErrorKind::UnknownCode => true,
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Names the rows that were left out because they prove nothing.
@@ -213,20 +247,23 @@ async fn check_job(session: &Session, job_id: &JobId) -> Result<(), Failure> {
     }
 }
 
-/// A plan without devices, where none could be read.
-pub(crate) fn nothing(session: &Session, job_id: &JobId, chunk_size: NonZeroUsize) -> Plan {
+/// The plan that was not carried out.
+pub(crate) fn unread_plan(session: &Session, job_id: &JobId, chunk_size: NonZeroUsize, devices: Devices) -> Plan {
     Plan::new(
         job_id.clone(),
         session.client.org_id().clone(),
         Selection::default(),
         chunk_size,
         SystemClock.now_ms(),
-        Devices::new(),
+        devices,
     )
 }
 
-pub(crate) fn unread(error: &SelectError) -> Failure {
+pub(crate) fn unread(error: &SelectError, session: &Session) -> Failure {
     match error {
+        SelectError::Search { source, .. } if blames_organization(source) => {
+            Failure::wrong_organization(session.client.org_id().as_str(), &session.base_url)
+        }
         SelectError::Search { source, .. } => {
             Failure::new(Exit::of_error(source), with_causes(error)).with_hint(source.remedy())
         }

@@ -5,7 +5,8 @@ use enos_ota_campaign::{AbortAbove, Settings, Waves};
 use crate::args::{Connection, HowToRetry};
 
 pub(crate) fn settings_of(how: &HowToRetry, connection: &Connection) -> Settings {
-    let steps: Vec<_> = how.canary.into_iter().chain(how.waves.iter().copied()).collect();
+    let waves = how.waves.iter().flat_map(|steps| steps.0.iter().copied());
+    let steps: Vec<_> = how.canary.into_iter().chain(waves).collect();
     let mut settings = Settings::default();
     settings.rate = how.rate;
     settings.concurrency = how.concurrency;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use enos_ota::{Clock as _, JobId, OrgId, SystemClock};
-use enos_ota_campaign::journal::{Journal, Recovered};
-use enos_ota_campaign::{DeviceState};
+use enos_ota_campaign::journal::Recovered;
 use enos_ota_campaign::{
-    Campaign, DeviceId, Devices, Ending, Event, Fate, DeviceTable, Outcome, Plan, Selection, Settings, TaskFacts,
+    Campaign, DeviceId, DeviceState, DeviceTable, Devices, Ending, Event, Fate, Outcome, Plan, Selection, Settings,
+    TaskFacts,
 };
 use serde::Serialize;
 
@@ -22,6 +22,7 @@ use crate::interrupt::Interrupts;
 use crate::results::{FateLine, Head, NoMore, Results};
 use crate::session::Session;
 use crate::text::{counted, thousands};
+use crate::upgrades::Upgrades;
 
 /// How often the journal of a campaign that goes on is read anew.
 const REREAD: Duration = Duration::from_secs(30);
@@ -104,7 +105,11 @@ fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
             .push(all.key(id), &facts)
             .map_err(|error| Failure::usage(error.to_string()))?;
         if standing.fate.is_final() {
-            known.push((followed, standing.fate, recovered.standing(id).failed_again.map(Into::into)));
+            known.push((
+                followed,
+                standing.fate,
+                recovered.standing(id).failed_again.map(Into::into),
+            ));
         }
     }
     Ok(Followed {
@@ -130,7 +135,7 @@ struct Watch<'a> {
 enum End {
     AllEnded,
     TimeIsUp,
-    Interrupted,
+    Interrupted(Exit),
     Failed(Ending),
 }
 
@@ -165,9 +170,9 @@ impl<'a> Watch<'a> {
                 break (ledger, end);
             };
             if !self.pause(wait).await {
-                break (ledger, End::Interrupted);
+                break (ledger, End::Interrupted(self.interrupts.exit()));
             }
-            let recovered = Journal::read(&path).map_err(|error| journals::unreadable(&error))?;
+            let recovered = journals::read(&path)?;
             followed = accepted(&recovered)?;
             followed.take_over(&ledger);
             let nothing_new = matches!(end, End::AllEnded) && followed.devices.len() == ledger.devices().len();
@@ -238,7 +243,7 @@ impl<'a> Watch<'a> {
         .await?;
         let all_ended = devices.ids().all(|id| finished.table.standing(id).fate.is_final());
         let end = match finished.ending {
-            _ if self.interrupts.pending() => End::Interrupted,
+            _ if self.interrupts.stop().is_some() => End::Interrupted(self.interrupts.exit()),
             Ending::Complete | Ending::Interrupted if all_ended => End::AllEnded,
             Ending::Complete | Ending::Interrupted => End::TimeIsUp,
             ending => End::Failed(ending),
@@ -296,36 +301,28 @@ fn tell(results: &mut Results, told: &mut Devices, device_key: &str, fate: Fate,
 #[serde(rename_all = "camelCase")]
 struct Sums {
     followed: usize,
-    succeeded: usize,
-    failed_again: usize,
-    under_way: usize,
-    still_failed: usize,
-    gone: usize,
-    not_seen: usize,
+    #[serde(flatten)]
+    upgrades: Upgrades,
 }
 
 impl Sums {
     fn of(ledger: &DeviceTable) -> Self {
-        let count = |fate| ending::count_of(ledger, fate);
         Self {
             followed: ledger.devices().len(),
-            succeeded: count(Fate::Succeeded),
-            failed_again: count(Fate::FailedAgain),
-            under_way: count(Fate::UnderWay),
-            still_failed: count(Fate::StillFailed),
-            gone: count(Fate::Gone),
-            not_seen: count(Fate::NotSeen),
+            upgrades: Upgrades::of(ledger),
         }
     }
 
     fn sentence(self) -> String {
+        let upgrades = self.upgrades;
         let parts: Vec<_> = [
-            (self.succeeded, "succeeded"),
-            (self.failed_again, "failed"),
-            (self.gone, "without a task"),
-            (self.still_failed, "still failed"),
-            (self.under_way, "under way"),
-            (self.not_seen, "not looked at"),
+            (upgrades.succeeded, "succeeded"),
+            // Nobody has retried them here.
+            (upgrades.failed_again, "failed"),
+            (upgrades.gone, "without a task"),
+            (upgrades.still_failed, "still failed"),
+            (upgrades.under_way, "under way"),
+            (upgrades.not_seen, "not looked at"),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)
@@ -378,13 +375,13 @@ fn write_end(
                 console::hint(error.remedy());
             }
             console::error(format_args!("stopped; {sentence}"));
-            Exit::of_ending(ending, ledger.summary())
+            Exit::of_ending(ending, None)
         }
-        End::Interrupted => {
+        End::Interrupted(exit) => {
             console::error(format_args!("interrupted; {sentence}"));
-            Exit::Interrupted
+            *exit
         }
-        End::AllEnded | End::TimeIsUp if sums.succeeded == sums.followed => {
+        End::AllEnded | End::TimeIsUp if sums.upgrades.succeeded == sums.followed => {
             console::note(sentence);
             Exit::Success
         }
