@@ -8,6 +8,8 @@
 //!   when a single call finds out. If that takes more than a second, the calls of the window are the limit for the next
 //!   one, and a window costs two refusals at most. If it takes a second at most, the rate was too high: it is found by
 //!   additive increase and multiplicative decrease.
+//! - *A few of few calls are throttled*: nothing is learned that lasts. Fewer calls were made than allowed, so the rate was
+//!   not the reason, and a count of a handful is no measure. The rate is soon tried again.
 //! - *Slowly*: the gateway is busy. The calls in flight are limited to what it does at a time.
 //! - *Not at all*, ten times in a row: it is down. One call is made after the other, with waits that double up to 10 s.
 //!

@@ -1,8 +1,8 @@
 //! Quotas of a minute or longer, and what to do when calls are throttled.
 //!
-//! When a call is throttled, none starts until the quota can have been renewed; then one goes ahead of the others. How
-//! long it takes until one is accepted tells what the quota is counted over, unless the gateway announces that. The calls
-//! that the window took are the limit for the next one. Beyond a limit found this way one call goes at a time, and more
+//! When a call is throttled, none starts until the quota can have been renewed; then one goes ahead of the others. For how
+//! long these are throttled tells what the quota is counted over, unless the gateway announces that. Time in which nobody
+//! called tells nothing. The calls that the window took are the limit for the next one. Beyond a limit found this way one call goes at a time, and more
 //! only as more are accepted: so a limit that was too low is corrected, for one throttled call in each window.
 //!
 //! When windows begin is known from the gateway, or else from the clock, or else from when calls were accepted again.
