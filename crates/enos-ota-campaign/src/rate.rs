@@ -2,8 +2,8 @@
 
 use enos_ota::RateLimit;
 use enos_ota::Window as OfGateway;
-pub(crate) use enos_ota_rate::{Announced, CallResult, RateControl, RateSettings};
 use enos_ota_rate::Window;
+pub(crate) use enos_ota_rate::{Announced, CallResult, RateControl, RateSettings};
 
 /// What an answer announces about one quota.
 pub(crate) fn announced(limit: &RateLimit) -> Announced {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use enos_ota::{Client, Clock, Credentials, JobId, RetryPolicy};
 use enos_ota_campaign::{
-    AbortAbove, Campaign, Devices, Ending, Event, Fate, Finished, DeviceTable, Outcome, Plan, Selection, Settings,
+    AbortAbove, Campaign, DeviceTable, Devices, Ending, Event, Fate, Finished, Outcome, Plan, Selection, Settings,
     TaskFacts, Time, VirtualClock, WaveSize, Waves,
 };
 use enos_ota_emulator as emulated;

@@ -79,7 +79,11 @@ fn ends(error: &Error, devices: usize) -> (CallEnd, Severity) {
     let passing = error.is_retryable() || error.is_throttled();
     let severity = if passing { Severity::None } else { Severity::Lasting };
     if error.never_sent() {
-        let end = if error.is_throttled() { CallEnd::Throttled } else { CallEnd::NotSent };
+        let end = if error.is_throttled() {
+            CallEnd::Throttled
+        } else {
+            CallEnd::NotSent
+        };
         return (end, severity);
     }
     if error.outcome_unknown() {

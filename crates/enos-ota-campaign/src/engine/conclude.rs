@@ -120,9 +120,7 @@ impl Runner {
             (DeviceState::Waiting, Some(_)) if standing.last_end == Some(CallEnd::Refused) => {
                 (Outcome::Rejected, own())
             }
-            (DeviceState::Waiting, Some(message)) => {
-                (Outcome::Skipped, Reply::of(format!("not sent: {message}")))
-            }
+            (DeviceState::Waiting, Some(message)) => (Outcome::Skipped, Reply::of(format!("not sent: {message}"))),
             (DeviceState::Waiting, None) => (Outcome::Skipped, Arc::clone(unsent)),
             (DeviceState::InDoubt { .. }, Some(_)) => (Outcome::Unknown, own()),
             (DeviceState::InDoubt { .. }, None) => (Outcome::Unknown, Arc::clone(in_doubt)),

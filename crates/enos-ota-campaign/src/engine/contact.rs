@@ -41,7 +41,8 @@ impl Contact {
 
     /// How long no call has been answered.
     pub(super) fn failing_for(&self, now: Duration) -> Duration {
-        self.failing_since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
+        self.failing_since
+            .map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }
 
     /// Whether an error may be passing that says that every further call would fail in the same way.

@@ -182,7 +182,9 @@ impl Runner {
                 let pause = self.rate.paused(now);
                 self.report(Event::Throttled {
                     pause: pause.map_or(Duration::ZERO, |pause| pause.until.saturating_sub(now)),
-                    quota: pause.and_then(|pause| pause.quota).map(|(calls, window)| (calls, of_gateway(window))),
+                    quota: pause
+                        .and_then(|pause| pause.quota)
+                        .map(|(calls, window)| (calls, of_gateway(window))),
                 });
             }
             CallResult::Failed => {

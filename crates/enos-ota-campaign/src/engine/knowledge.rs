@@ -1,6 +1,6 @@
 //! How each device stood when it was last looked at, before the call that is judged.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub(super) struct Knowledge {
     /// In which list a device was whose answer was last lost.
     lost_in: HashMap<DeviceId, u64>,
     lost_lists: u64,
+    /// Devices that a call may have retried although they were sent again.
+    doubtful: HashSet<DeviceId>,
 }
 
 impl Knowledge {
@@ -71,6 +73,7 @@ impl Knowledge {
                 .collect(),
             lost_in: HashMap::new(),
             lost_lists: 0,
+            doubtful: HashSet::new(),
             before,
             devices,
         }
@@ -117,6 +120,14 @@ impl Knowledge {
 
     pub(super) fn set_lost_in(&mut self, id: DeviceId, list: u64) {
         self.lost_in.insert(id, list);
+    }
+
+    pub(super) fn set_doubtful(&mut self, id: DeviceId) {
+        self.doubtful.insert(id);
+    }
+
+    pub(super) fn is_doubtful(&self, id: DeviceId) -> bool {
+        self.doubtful.contains(&id)
     }
 
     pub(super) fn lost_in(&self, id: DeviceId) -> Option<u64> {

@@ -131,14 +131,26 @@ impl Scheduler {
                 changes_by_itself: false,
                 quiet: 0,
             }));
-        self.settle_as(left, Outcome::Accepted, "the answer was lost; a search shows that the task was retried");
+        self.settle_as(
+            left,
+            Outcome::Accepted,
+            "the answer was lost; a search shows that the task was retried",
+        );
         self.settle_as(
             unknown,
             Outcome::Unknown,
             "the answer was lost; the task is not failed now, and nobody had looked before",
         );
-        self.settle_as(gone, Outcome::Unknown, "the answer was lost; the job has no task for this device any more");
-        self.settle_as(unsearchable, Outcome::Unknown, "the answer was lost, and the task could not be looked up");
+        self.settle_as(
+            gone,
+            Outcome::Unknown,
+            "the answer was lost; the job has no task for this device any more",
+        );
+        self.settle_as(
+            unsearchable,
+            Outcome::Unknown,
+            "the answer was lost, and the task could not be looked up",
+        );
         self.send_again(again, history);
         self.pursue_pending(found.now);
     }
@@ -149,7 +161,7 @@ impl Scheduler {
         let not_carried_out: HashSet<_> = still_failed.iter().filter_map(|id| self.known.lost_in(*id)).collect();
         left.into_iter().partition(|id| {
             let list = self.known.lost_in(*id);
-            list.is_some_and(|list| !not_carried_out.contains(&list))
+            self.known.is_doubtful(*id) || list.is_some_and(|list| !not_carried_out.contains(&list))
         })
     }
 
@@ -217,7 +229,11 @@ impl Scheduler {
         for pending in &mut self.pending {
             pending.quiet = quiet;
         }
-        self.settle_as(accepted, Outcome::Accepted, "the answer was lost; a search shows that the task was retried");
+        self.settle_as(
+            accepted,
+            Outcome::Accepted,
+            "the answer was lost; a search shows that the task was retried",
+        );
         self.pursue_pending(found.now);
     }
 
@@ -226,7 +242,10 @@ impl Scheduler {
         let (mut accepted, mut unknown) = (Vec::new(), Vec::new());
         let mut again: Vec<Pending> = Vec::new();
         for pending in std::mem::take(&mut self.pending) {
-            match self.witness.judge(pending.shown, pending.from, pending.seen, pending.alike) {
+            match self
+                .witness
+                .judge(pending.shown, pending.from, pending.seen, pending.alike)
+            {
                 _ if pending.changes_by_itself => again.push(pending),
                 Verdict::Retried => accepted.push(pending.device),
                 Verdict::Nothing => again.push(pending),
@@ -243,13 +262,11 @@ impl Scheduler {
             Outcome::Accepted,
             "the answer was lost; a search shows that the task was retried and has failed again",
         );
-        self.settle_as(
-            unknown,
-            Outcome::Unknown,
-            CHANGED,
-        );
+        self.settle_as(unknown, Outcome::Unknown, CHANGED);
         for pending in &again {
             self.known.observe(pending.device, &pending.task, pending.seen);
+            // What that call has done stays open.
+            self.known.set_doubtful(pending.device);
         }
         again.sort_by_key(|pending| pending.history);
         for alike in again.chunk_by(|a, b| a.history == b.history) {
@@ -268,7 +285,11 @@ impl Scheduler {
                 return;
             }
         }
-        let quiet = self.pending.iter().map(|pending| pending.quiet_time(self.planned_before)).max();
+        let quiet = self
+            .pending
+            .iter()
+            .map(|pending| pending.quiet_time(self.planned_before))
+            .max();
         let quiet = quiet.unwrap_or_default();
         if quiet > LONGEST_QUIET {
             // Those that nothing can be learned of any more.
@@ -284,6 +305,10 @@ impl Scheduler {
     /// No search is answered any more.
     pub(super) fn give_up_pending(&mut self) {
         let devices = self.pending.drain(..).map(|pending| pending.device).collect();
-        self.settle_as(devices, Outcome::Unknown, "the answer was lost, and the task could not be looked up");
+        self.settle_as(
+            devices,
+            Outcome::Unknown,
+            "the answer was lost, and the task could not be looked up",
+        );
     }
 }

@@ -22,6 +22,7 @@ use std::time::Duration;
 use super::experiment::{Experiment, Reading};
 use super::knowledge::Before;
 use super::schedule::{Batch, Found, HALVE_FROM, Reason, Scheduler, Searching, Seen, SendHistory, SentList};
+use super::witness::Verdict;
 use super::{Observation, Reply, Status, Step};
 use crate::devices::DeviceId;
 use crate::outcome::Outcome;
@@ -96,7 +97,11 @@ impl Scheduler {
         }
         // As long as the others may have been retried, only a read that is not behind shows it.
         let at_once = self.mixed.is_refused() && history.refused < HALVE_FROM - 1 && history.lost == 0;
-        let ready = if at_once { now } else { now.saturating_add(self.limits.lag) };
+        let ready = if at_once {
+            now
+        } else {
+            now.saturating_add(self.limits.lag)
+        };
         self.look_up_sent(devices, history, reason, sent_at, ready);
     }
 
@@ -127,9 +132,8 @@ impl Scheduler {
 
     /// Devices whose tasks are not failed, and that no call of this campaign has retried.
     fn reject(&mut self, devices: Vec<DeviceId>, reply: &Arc<Reply>, why: Option<&str>) {
-        let (elsewhere, others): (Vec<_>, Vec<_>) = devices
-            .into_iter()
-            .partition(|id| self.known.was_planned_failed(*id));
+        let (elsewhere, others): (Vec<_>, Vec<_>) =
+            devices.into_iter().partition(|id| self.known.was_planned_failed(*id));
         self.settle_refused(elsewhere, Outcome::Rejected, &reply.saying(ELSEWHERE), true);
         let reply = why.map_or_else(|| Arc::clone(reply), |why| reply.saying(why));
         self.settle_refused(others, Outcome::Rejected, &reply, false);
@@ -249,7 +253,15 @@ impl Scheduler {
 
     fn settle_held_as_retried(&mut self) {
         for held in std::mem::take(&mut self.held) {
-            if held.was_failed {
+            // One that is failed now was retried and has failed again, or has only changed.
+            let verdict = held.failed.as_ref().and_then(|(task, at)| {
+                let (shown, from) = self.known.compare(held.device, task)?;
+                Some(self.witness.judge(shown, from, *at, 1))
+            });
+            if let (Some(Verdict::Nothing), Some((task, at))) = (verdict, &held.failed) {
+                self.known.observe(held.device, task, *at);
+                self.requeue(vec![held.device], held.history);
+            } else if held.was_failed && (held.failed.is_none() || verdict == Some(Verdict::Retried)) {
                 let reply = held.reply.saying(RETRIED);
                 self.settle_refused(vec![held.device], Outcome::Accepted, &reply, false);
             } else {

@@ -308,7 +308,11 @@ impl Runner {
             let now = self.time.elapsed();
             let idle = !self.scheduler.has_work() && self.pages.is_empty() && self.follow.is_none();
             if idle || self.halted {
-                return if self.in_flight.is_empty() { Wait::Never } else { Wait::NextEnd };
+                return if self.in_flight.is_empty() {
+                    Wait::Never
+                } else {
+                    Wait::NextEnd
+                };
             }
             // A slow disk is waited for as a slow gateway is.
             if self.journal.as_ref().is_some_and(Journal::is_behind) {
@@ -330,7 +334,7 @@ impl Runner {
             match next {
                 Next::Do((id, Call::Send { devices, before, apart })) => {
                     self.begin_send(id, devices, (before, apart), now);
-                },
+                }
                 Next::Do((id, Call::Look(lookup))) => self.begin_search(SearchOf::Scheduler(id), &lookup, now),
                 Next::Wait(_) if learned => {}
                 Next::Wait(wait) => {
@@ -548,7 +552,15 @@ fn scheduler(
         .into_iter()
         .filter(|id| table.standing(*id).state == DeviceState::Waiting)
         .collect();
-    let mut scheduler = Scheduler::new(Arc::clone(devices), waiting, limits, settings.lookup, planned_before, before, random);
+    let mut scheduler = Scheduler::new(
+        Arc::clone(devices),
+        waiting,
+        limits,
+        settings.lookup,
+        planned_before,
+        before,
+        random,
+    );
     if resumed {
         scheduler.goes_on();
     }

@@ -344,7 +344,9 @@ impl Scheduler {
         if let Some(call) = self.next_lookup(now) {
             return Next::Do(call);
         }
-        if !self.stopping && let Some(call) = self.next_send() {
+        if !self.stopping
+            && let Some(call) = self.next_send()
+        {
             return Next::Do(call);
         }
         Next::Wait(match self.lookups.iter().map(|batch| batch.ready).min() {
@@ -408,12 +410,23 @@ impl Scheduler {
             Open::Look(_, batches) => Some(batches),
             Open::Send { .. } => None,
         });
-        self.lookups.iter().chain(open.flatten()).any(|batch| wanted(&batch.reason))
+        self.lookups
+            .iter()
+            .chain(open.flatten())
+            .any(|batch| wanted(&batch.reason))
     }
 
     /// Whether an experiment is in flight or looked at.
     pub(super) fn is_experimenting(&self) -> bool {
-        let sent = |open: &Open| matches!(open, Open::Send { experiment: Some(_), .. });
+        let sent = |open: &Open| {
+            matches!(
+                open,
+                Open::Send {
+                    experiment: Some(_),
+                    ..
+                }
+            )
+        };
         self.open.values().any(sent) || self.is_looking(|reason| matches!(reason, Reason::Experiment(_)))
     }
 
@@ -431,7 +444,11 @@ impl Scheduler {
             return None;
         }
         let filter = self.filter_of(&self.lookups[first]);
-        let most = if whole_job { usize::MAX } else { self.most_devices(filter) };
+        let most = if whole_job {
+            usize::MAX
+        } else {
+            self.most_devices(filter)
+        };
         let mut batches = Vec::new();
         let mut count = 0_usize;
         let mut index = first;
@@ -664,7 +681,11 @@ impl Scheduler {
                     // Retried, or passed over.
                     let apart = experiment.not_failed();
                     devices.retain(|id| *id != apart);
-                    self.steps.push(Step::settle(vec![apart], Outcome::Unknown, &end.reply.saying(NOT_FAILED_BEFORE)));
+                    self.steps.push(Step::settle(
+                        vec![apart],
+                        Outcome::Unknown,
+                        &end.reply.saying(NOT_FAILED_BEFORE),
+                    ));
                 }
                 // What was refused before was left as it was: otherwise this list would have been refused too. That all of
                 // several tasks were retried and have failed again since is not likely.
@@ -830,13 +851,14 @@ impl Scheduler {
 
     /// A search may show devices that wait to be sent, too: the last look before a call decides what it can have done.
     fn look_at_waiting(&mut self, found: &Found, named: &[DeviceId]) {
+        // Those that were sent are in a call, or were judged by what they were before it.
         let waiting: Vec<_> = if found.whole_job && !found.any_unclear {
             let fresh = self.order[self.taken..].iter();
             fresh.chain(self.pools.values().flatten()).copied().collect()
         } else {
-            // Those that were sent are in a call, or were judged just now.
-            named.iter().filter(|id| !self.known.was_sent(**id)).copied().collect()
+            named.to_vec()
         };
+        let waiting: Vec<_> = waiting.into_iter().filter(|id| !self.known.was_sent(*id)).collect();
         if waiting.is_empty() {
             return;
         }
@@ -872,6 +894,7 @@ impl Scheduler {
             };
         } else if self.searching == Searching::ByKey {
             self.searching = Searching::WholeJob;
+            self.limits.look = self.too_long.take().unwrap_or(self.limits.page);
             self.steps.push(Step::Learned(
                 "the platform refuses searches by device key; the failed tasks of the job are read instead".into(),
             ));
@@ -945,7 +968,11 @@ impl Scheduler {
                 Seen::Unclear => {}
             }
             let before = self.known.before(id);
-            self.pool(SendHistory { before, ..batch.history }).push_back(id);
+            self.pool(SendHistory {
+                before,
+                ..batch.history
+            })
+            .push_back(id);
         }
     }
 

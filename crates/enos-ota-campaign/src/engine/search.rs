@@ -70,7 +70,8 @@ impl Search {
         self.read = self.read.saturating_add(count);
         let mut news = !page.unreadable.is_empty();
         for row in &page.unreadable {
-            self.found.unclear(row.device_key.as_deref().map(|key| devices.find(key)));
+            self.found
+                .unclear(row.device_key.as_deref().map(|key| devices.find(key)));
         }
         for task in page.items {
             if task.job_id.as_ref().is_some_and(|id| id != job_id.as_str()) {
@@ -133,9 +134,7 @@ fn observation(task: TaskInfo) -> Option<Observation> {
         status,
         updated_ms: task.update_time.map(Integer::get),
         task: task.task_id.as_deref().map(TaskFacts::hash_of_task),
-        progress: task
-            .progress
-            .and_then(|progress| i32::try_from(progress.get()).ok()),
+        progress: task.progress.and_then(|progress| i32::try_from(progress.get()).ok()),
         reason: task.desc.map(Arc::from),
     })
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use enos_ota::{Client, DeviceKeys, JobId};
 
-use super::{Before, CallId};
 use super::classify::{Verdict, classify_send};
+use super::{Before, CallId};
 use crate::devices::{DeviceId, Devices};
 use crate::journal::{Journal, JournalError, Record};
 use crate::time::Time;
@@ -54,7 +54,13 @@ impl Send {
             journal: Ok(()),
         };
         if let Some(journal) = &journal {
-            let record = sent_record(self.call, self.sent_ms, (self.before, self.apart), &sent.devices, &table);
+            let record = sent_record(
+                self.call,
+                self.sent_ms,
+                (self.before, self.apart),
+                &sent.devices,
+                &table,
+            );
             if let Err(error) = journal.append(&record).await {
                 sent.journal = Err(Arc::new(error));
                 return sent;

@@ -83,7 +83,9 @@ const CALM: World = World {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Failed,
-    Retried { again_at: Option<Duration> },
+    Retried {
+        again_at: Option<Duration>,
+    },
     /// In another state from the beginning.
     Other,
     Absent,
@@ -248,7 +250,9 @@ impl Platform {
     fn shown(&self, index: usize, now: Duration) -> Option<Observation> {
         let seen = now.saturating_sub(self.world.behind);
         let versions = self.tasks[index].iter();
-        let version = versions.filter(|version| version.at <= seen || version.at.is_zero()).next_back()?;
+        let version = versions
+            .filter(|version| version.at <= seen || version.at.is_zero())
+            .next_back()?;
         let status = match version.state {
             State::Absent => return None,
             State::Failed => Status::Failed,
@@ -262,7 +266,8 @@ impl Platform {
                 let at = u32::try_from(sweeps).unwrap();
                 // Which tasks a sweep touches is another matter each time.
                 let last = (1..=at).rev().find(|sweep| {
-                    let mix = (u64::try_from(index).unwrap() + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15 ^ u64::from(*sweep));
+                    let mix =
+                        (u64::try_from(index).unwrap() + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15 ^ u64::from(*sweep));
                     (mix >> 33) % 100 < percent
                 });
                 last.map_or(i64::MIN, |sweep| wall(every * sweep))
@@ -413,9 +418,23 @@ impl Play {
         };
         let count = tasks.len();
         let order = devices.ids().collect();
-        let before = |_| if self.world.selected { Before::Failed } else { Before::Unknown };
+        let before = |_| {
+            if self.world.selected {
+                Before::Failed
+            } else {
+                Before::Unknown
+            }
+        };
         let random = fastrand::Rng::with_seed(self.seed);
-        let mut scheduler = Scheduler::new(Arc::new(devices), order, limits, self.look_first, Duration::ZERO, before, random);
+        let mut scheduler = Scheduler::new(
+            Arc::new(devices),
+            order,
+            limits,
+            self.look_first,
+            Duration::ZERO,
+            before,
+            random,
+        );
         scheduler.allow(count);
         let mut played = Played {
             outcomes: vec![None; count],
@@ -448,7 +467,9 @@ impl Play {
                     Next::Wait(_) => {}
                 }
             }
-            let Some((id, call)) = in_flight.pop_front() else { continue };
+            let Some((id, call)) = in_flight.pop_front() else {
+                continue;
+            };
             now += Duration::from_millis(20);
             let platform = &mut played.platform;
             platform.advance(now);
@@ -554,7 +575,10 @@ fn where_nothing_can_be_searched_lists_are_halved() {
     };
     let played = play(world, &fleet(1000, 5), 4, 1);
     let failed = failed_of(&fleet(1000, 5));
-    assert_eq!((played.summary().accepted, played.summary().rejected), (failed, 1000 - failed));
+    assert_eq!(
+        (played.summary().accepted, played.summary().rejected),
+        (failed, 1000 - failed)
+    );
 }
 
 #[test]
@@ -584,7 +608,11 @@ fn where_devices_cannot_be_searched_for_by_key_two_searches_find_it_out() {
 fn a_refused_list_of_devices_that_are_not_failed_makes_none_of_them_accepted() {
     for mixed in [Mixed::Refuse, Mixed::PartialRefused] {
         for selected in [false, true] {
-            let world = World { mixed, selected, ..CALM };
+            let world = World {
+                mixed,
+                selected,
+                ..CALM
+            };
             let played = play(world, &[State::Other; 2], 4, 1);
             assert_eq!(played.summary().accepted, 0, "{mixed:?}, selected: {selected}");
             played.check().unwrap();
@@ -609,10 +637,7 @@ fn a_platform_that_retries_the_others_of_a_refused_list_is_found_out() {
 
 #[test]
 fn what_another_operator_retries_is_said_to_be_retried_elsewhere() {
-    let world = World {
-        elsewhere: 150,
-        ..CALM
-    };
+    let world = World { elsewhere: 150, ..CALM };
     let played = play(world, &fleet(4_500, 0), 2, 1);
     let ours = played.platform.applied.iter().filter(|applied| **applied > 0).count();
     assert_eq!(played.summary().accepted, ours);

@@ -108,15 +108,18 @@ impl Witness {
         const KEPT: usize = 64;
         let mut all: Vec<Controls> = Vec::new();
         for (shown, from) in seen {
-            let index = all.iter().position(|controls| controls.from == from).unwrap_or_else(|| {
-                all.push(Controls {
-                    from,
-                    to: now,
-                    stayed: 0,
-                    moved: [0; FIELDS],
+            let index = all
+                .iter()
+                .position(|controls| controls.from == from)
+                .unwrap_or_else(|| {
+                    all.push(Controls {
+                        from,
+                        to: now,
+                        stayed: 0,
+                        moved: [0; FIELDS],
+                    });
+                    all.len() - 1
                 });
-                all.len() - 1
-            });
             let controls = &mut all[index];
             controls.stayed += usize::from(shown.is_untouched());
             for (moved, changed) in controls.moved.iter_mut().zip(shown.changed) {
@@ -134,11 +137,21 @@ impl Witness {
     /// are counted.
     pub(super) fn judge(&self, shown: Shown, from: SeenAt, to: Duration, alike: usize) -> Verdict {
         let covers = |controls: &&Controls| controls.from <= from && controls.to >= to;
-        let stayed = self.controls.iter().filter(covers).map(|controls| controls.stayed).sum();
+        let stayed = self
+            .controls
+            .iter()
+            .filter(covers)
+            .map(|controls| controls.stayed)
+            .sum();
         let mut verdict = Verdict::Nothing;
         for field in (0..FIELDS).filter(|field| shown.changed[*field]) {
             let overlaps = |controls: &&Controls| controls.to >= from.unwrap_or_default();
-            let moved = self.controls.iter().filter(overlaps).map(|controls| controls.moved[field]).sum();
+            let moved = self
+                .controls
+                .iter()
+                .filter(overlaps)
+                .map(|controls| controls.moved[field])
+                .sum();
             match judge_counts(alike, moved, stayed) {
                 Verdict::Retried => return Verdict::Retried,
                 Verdict::Open => verdict = Verdict::Open,
@@ -230,7 +243,10 @@ mod tests {
         let same = THEN.compare(&seen(1, 1));
         witness.controls(many(newer, 100).chain(many(same, 80)), LATER);
         assert_eq!(witness.judge(newer, None, LATER, 2), Verdict::Nothing);
-        assert_eq!(witness.judge(THEN.compare(&seen(2, 7)), None, LATER, 2), Verdict::Retried);
+        assert_eq!(
+            witness.judge(THEN.compare(&seen(2, 7)), None, LATER, 2),
+            Verdict::Retried
+        );
     }
 
     #[test]

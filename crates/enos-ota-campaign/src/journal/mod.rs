@@ -20,11 +20,11 @@ mod begin;
 mod chain;
 mod create;
 mod error;
-mod replay;
 mod halt;
 mod lock;
 mod read;
 mod record;
+mod replay;
 mod writer;
 
 use std::fs::{File, OpenOptions};
@@ -40,10 +40,10 @@ use writer::Writer;
 
 pub use begin::{Begin, BeginDetails};
 pub use error::JournalError;
-pub use replay::{CallLog, Change, Changed, Ended, Recovered, SettledLog, TornTail, WaveLog};
 #[doc(hidden)]
 pub use halt::{Halt, Halted};
 pub use record::{CallEnd, JOURNAL_SCHEMA, Keys, Operator, Record};
+pub use replay::{CallLog, Change, Changed, Ended, Recovered, SettledLog, TornTail, WaveLog};
 
 /// A journal that is open for writing. A clone writes to the same journal.
 ///

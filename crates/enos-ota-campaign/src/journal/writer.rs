@@ -209,12 +209,7 @@ impl Shared {
         }
     }
 
-    fn queue(
-        &self,
-        record: &Record<'_>,
-        waiter: Option<Waiter>,
-        only_if_room: bool,
-    ) -> Result<Queued, JournalError> {
+    fn queue(&self, record: &Record<'_>, waiter: Option<Waiter>, only_if_room: bool) -> Result<Queued, JournalError> {
         thread_local! {
             static OBJECT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }

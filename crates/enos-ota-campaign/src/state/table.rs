@@ -264,7 +264,8 @@ impl DeviceTable {
                 ..
             } => {
                 let apart: Vec<_> = apart.iter().filter_map(|key| self.devices.find(key)).collect();
-                self.sent(*call, *at, seen_before(*not_failed, *unseen), &apart, ids).map(|()| Applied::default())
+                self.sent(*call, *at, seen_before(*not_failed, *unseen), &apart, ids)
+                    .map(|()| Applied::default())
             }
             Record::Answered {
                 call,
@@ -309,7 +310,11 @@ impl DeviceTable {
             let row = &mut self.rows[id.index()];
             let problem = match row.state {
                 DeviceState::Waiting => {
-                    let before = if apart.contains(id) { Some(Seen::NotFailed) } else { before };
+                    let before = if apart.contains(id) {
+                        Some(Seen::NotFailed)
+                    } else {
+                        before
+                    };
                     row.state = DeviceState::InDoubt { sent_at_ms, before };
                     row.in_call = true;
                     row.reply = NO_REPLY;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use enos_ota_campaign::DeviceState;
 use enos_ota_campaign::journal::{CallEnd, Recovered};
-use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Ending, Outcome};
 use enos_ota_emulator::{Action, AnswerRecord, Fault, FaultBody, MixedList, Pace, RetryAfter, Scope};
 use futures_util::stream::{self, StreamExt as _};

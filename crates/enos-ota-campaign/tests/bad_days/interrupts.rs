@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use enos_ota_campaign::DeviceState;
 use enos_ota_campaign::journal::Journal;
-use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Controller, Ending, Event, Finished, Outcome};
 use enos_ota_emulator::{Fault, MixedList, Pace, RetryAfter, Scope};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use enos_ota_campaign::{DeviceId, Devices, Ending, Event, Fate, Finished, Outcome, Plan, Selection, TaskFacts};
 use enos_ota_emulator::{self as emulated, Action, Fault, Fleet, Job, MixedList, Pace, Scope, Task, TaskStatus};
 
-use crate::stage::{LONG_AGO_MS, 
-    BEGAN_MS, Chosen, JOB, ORG, Stage, failed_of, finish, finish_with, fleet, job_id, key, plan, settings,
+use crate::stage::{
+    BEGAN_MS, Chosen, JOB, LONG_AGO_MS, ORG, Stage, failed_of, finish, finish_with, fleet, job_id, key, plan, settings,
 };
 
 const DEVICES: usize = 200;

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use enos_ota::{Client, Clock, Credentials, JobId, RetryPolicy, SystemClock};
+use enos_ota_campaign::DeviceState;
 use enos_ota_campaign::journal::{BeginDetails, Journal, Operator, Recovered};
-use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{
-    Campaign, Devices, Ending, Event, Finished, DeviceTable, Outcome, Plan, Running, Selection, Settings, Summary,
+    Campaign, DeviceTable, Devices, Ending, Event, Finished, Outcome, Plan, Running, Selection, Settings, Summary,
     TaskFacts, Time, VirtualClock,
 };
 use enos_ota_emulator::{self as emulated, Emulator, EmulatorBuilder, Fleet, Job, ManualClock, MixedList, Task, Waits};

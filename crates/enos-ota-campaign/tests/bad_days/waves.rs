@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use enos_ota_campaign::DeviceState;
 use enos_ota_campaign::journal::Journal;
-use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Devices, Ending, Event, Fate, Outcome, Plan, Selection, Settings, TaskFacts, WaveSize, Waves};
 use enos_ota_emulator::{self as emulated, Fleet, Job, MixedList, Task};
 

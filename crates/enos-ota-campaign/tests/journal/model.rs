@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use enos_ota_campaign::DeviceState;
 use enos_ota_campaign::Seen;
 use enos_ota_campaign::journal::{CallEnd, Journal, Record, Recovered};
-use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Fate, Outcome, Summary};
 use proptest::prelude::*;
 
@@ -116,8 +116,8 @@ impl Model {
                     call,
                     at,
                     not_failed: false,
-        unseen: false,
-        apart: Vec::new(),
+                    unseen: false,
+                    apart: Vec::new(),
                     devices: keys(devices),
                 }
             }
@@ -129,7 +129,8 @@ impl Model {
             10 | 11 => self.settle(at, salt)?,
             12 => {
                 let devices = self.some(salt, |device| {
-                    device.call.is_none() && matches!(device.state, DeviceState::InDoubt { .. } | DeviceState::Refused { .. })
+                    device.call.is_none()
+                        && matches!(device.state, DeviceState::InDoubt { .. } | DeviceState::Refused { .. })
                 });
                 for number in &devices {
                     self.devices[*number].state = DeviceState::Waiting;

@@ -1,8 +1,8 @@
 //! What follows from records, and which cannot follow each other.
 
+use enos_ota_campaign::DeviceState;
 use enos_ota_campaign::Seen;
 use enos_ota_campaign::journal::{CallEnd, Change, Changed, Journal, JournalError, Record};
-use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Fate, Outcome, Summary};
 
 use crate::common::{answered, in_folder, keys, plan, resumed, sent, write};
@@ -92,8 +92,14 @@ async fn a_campaign_that_was_killed_is_told_of_with_all_a_report_needs() {
         ]
     );
     let id = |number: usize| told.plan.devices.ids().nth(number).unwrap();
-    assert_eq!((told.standing(id(0)).code, told.standing(id(0)).message), (Some(0), Some("OK")));
-    assert_eq!((told.standing(id(0)).request_id, told.standing(id(3)).request_id), (Some("r1"), None));
+    assert_eq!(
+        (told.standing(id(0)).code, told.standing(id(0)).message),
+        (Some(0), Some("OK"))
+    );
+    assert_eq!(
+        (told.standing(id(0)).request_id, told.standing(id(3)).request_id),
+        (Some("r1"), None)
+    );
     assert_eq!(told.standing(id(0)).failed_again, Some("no space"));
     assert_eq!(told.standing(id(0)).fate, Fate::FailedAgain);
 
@@ -352,5 +358,8 @@ async fn what_is_told_twice_in_the_same_way_is_no_contradiction() {
     ];
     write(&path, &plan(3), &records).await;
     let told = Journal::read(&path).unwrap();
-    assert_eq!((told.summary().accepted, told.summary().rejected, told.open()), (1, 1, 1));
+    assert_eq!(
+        (told.summary().accepted, told.summary().rejected, told.open()),
+        (1, 1, 1)
+    );
 }
