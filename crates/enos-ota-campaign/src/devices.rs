@@ -41,8 +41,8 @@ pub struct TaskFacts<'a> {
     pub reason: Option<&'a str>,
     /// Progress of the task; negative if it has failed.
     pub progress: Option<i32>,
-    /// When the task last changed, in milliseconds since 1970-01-01 UTC, by the platform's clock. Only of a task that is
-    /// failed: a campaign takes a later time for a later failure.
+    /// `updateTime` of the task, in milliseconds since 1970-01-01 UTC, by the platform's clock; what moves it is not
+    /// documented. Only of a task that is failed: a campaign compares it with that of a later look.
     pub updated_ms: Option<i64>,
     /// Which task it was: the [hash](Self::hash_of_task) of its id. A campaign compares it with that of a later look.
     /// Whether a retry gives the task another id is not documented.

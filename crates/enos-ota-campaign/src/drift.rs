@@ -16,12 +16,12 @@ use crate::selection::{Exclusion, LookedUp, ReadProgress, Reader, SelectError, S
 pub struct Drift {
     /// How many devices the plan has.
     pub planned: usize,
-    /// Devices whose tasks are not failed any more: they have been retried already.
+    /// Devices whose tasks are not failed any more: somebody has retried them.
     pub no_longer_failed: Vec<DeviceId>,
     /// Devices without a task in the job.
     pub gone: Vec<DeviceId>,
-    /// Devices whose tasks are failed, and have changed: they were retried, and failed again. Known only of devices
-    /// whose plan tells when the task last changed.
+    /// Devices whose tasks are failed, with another `updateTime` than in the plan: they may have been retried and have
+    /// failed again. What moves it is not documented.
     pub changed: Vec<DeviceId>,
     /// Devices of which it could not be told: see [`TaskState::Unclear`] and [`TaskState::NotSearchable`].
     pub unclear: Vec<DeviceId>,

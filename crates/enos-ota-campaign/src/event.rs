@@ -122,7 +122,7 @@ pub struct Progress {
 /// What a campaign is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// Sending devices round again.
+    /// Sending devices to be retried.
     #[default]
     Retrying,
     /// Watching a wave.

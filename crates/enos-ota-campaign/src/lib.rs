@@ -1,9 +1,9 @@
-//! Retries for whole fleets: the failed OTA upgrades of a job on the EnOS IoT platform, sent round again until every
-//! device has exactly one outcome.
+//! Retries for whole fleets: restarts the failed OTA upgrades of a job on the EnOS IoT platform until every device has
+//! exactly one outcome.
 //!
-//! The platform retries a list of device keys and answers nothing for single devices: a whole list may be refused for one
-//! task that is not failed, how long a list may be is not documented, reads are about two seconds behind, and after a
-//! lost answer nobody knows what was done. A [`Campaign`] deals with all of it:
+//! The platform retries a list of device keys and returns no results for single devices. A whole list may be refused for
+//! one task that is not failed, and how long a list may be is not documented. Reads are about two seconds behind, and
+//! after a lost answer nobody knows what was done. A [`Campaign`] deals with all of it:
 //!
 //! ```no_run
 //! use std::num::NonZeroUsize;
@@ -46,23 +46,31 @@
 //! |---|---|---|
 //! | Which devices | Those that a person names, or all that have failed, by reason, version, cause, time; read as a whole before the first retry | [`Selection`] |
 //! | What is going to be done | A plan, which is a file that can be read, compared and kept; before an old one is applied, what has changed since | [`Plan`], [`drift`] |
-//! | A list refused for one device | The guilty are found with the fewest calls, whether or not the platform retries the others | [`Campaign`] |
-//! | A lost answer | A search tells, not sooner than two seconds later; nothing that may have been done is sent again before | [`Settings::lag`] |
-//! | The gateway's quota, which nobody documents | Found out: more calls while all goes well, fewer at once when it throttles, none while it asks to wait | [`Settings::rate`] |
+//! | A list refused for one device | Searches find the devices to blame, and the rest is sent again; whether the platform retries the others of such a list is found out, not assumed | [`Campaign`] |
+//! | A lost answer | A search tells, 2.5 s later; nothing that may have been done is sent again before | [`Settings::lag`] |
+//! | A row that cannot be read | It is named and set apart; nothing is concluded from what is not found beside it | [`OddRows`] |
+//! | The gateway's limit of calls (documented; the numbers are not) | What it announces is followed. Otherwise it is found by trial: more calls while all goes well, fewer when it throttles, none while it asks to wait | [`Settings::rate`] |
 //! | A firmware that fails | A few devices first, and the others only if those succeed | [`Waves`] |
-//! | A device that never succeeds | So many attempts for each version, over all campaigns | [`Budget`], [`History`] |
+//! | A device that never succeeds | A maximum of attempts for each version, over all campaigns | [`Budget`], [`History`] |
 //! | A crash, a power failure, Ctrl-C | The journal: append-only, synced before a list is sent and after it is answered | [`journal`] |
-//! | What became of the devices | Searches follow them, in bulk, ever more seldom the less happens | [`Settings::watch`], [`DeviceTable`] |
+//! | What became of the devices | Searches follow them, in bulk, less often the less happens | [`Settings::watch`], [`DeviceTable`] |
 //! | Doubts | A rehearsal: the same plan and the same code, in virtual time, with faults | `rehearsal`, with the feature of that name |
 //!
 //! # What is promised
 //!
 //! At the end, every device has exactly one [`Outcome`], and the outcomes add up. No device that is known to be accepted
-//! is sent again, whatever happens to the process, the disk or the gateway; a task that fails again *after* its retry is
-//! left as it is. What nobody can find out is [`Outcome::Unknown`], and nothing else.
+//! is sent again, whatever happens to the process, the disk or the gateway. A task that fails again *after* its retry is
+//! left as it is.
 //!
-//! Two rules rest on inference, as the platform's pages do not say: a task that is not failed any more after a lost
-//! answer was retried by it, and a list that is refused leaves its tasks alone if any of them is still failed.
+//! A device is [`Outcome::Accepted`] only on evidence about that device. The platform accepted a call that carried it, or
+//! a search shows that its task has changed as only a retry changes it. For that, it was seen `failed` before the call,
+//! and it has left `failed` after it, or a field has changed that tasks which were not sent have kept. Neither a later time
+//! by itself, nor a part of a list, nor another device is evidence. What nobody can find out is [`Outcome::Unknown`], and
+//! nothing else.
+//!
+//! Two cases look the same to every client. A task may have been retried by somebody else in the moment of a lost call. And a
+//! platform may accept a list and pass over a task in it, without a word. Such a device is accepted, and the confirmation
+//! at the end shows a task that is still `failed` as such ([`Fate::StillFailed`]).
 //!
 //! # Cargo features
 //!

@@ -98,7 +98,7 @@
 //! | Limits of the token service | none | not documented |
 //! | Reads that are behind | off; [`stale_reads`](EmulatorBuilder::stale_reads), [`FaultKind::StaleReads`] | about 2 s documented |
 //! | HTTP status of the platform's own failures | 200 | inferred from known clients |
-//! | Greatest number of device keys, size of a body | none, [64 MiB](EmulatorBuilder::max_request_bytes) | not documented |
+//! | Greatest number of device keys, size of a body | none, [64 MiB](EmulatorBuilder::max_request_bytes) | the 413 and its text documented (EnOS 2.0.8 to 2.1), the size and the number of keys not |
 //! | Head of a request | 64 KiB and 100 headers, [10 s](EmulatorBuilder::request_timeout) | the emulator's own limits |
 //! | Connections | [1,024](EmulatorBuilder::max_connections); beyond, the one without a request for longest is closed | the emulator's own limit |
 //!

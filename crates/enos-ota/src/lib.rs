@@ -1,7 +1,7 @@
 //! SDK for the OTA-job API of the EnOS IoT platform: request signing, access tokens, typed errors, safe repetition.
 //!
-//! EnOS upgrades the firmware of devices over the air through *jobs*; a job runs one *task* a device. Tasks fail, and
-//! *Retry OTA Task* sends them round again:
+//! EnOS upgrades the firmware of devices over the air through *jobs*; a job runs one *task* per device. Tasks fail, and
+//! *Retry OTA Task* restarts them:
 //!
 //! ```no_run
 //! use enos_ota::{Client, Credentials, DeviceKeys};

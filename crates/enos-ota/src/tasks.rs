@@ -15,7 +15,7 @@ use crate::rows::RowByRow;
 use crate::search::{Expression, Tasks};
 
 impl Client {
-    /// Sends the failed tasks of the given devices round again.
+    /// Restarts the failed tasks of the given devices.
     ///
     /// The job must be running, and only tasks whose status is `failed` can be retried. How many devices a call may
     /// carry is not documented. The list is borrowed, and was checked when it was made.

@@ -40,8 +40,8 @@ pub struct Criteria {
     /// The upgrade failed for one of these causes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cause: Vec<Cause>,
-    /// The task last changed at this time or later, in milliseconds since 1970-01-01 UTC, by the platform's clock. In a
-    /// header it is `since`, in RFC 3339.
+    /// The task's `updateTime` is this or later, in milliseconds since 1970-01-01 UTC, by the platform's clock; what moves
+    /// it is not documented. In a header it is `since`, in RFC 3339.
     #[serde(default, rename = "since", with = "rfc3339", skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<i64>,
     /// The device is none of these.

@@ -88,7 +88,7 @@ pub(crate) async fn journal(
 }
 
 fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
-    // Where it is not known when a task last changed before the campaign, it was before the campaign.
+    // Where the `updateTime` from before the campaign is not known, it was before the campaign.
     const CLOCKS_DIFFER_MS: i64 = 30_000;
     let before = recovered.begin.at_ms - CLOCKS_DIFFER_MS;
     let all = &recovered.plan.devices;

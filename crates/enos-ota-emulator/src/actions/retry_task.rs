@@ -1,4 +1,4 @@
-//! `action=retryTask`: sends failed tasks round again.
+//! `action=retryTask`: restarts failed tasks.
 
 use enos_ota_client::RetryTaskErrorCode as Code;
 

@@ -636,7 +636,8 @@ impl Task {
         self
     }
 
-    /// Sets when the task last changed, in milliseconds since 1970-01-01 UTC.
+    /// Sets `updateTime`, in milliseconds since 1970-01-01 UTC. What moves it is not documented; see
+    /// [`UpdateTime`](crate::UpdateTime).
     #[must_use]
     pub fn update_time(mut self, ms: i64) -> Self {
         self.update_time = Some(ms);

@@ -34,7 +34,7 @@ pub struct TaskInfo {
     pub desc: String,
     /// The state.
     pub status: TaskStatus,
-    /// When the task last changed, in milliseconds since 1970-01-01 UTC.
+    /// In milliseconds since 1970-01-01 UTC. What moves it is not documented; see [`UpdateTime`](crate::UpdateTime).
     pub update_time: i64,
 }
 

@@ -180,7 +180,7 @@ impl RunningJob {
         self.timeline.stop(now);
     }
 
-    /// Sends a failed task round again.
+    /// Restarts a failed task.
     pub(super) fn retry(&mut self, index: usize, now: i64) {
         self.remember(index, now);
         if self.readings.failure == FailureAfterRetry::KeptUntilReport {

@@ -234,7 +234,7 @@ impl TaskState {
         }
     }
 
-    /// Sends a failed task round again. The caller has made sure that it has failed.
+    /// Restarts a failed task. The caller has made sure that it has failed.
     ///
     /// That it becomes `init`, keeps its id, and loses progress and reason, is inferred or assumed: no page says so.
     pub(super) fn retry(&mut self, rules: &Rules, running: i64, now: i64) {
