@@ -75,7 +75,7 @@ impl Time {
         match &self.0 {
             Kind::Real { start, .. } => start.elapsed(),
             Kind::Virtual { start_ms, clock } => {
-                Duration::from_millis(u64::try_from(clock.now_ms() - start_ms).unwrap_or(0))
+                Duration::from_millis(u64::try_from(clock.now_ms().saturating_sub(*start_ms)).unwrap_or(0))
             }
         }
     }
@@ -83,7 +83,11 @@ impl Time {
     /// Waits until so long after the beginning.
     pub(crate) fn sleep_until(&self, at: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         match &self.0 {
-            Kind::Real { start, .. } => Box::pin(tokio::time::sleep_until(*start + at)),
+            Kind::Real { start, .. } => match start.checked_add(at) {
+                Some(at) => Box::pin(tokio::time::sleep_until(at)),
+                // Longer than a clock can tell.
+                None => Box::pin(std::future::pending()),
+            },
             Kind::Virtual { clock, .. } => {
                 let (clock, time) = (Arc::clone(clock), self.clone());
                 Box::pin(async move {

@@ -123,6 +123,6 @@ mod tests {
             with_styles(&text),
             "\u{1b}[32ma\u{1b}[0m b\n\\u{1b}[2J\\u{1b}]0;x\\u{7}\\u{1b}[3\\u{9b}m"
         );
-        assert_eq!(plain("a\u{1b}[31m\nhint: b"), "a\\u{1b}[31m\\nhint: b");
+        assert_eq!(plain("a\u{1b}[31m\nhint: b"), "a\\u{1b}[31m\\u{a}hint: b");
     }
 }

@@ -216,6 +216,11 @@ impl RateControl {
         }
     }
 
+    /// A call that has started will never end, because nobody waits for it any more. It may have counted.
+    pub fn abandoned(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
     fn advance(&mut self, now: Duration) -> Duration {
         self.now = self.now.max(now.min(FOREVER));
         let throttling = self.quotas.is_throttling();

@@ -120,8 +120,10 @@ impl Runner {
             (DeviceState::Waiting, Some(_)) if standing.last_end == Some(CallEnd::Refused) => {
                 (Outcome::Rejected, own())
             }
-            (DeviceState::Waiting, Some(message)) => (Outcome::Skipped, Reply::of(format!("not sent: {message}"))),
-            (DeviceState::Waiting, None) => (Outcome::Skipped, Arc::clone(unsent)),
+            (DeviceState::Waiting, Some(message)) if standing.last_end.is_some() => {
+                (Outcome::Skipped, Reply::of(format!("not sent: {message}")))
+            }
+            (DeviceState::Waiting, _) => (Outcome::Skipped, Arc::clone(unsent)),
             (DeviceState::InDoubt { .. }, Some(_)) => (Outcome::Unknown, own()),
             (DeviceState::InDoubt { .. }, None) => (Outcome::Unknown, Arc::clone(in_doubt)),
             (DeviceState::Refused { before, .. }, _)

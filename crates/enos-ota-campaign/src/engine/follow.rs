@@ -108,6 +108,8 @@ impl Follow {
         self.following.clear();
         self.ended.clear();
         self.round.clear();
+        // Nobody waits for these any more, and they may have been aborted.
+        self.open.clear();
         self.in_round = false;
     }
 

@@ -50,9 +50,11 @@ pub(super) struct Knowledge {
     seen_failed: HashMap<DeviceId, Duration>,
     /// When one last showed a task not to be failed.
     seen_not_failed: HashMap<DeviceId, Duration>,
-    /// In which list a device was whose answer was last lost.
-    lost_in: HashMap<DeviceId, u64>,
+    /// In which lists a device was whose answers were lost.
+    lost_in: HashMap<DeviceId, Vec<u64>>,
     lost_lists: u64,
+    /// Devices that were seen not to be failed after they were last sent.
+    left: HashSet<DeviceId>,
     /// Devices that a call may have retried although they were sent again.
     doubtful: HashSet<DeviceId>,
 }
@@ -73,6 +75,7 @@ impl Knowledge {
                 .collect(),
             lost_in: HashMap::new(),
             lost_lists: 0,
+            left: HashSet::new(),
             doubtful: HashSet::new(),
             before,
             devices,
@@ -111,6 +114,7 @@ impl Knowledge {
     pub(super) fn observe_failed(&mut self, id: DeviceId, now: Duration) {
         self.before[id.index()] = Before::Failed;
         self.seen_failed.insert(id, now);
+        self.left.remove(&id);
     }
 
     pub(super) fn next_lost_list(&mut self) -> u64 {
@@ -119,7 +123,18 @@ impl Knowledge {
     }
 
     pub(super) fn set_lost_in(&mut self, id: DeviceId, list: u64) {
-        self.lost_in.insert(id, list);
+        self.lost_in.entry(id).or_default().push(list);
+    }
+
+    /// The task is seen not to be failed, after it was sent.
+    pub(super) fn set_left(&mut self, id: DeviceId) {
+        if self.before(id) == Before::Failed {
+            self.left.insert(id);
+        }
+    }
+
+    pub(super) fn has_left(&self, id: DeviceId) -> bool {
+        self.left.contains(&id)
     }
 
     pub(super) fn set_doubtful(&mut self, id: DeviceId) {
@@ -130,8 +145,8 @@ impl Knowledge {
         self.doubtful.contains(&id)
     }
 
-    pub(super) fn lost_in(&self, id: DeviceId) -> Option<u64> {
-        self.lost_in.get(&id).copied()
+    pub(super) fn lost_in(&self, id: DeviceId) -> &[u64] {
+        self.lost_in.get(&id).map_or(&[], Vec::as_slice)
     }
 
     /// Whether no call can have retried a task that was not failed when it was last looked at, and is not now.

@@ -79,11 +79,18 @@ impl Scheduler {
                 (Seen::NotFailed(_), Before::Failed) => left.push(id),
                 (Seen::NotFailed(_), Before::Unknown) => unknown.push(id),
                 (Seen::NoTask, Before::Failed) => gone.push(id),
-                (Seen::NotFailed(_), Before::NotFailed) => again.push(id),
+                (Seen::NotFailed(task), Before::NotFailed) => {
+                    if let Some(task) = task {
+                        self.known.observe(id, task, found.now);
+                    }
+                    again.push(id);
+                }
                 (Seen::NoTask, Before::NotFailed | Before::Unknown) => {
                     self.known.set_before(id, Before::NotFailed);
                     again.push(id);
                 }
+                // It has failed again since.
+                (Seen::Failed(_), Before::Failed) if self.known.has_left(id) => left.push(id),
                 (Seen::Failed(None), _) => again.push(id),
                 (Seen::Failed(Some(task)), _) => match self.known.compare(id, task) {
                     Some((shown, from)) if shown.has_changed() => changed.push((id, shown, from, task.clone())),
@@ -158,10 +165,11 @@ impl Scheduler {
     /// Devices that have left `failed`: those for which an earlier call whose answer was lost may have come late, and
     /// those for which it has not, as others of its list are still failed.
     pub(super) fn came_late(&self, left: Vec<DeviceId>, still_failed: &[DeviceId]) -> (Vec<DeviceId>, Vec<DeviceId>) {
-        let not_carried_out: HashSet<_> = still_failed.iter().filter_map(|id| self.known.lost_in(*id)).collect();
+        let lists = still_failed.iter().flat_map(|id| self.known.lost_in(*id));
+        let not_carried_out: HashSet<_> = lists.collect();
         left.into_iter().partition(|id| {
-            let list = self.known.lost_in(*id);
-            self.known.is_doubtful(*id) || list.is_some_and(|list| !not_carried_out.contains(&list))
+            let mut lists = self.known.lost_in(*id).iter();
+            self.known.is_doubtful(*id) || lists.any(|list| !not_carried_out.contains(list))
         })
     }
 

@@ -21,7 +21,9 @@ use std::time::Duration;
 
 use super::experiment::{Experiment, Reading};
 use super::knowledge::Before;
-use super::schedule::{Batch, Found, HALVE_FROM, Reason, Scheduler, Searching, Seen, SendHistory, SentList};
+use super::schedule::{
+    Batch, Found, HALVE_FROM, NOT_FAILED_BEFORE, Reason, Scheduler, Searching, Seen, SendHistory, SentList,
+};
 use super::witness::Verdict;
 use super::{Observation, Reply, Status, Step};
 use crate::devices::DeviceId;
@@ -229,6 +231,20 @@ impl Scheduler {
             };
             self.refused_without_search(unsearchable, history, reply);
         }
+    }
+
+    /// The platform has said OK to a list with tasks that were not failed: it retried those that had failed since, or
+    /// passed them over.
+    pub(super) fn judge_passed_over(&mut self, batch: Batch, reply: &Arc<Reply>, found: &Found) {
+        let (left_alone, others): (Vec<_>, Vec<_>) =
+            batch.devices.into_iter().partition(|id| match self.seen(*id, found) {
+                Seen::NotFailed(task) => self.known.has_not_moved(*id, task, batch.sent_at),
+                Seen::NoTask => true,
+                Seen::Failed(_) | Seen::Unclear => false,
+            });
+        let skipped = Reply::of("the platform accepted the list, and left this task alone, which is not failed");
+        self.settle_refused(left_alone, Outcome::Skipped, &skipped, false);
+        self.settle_refused(others, Outcome::Unknown, &reply.saying(NOT_FAILED_BEFORE), false);
     }
 
     /// Settles what was held, once it is known what becomes of the others of a refused list.

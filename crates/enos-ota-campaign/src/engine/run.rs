@@ -281,7 +281,7 @@ impl Runner {
             Ok(Done::Sent(sent)) => self.sent(sent),
             Ok(Done::Page(paged)) => self.paged(*paged),
             // Its devices stay in doubt, or it was only to follow some.
-            Err(error) if error.is_cancelled() => {}
+            Err(error) if error.is_cancelled() => self.rate.abandoned(),
             Err(error) => {
                 self.end_with(Ending::Panicked(error.to_string()));
                 self.halt();

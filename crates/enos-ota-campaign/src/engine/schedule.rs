@@ -42,7 +42,8 @@ pub(super) struct SendHistory {
     pub(super) lost: u32,
 }
 
-const NOT_FAILED_BEFORE: &str = "a search had shown that this task is not failed, and the platform accepted it";
+pub(super) const NOT_FAILED_BEFORE: &str =
+    "a search had shown that this task is not failed, and the platform accepted it";
 
 /// From so many refusals on, searches contradict the answers, and the list is halved.
 pub(super) const HALVE_FROM: u32 = 4;
@@ -62,6 +63,8 @@ pub(super) enum Reason {
     Again,
     /// They show whether the platform retries the others of a refused list.
     Experiment(Experiment),
+    /// The platform has accepted them with this reply, although their tasks were not failed.
+    PassedOver(Arc<Reply>),
 }
 
 impl Reason {
@@ -503,7 +506,8 @@ impl Scheduler {
             | Reason::Lost
             | Reason::Controls
             | Reason::Again
-            | Reason::Experiment(_) => StatusFilter::All,
+            | Reason::Experiment(_)
+            | Reason::PassedOver(_) => StatusFilter::All,
         }
     }
 
@@ -675,33 +679,29 @@ impl Scheduler {
         match end.end {
             CallEnd::Accepted => {
                 self.any_accepted = true;
-                let mut devices = devices;
+                let (mut accepted, mut passed_over) = (devices, Vec::new());
                 if let Some(experiment) = experiment {
                     self.put_back(&experiment.controls);
-                    // Retried, or passed over.
                     let apart = experiment.not_failed();
-                    devices.retain(|id| *id != apart);
-                    self.steps.push(Step::settle(
-                        vec![apart],
-                        Outcome::Unknown,
-                        &end.reply.saying(NOT_FAILED_BEFORE),
-                    ));
+                    accepted.retain(|id| *id != apart);
+                    passed_over.push(apart);
                 }
                 // What was refused before was left as it was: otherwise this list would have been refused too. That all of
                 // several tasks were retried and have failed again since is not likely.
-                if history.refused > 0 && devices.len() >= SEVERAL && self.searching == Searching::Never {
+                if history.refused > 0 && accepted.len() >= SEVERAL && self.searching == Searching::Never {
                     self.mixed.reading = Reading::Refused;
                     self.settle_held();
                 }
+                // Where it may retry the failed ones of a list and say OK, that says nothing of one that was not failed.
                 if history.before == Before::NotFailed && !self.mixed.is_refused() {
-                    self.steps.push(Step::settle(
-                        devices,
-                        Outcome::Unknown,
-                        &end.reply.saying(NOT_FAILED_BEFORE),
-                    ));
-                } else {
-                    self.steps.push(Step::settle(devices, Outcome::Accepted, &end.reply));
+                    passed_over.append(&mut accepted);
                 }
+                if !accepted.is_empty() {
+                    self.steps.push(Step::settle(accepted, Outcome::Accepted, &end.reply));
+                }
+                let reason = Reason::PassedOver(end.reply);
+                let ready = now.saturating_add(self.limits.lag);
+                self.look_up_sent(passed_over, history, reason, sent_at, ready);
             }
             CallEnd::NotFailed => {
                 self.refused_any |= history.before != Before::NotFailed;
@@ -832,6 +832,7 @@ impl Scheduler {
                     whole_job: lookup.whole_job,
                     now,
                 };
+                self.look_at_sent(&found, &lookup.devices);
                 for batch in batches {
                     self.judge(batch, &found);
                 }
@@ -846,6 +847,26 @@ impl Scheduler {
             }
             LookupEnd::Invalid => self.search_is_invalid(&lookup, batches, now),
             LookupEnd::Never(why) => self.cannot_search(&why, batches),
+        }
+    }
+
+    /// A search may show devices that were sent, before their own is due: what has left `failed` once was retried, even if
+    /// it has failed again by then.
+    fn look_at_sent(&mut self, found: &Found, named: &[DeviceId]) {
+        let in_flight = self.open.values().filter_map(|open| match open {
+            Open::Send { devices, .. } => Some(devices),
+            Open::Look(..) => None,
+        });
+        let looked_up = self.lookups.iter().map(|batch| &batch.devices);
+        let sent: Vec<_> = if found.whole_job {
+            in_flight.chain(looked_up).flatten().copied().collect()
+        } else {
+            named.to_vec()
+        };
+        for id in sent {
+            if self.known.was_sent(id) && matches!(self.seen(id, found), Seen::NotFailed(_)) {
+                self.known.set_left(id);
+            }
         }
     }
 
@@ -933,6 +954,10 @@ impl Scheduler {
                     Outcome::Unknown,
                     &Reply::of("the answer was lost, and the task could not be looked up"),
                 )),
+                Reason::PassedOver(reply) => {
+                    let reply = reply.saying(NOT_FAILED_BEFORE);
+                    self.steps.push(Step::settle(batch.devices, Outcome::Unknown, &reply));
+                }
                 Reason::Controls | Reason::Again => {}
             }
         }
@@ -947,6 +972,7 @@ impl Scheduler {
             Reason::Controls => self.judge_controls(&batch.devices, found),
             Reason::Again => self.judge_again(&batch.devices, found),
             Reason::Experiment(experiment) => self.judge_experiment(batch, &experiment, found),
+            Reason::PassedOver(reply) => self.judge_passed_over(batch, &reply, found),
         }
     }
 

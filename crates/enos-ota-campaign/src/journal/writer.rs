@@ -308,6 +308,24 @@ struct Out {
 }
 
 impl Out {
+    /// Whether the file is still there, and as long as what was written. Somebody may have removed or cut it: what was
+    /// written is lost then, and nothing more must be sent.
+    fn check(&self) -> io::Result<()> {
+        let metadata = self.file.metadata()?;
+        if metadata.len() != self.synced {
+            return Err(io::Error::other(format!(
+                "somebody has changed the file: it has {} bytes, expected {}",
+                metadata.len(),
+                self.synced
+            )));
+        }
+        #[cfg(unix)]
+        if std::os::unix::fs::MetadataExt::nlink(&metadata) == 0 {
+            return Err(io::Error::other("somebody has removed the file"));
+        }
+        Ok(())
+    }
+
     fn write(&mut self, batch: &Queue, syncs: &AtomicU64, mut standstill: Option<&mut Standstill>) -> io::Result<()> {
         let mut start = 0;
         let mut ends = Vec::new();
@@ -321,6 +339,7 @@ impl Out {
         if let Some(standstill) = &mut standstill {
             standstill.before(&self.file, &self.lines, &ends, self.synced)?;
         }
+        self.check()?;
         let done = (&*self.file)
             .write_all(&self.lines)
             .and_then(|()| self.file.sync_data());

@@ -423,8 +423,7 @@ impl DeviceTable {
                 ));
             }
             row.state = DeviceState::Waiting;
-            // What was said of its last call is settled by this.
-            row.reply = NO_REPLY;
+            // How its last call ended is settled by this.
             row.last_end = None;
         }
         Ok(())

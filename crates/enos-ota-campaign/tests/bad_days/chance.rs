@@ -120,7 +120,11 @@ async fn survive(seed: u64) {
     let recovered = to_the_end(&stage).await;
     check_devices(&stage, &recovered);
     let summary = recovered.summary();
-    assert_eq!(summary.unknown, 0, "{summary:?}");
+    let unknown = recovered
+        .table
+        .standings()
+        .find(|standing| standing.outcome == Some(Outcome::Unknown));
+    assert_eq!(summary.unknown, 0, "{summary:?}: {unknown:?}");
     assert!(summary.skipped <= 100, "{summary:?}");
 }
 
@@ -134,7 +138,7 @@ async fn the_records_of_a_campaign_that_was_killed_three_times_agree_with_those_
     const DEVICES: usize = 5000;
     let stage = stage(DEVICES, MixedList::Refuse, 0.2, 4711).await;
     stage.begin(&plan(Chosen::Named, DEVICES, 50), &settings()).await;
-    for (records, bytes) in [(70, 0), (50, 120), (90, usize::MAX)] {
+    for (records, bytes) in [(70, 0), (50, 120), (40, usize::MAX)] {
         let kill = Kill {
             stop: Stop::Writing(records, bytes),
             when_quiet: false,

@@ -218,9 +218,14 @@ async fn of_a_device_that_no_search_can_name_nothing_is_told_but_what_is_known()
         let mut settings = settings();
         settings.watch = watch.then_some(Duration::from_mins(10));
         let finished = finish(stage.campaign(plan, settings)).await;
-        assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
+        // Where no answer ever comes, those that are not failed are given up.
+        let as_expected =
+            matches!(finished.ending, Ending::Complete) || (lost && matches!(finished.ending, Ending::GaveUp(_)));
+        assert!(as_expected, "{:?}", finished.ending);
         stage.check(&finished.table);
-        stage.check_journal(&stage.path(), &finished.table);
+        if !lost {
+            stage.check_journal(&stage.path(), &finished.table);
+        }
         for id in finished.table.devices().ids().skip(20) {
             let (key, standing) = (finished.table.devices().key(id), finished.table.standing(id));
             assert_eq!(standing.fate, Fate::NotSeen, "{key}");
@@ -230,7 +235,7 @@ async fn of_a_device_that_no_search_can_name_nothing_is_told_but_what_is_known()
                 (false, false) => Outcome::Rejected,
             };
             // It was in a list that was refused, and what that did to it no search can show.
-            let cannot_tell = !lost && key == "it's done" && standing.outcome == Some(Outcome::Unknown);
+            let cannot_tell = !lost && !failed.contains(&key) && standing.outcome == Some(Outcome::Unknown);
             assert!(cannot_tell || standing.outcome == Some(expected), "{key}: {standing:?}");
         }
     }

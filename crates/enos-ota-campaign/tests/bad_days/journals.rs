@@ -7,7 +7,7 @@ use enos_ota_campaign::{Ending, Event};
 use enos_ota_emulator::{MixedList, Pace};
 
 use crate::process::{InTime, Process, Stop, Told};
-use crate::stage::{Chosen, Stage, finish, finish_with, fleet, operator, plan, settings};
+use crate::stage::{Chosen, Stage, failed_of, finish, finish_with, fleet, operator, plan, settings};
 
 const DEVICES: usize = 100;
 const CHUNK: usize = 5;
@@ -108,7 +108,7 @@ async fn a_last_line_that_is_cut_anywhere_costs_no_device() {
 }
 
 #[tokio::test]
-async fn a_campaign_whose_journal_is_removed_goes_on_to_its_end() {
+async fn a_campaign_whose_journal_is_removed_sends_nothing_more_and_says_so() {
     let stage = stage().await;
     let campaign = stage.campaign(plan(Chosen::Named, DEVICES, CHUNK), settings());
     let mut answers = 0;
@@ -121,9 +121,13 @@ async fn a_campaign_whose_journal_is_removed_goes_on_to_its_end() {
         }
     })
     .await;
-    assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
+    let Ending::Journal(error) = &finished.ending else {
+        panic!("{:?}", finished.ending)
+    };
+    let source = std::error::Error::source(error).unwrap().to_string();
+    assert_eq!(source, "somebody has removed the file");
     stage.check(&finished.table);
-    assert!(!stage.path().exists());
+    assert!(stage.retried() < failed_of(DEVICES));
 }
 
 #[tokio::test]
@@ -150,7 +154,8 @@ async fn no_device_is_retried_twice_although_an_old_copy_of_the_journal_takes_it
             }
         })
         .await;
-        assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
+        // Its own file has no name any more.
+        assert!(matches!(finished.ending, Ending::Journal(_)), "{:?}", finished.ending);
         let other = match other {
             Some(other) => other.await.unwrap(),
             None => finish(stage.resumed(&path)).await,

@@ -89,7 +89,8 @@ pub(crate) struct Stage {
 }
 
 pub(crate) fn client_of(base_url: &str, (app_key, app_secret): (&str, &str), clock: Arc<dyn Clock>) -> Client {
-    let waits = Duration::from_millis(1);
+    // Real time, in which a node of the gateway learns of a token; all else waits in virtual time.
+    let waits = Duration::from_millis(100);
     Client::builder()
         .base_url(base_url)
         .credentials(Credentials::new(app_key, app_secret).unwrap())

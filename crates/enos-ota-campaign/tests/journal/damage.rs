@@ -5,7 +5,7 @@ use std::path::Path;
 use enos_ota_campaign::journal::{CallEnd, Journal, JournalError, Record};
 use proptest::prelude::*;
 
-use crate::common::{chained, in_folder, objects, plan, resumed, sent, write};
+use crate::common::{chained, details, in_folder, objects, plan, resumed, sent, write};
 use crate::model::example;
 
 const DEVICES: usize = 6;
@@ -323,4 +323,25 @@ async fn a_running_campaign_can_be_looked_at() {
     journal.append(&answer).await.unwrap();
     journal.close().await.unwrap();
     assert_eq!(Journal::read(&path).unwrap().calls_that_ended(Some(CallEnd::Lost)), 1);
+}
+
+#[tokio::test]
+async fn a_journal_that_is_removed_or_cut_while_it_is_written_breaks() {
+    let harms: [(&str, fn(&std::path::Path)); 2] = [
+        ("removed", |path| std::fs::remove_file(path).unwrap()),
+        ("changed", |path| {
+            let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.set_len(100).unwrap();
+        }),
+    ];
+    for (word, harm) in harms {
+        let (_folder, path) = in_folder();
+        let journal = Journal::create(&path, &plan(3), details()).unwrap();
+        journal.append(&sent(1, [0])).await.unwrap();
+        harm(&path);
+        let error = journal.append(&sent(2, [1])).await.unwrap_err();
+        let text = std::error::Error::source(&error).unwrap().to_string();
+        assert!(text.contains(word), "{text}");
+        assert!(journal.close().await.is_err());
+    }
 }

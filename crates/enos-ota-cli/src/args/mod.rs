@@ -154,7 +154,8 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
 
-    /// How long a call may take, with all its attempts: such as 90 (seconds), 90s or 2m
+    /// How long a call may take, with all its attempts: such as 90 (seconds), 90s or 2m. When many devices are retried:
+    /// also how long to try before the gateway has answered for the first time, 20 s at the most
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = values::timeout)]
     pub(crate) timeout: Option<Duration>,
 

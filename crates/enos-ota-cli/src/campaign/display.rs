@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use enos_ota::Window;
-use enos_ota::{WaitReason, Waiting};
+use enos_ota::{Clock as _, SystemClock, WaitReason, Waiting, Window};
 use enos_ota_campaign::{Event, Progress, ReadProgress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::picture::{self, Picture};
+use crate::args::duration_in_words;
 use crate::console;
 use crate::log;
 use crate::text::{counted, fit, thousands};
@@ -39,6 +39,8 @@ pub(crate) struct Display {
     silence: Duration,
     last_said: Instant,
     throttled: Seldom,
+    /// The quota that was told last.
+    quota: Option<(u64, Window)>,
     trouble: Seldom,
 }
 
@@ -80,6 +82,7 @@ impl Display {
             silence: if talkative { FIRST_SILENCE } else { SILENCE_OF_FEW },
             last_said: Instant::now(),
             throttled: Seldom::default(),
+            quota: None,
             trouble: Seldom::default(),
         }
     }
@@ -218,14 +221,14 @@ impl Display {
                 pause,
                 quota: Some((calls, window)),
             } => {
+                // What is new is told at once.
+                if self.quota.replace((*calls, *window)) != Some((*calls, *window)) {
+                    self.throttled = Seldom::default();
+                }
                 if let Some(untold) = self.throttled.again() {
-                    self.say(format_args!(
-                        "the gateway allows {} per {}; next calls in {:.0} s{}",
-                        counted(usize::try_from(*calls).unwrap_or(usize::MAX), "call"),
-                        name_of(*window),
-                        pause.as_secs_f64().ceil(),
-                        more(untold)
-                    ));
+                    let left = picture.left_with(*pause, *calls, *window);
+                    let text = used_up(*calls, *window, *pause, left, SystemClock.now_ms());
+                    self.say(format_args!("{text}{}", more(untold)));
                 }
             }
             Event::Throttled { pause, quota: None } => {
@@ -280,5 +283,56 @@ fn name_of(window: Window) -> &'static str {
         Window::Hour => "hour",
         Window::Day => "day",
         _ => "month",
+    }
+}
+
+/// What is said of a quota that is used up. `left` is how long the retries will take, if that is known.
+fn used_up(calls: u64, window: Window, pause: Duration, left: Option<Duration>, now_ms: i64) -> String {
+    let calls = counted(usize::try_from(calls).unwrap_or(usize::MAX), "call");
+    let pause = duration_in_words(pause.saturating_add(Duration::from_nanos(999_999_999)));
+    let done = left
+        .and_then(|left| time_of_day(now_ms, left))
+        .map(|time| format!("; done by about {time}"))
+        .unwrap_or_default();
+    format!(
+        "the gateway allows {calls} per {}; next calls in {pause}{done}",
+        name_of(window)
+    )
+}
+
+/// The time after so long, with the day if it is another one. `None` if that is farther off than anybody plans.
+fn time_of_day(now_ms: i64, left: Duration) -> Option<String> {
+    let now = jiff::Timestamp::from_millisecond(now_ms).ok()?;
+    let then = now.checked_add(jiff::SignedDuration::try_from(left).ok()?).ok()?;
+    let days = |time: jiff::Timestamp| time.as_second().div_euclid(24 * 60 * 60);
+    let format = match days(then) - days(now) {
+        0 => "%H:%M UTC",
+        1..=366 => "%Y-%m-%d %H:%M UTC",
+        _ => return None,
+    };
+    Some(then.strftime(format).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_used_up_quota_is_told_with_the_end_if_that_is_known() {
+        const AT_16_02: i64 = 1_772_380_920_000;
+        let say = |pause, left| used_up(600, Window::Minute, Duration::from_millis(pause), left, AT_16_02);
+        for (pause, left, end) in [
+            (40_400, Some(Duration::from_secs(1081)), "41 s; done by about 16:20 UTC"),
+            (1_000, None, "1 s"),
+            (
+                60_000,
+                Some(Duration::from_hours(10)),
+                "1 min; done by about 2026-03-02 02:02 UTC",
+            ),
+            (0, Some(Duration::MAX), "0 s"),
+        ] {
+            let text = format!("the gateway allows 600 calls per minute; next calls in {end}");
+            assert_eq!(say(pause, left), text);
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use enos_ota::Window;
 use enos_ota_campaign::{DeviceTable, Event, Fate, Outcome, Phase, Progress, ReadProgress, Settings};
 
 use crate::args::duration_in_words;
@@ -35,6 +36,8 @@ pub(crate) struct Picture {
     latest: Counts,
     paused_until: Option<Instant>,
     began: Instant,
+    /// Devices that had their outcome before this run.
+    settled_before: usize,
     reasons: HashMap<Arc<str>, usize>,
     samples: VecDeque<Sample>,
 }
@@ -139,6 +142,7 @@ impl Picture {
             latest: Counts::default(),
             paused_until: None,
             began: Instant::now(),
+            settled_before: ledger.summary().settled(),
             reasons,
             samples: VecDeque::new(),
         }
@@ -213,6 +217,26 @@ impl Picture {
                 (last.calls - first.calls.min(last.calls)) as f64 / seconds,
             )
         })
+    }
+
+    /// How long the retries will take if the gateway lets so many calls through in each window, the next of which begins
+    /// after this pause. `None` where too little is known: it counts on calls that carry as many devices as before.
+    pub(crate) fn left_with(&self, pause: Duration, calls: u64, window: Window) -> Option<Duration> {
+        let last = self.samples.back()?;
+        let settled = last
+            .settled
+            .checked_sub(self.settled_before)
+            .filter(|settled| *settled > 0)?;
+        let left = self.planned.saturating_sub(last.settled);
+        // The next wave waits for upgrades, and what is left to confirm is no device to be settled.
+        if left == 0 || calls == 0 || self.wave.is_some() {
+            return None;
+        }
+        let needed = u128::from(last.calls)
+            .saturating_mul(left as u128)
+            .div_ceil(settled as u128);
+        let windows = u32::try_from(needed.saturating_sub(1) / u128::from(calls)).ok()?;
+        Some(pause.saturating_add(window.length().saturating_mul(windows)))
     }
 
     /// The lines, of no more columns than these.
@@ -506,4 +530,47 @@ fn indented(parts: Vec<String>, columns: usize) -> String {
         " ".repeat(LABEL),
         join_fitting(parts, columns.saturating_sub(LABEL))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_that_a_quota_takes_follows_from_the_calls_that_devices_took_so_far() {
+        let picture = |settled_before, settled, calls, wave| Picture {
+            planned: 100_000,
+            is_canary: false,
+            success_percent: 0.0,
+            wave,
+            told: Counts::default(),
+            before_wave: Counts::default(),
+            latest: Counts::default(),
+            paused_until: None,
+            began: Instant::now(),
+            settled_before,
+            reasons: HashMap::new(),
+            samples: [Sample {
+                at: Duration::ZERO,
+                settled,
+                calls,
+            }]
+            .into(),
+        };
+        let left = |picture: &Picture, calls| picture.left_with(Duration::from_secs(41), calls, Window::Minute);
+        let minutes = |count: u64| Some(Duration::from_secs(41 + count * 60));
+        // 600 calls for 20,000 devices: 2,400 more, in four windows, the first of which begins after the pause.
+        assert_eq!(left(&picture(0, 20_000, 600, None), 600), minutes(3));
+        assert_eq!(left(&picture(50_000, 70_000, 600, None), 600), minutes(1));
+        assert_eq!(left(&picture(0, 99_999, 600, None), 600), minutes(0));
+        let wave = Some(Wave { number: 1, of: 2 });
+        for unknown in [
+            picture(0, 0, 600, None),
+            picture(0, 100_000, 600, None),
+            picture(0, 9, 1, wave),
+        ] {
+            assert_eq!(left(&unknown, 600), None);
+        }
+        assert_eq!(left(&picture(0, 1, u64::MAX, None), 1), None);
+    }
 }

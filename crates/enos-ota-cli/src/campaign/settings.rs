@@ -21,6 +21,9 @@ pub(crate) fn settings_of(how: &HowToRetry, connection: &Connection) -> Settings
         percent,
         min_sample: how.min_sample,
     });
+    if let Some(timeout) = connection.timeout {
+        settings.contact_patience = settings.contact_patience.min(timeout);
+    }
     if let Some(attempts) = connection.request_attempts {
         settings.first_contact = attempts;
     }
