@@ -68,9 +68,9 @@
 //! by itself, nor a part of a list, nor another device is evidence. What nobody can find out is [`Outcome::Unknown`], and
 //! nothing else.
 //!
-//! Two cases look the same to every client. A task may have been retried by somebody else in the moment of a lost call. And a
-//! platform may accept a list and pass over a task in it, without a word. Such a device is accepted, and the confirmation
-//! at the end shows a task that is still `failed` as such ([`Fate::StillFailed`]).
+//! Two cases look the same to every client. All tasks of a list may have been retried by somebody else just when its call
+//! was lost. And a platform may accept a list and pass over a task that has left `failed` since the last look. Such devices
+//! are accepted. The confirmation at the end shows a task that is still `failed` as such ([`Fate::StillFailed`]).
 //!
 //! # Cargo features
 //!
