@@ -122,9 +122,12 @@ impl Scheduler {
                 again.push(id);
             }
         }
-        let list = self.known.next_lost_list();
-        for id in &again {
-            self.known.set_lost_in(*id, list);
+        // What was not failed then, that call cannot have retried.
+        if history.before != Before::NotFailed {
+            let list = self.known.next_lost_list();
+            for id in &again {
+                self.known.set_lost_in(*id, list);
+            }
         }
         let alike = changed.len();
         self.pending
