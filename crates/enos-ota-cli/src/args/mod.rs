@@ -116,6 +116,7 @@ pub(crate) enum Command {
 /// Where the gateway is, and who calls it.
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Connection")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Connection {
     /// Address of the API gateway, such as https://apim-gateway.example.com [env: ENOS_BASE_URL]
     #[arg(long, value_name = "URL")]

@@ -138,19 +138,18 @@ fn words(summary: Summary, upgrades: &Upgrades, elsewhere: usize, followed: Foll
         let devices = counted(summary.requested, "device");
         return format!("{devices} retried: {}", upgrades.in_words());
     }
-    let mut text = sentence(summary);
+    let mut parts = vec![sentence(summary)];
     if elsewhere > 0 {
         let were = if elsewhere == 1 { "was" } else { "were" };
-        text.push_str(&format!(
-            "; of the rejected, {} {were} no longer failed: retried elsewhere meanwhile",
+        parts.push(format!(
+            "of the rejected, {} {were} no longer failed: retried elsewhere meanwhile",
             thousands(elsewhere)
         ));
     }
     if follows {
-        text.push_str("; of the accepted, ");
-        text.push_str(&upgrades.in_words());
+        parts.push(format!("of the accepted, {}", upgrades.in_words()));
     }
-    text
+    parts.join("; ")
 }
 
 /// `HTTP 503 ...; gave up after 10 failed calls in 25 s`
