@@ -179,6 +179,7 @@ impl Connection {
     /// Sets what holds for every gateway, the emulator too.
     pub(crate) fn tune(&self, mut builder: ClientBuilder) -> ClientBuilder {
         builder = builder.user_agent(concat!("enos-ota-cli/", env!("CARGO_PKG_VERSION")));
+        builder = builder.http2(self.http2);
         if let Some(timeout) = self.timeout {
             builder = builder.timeout(timeout);
         }

@@ -517,6 +517,65 @@ fn a_resumed_campaign_that_watches_tells_how_the_upgrades_ended() {
 }
 
 #[test]
+fn a_search_that_repeats_its_first_page_is_no_list_of_the_failed_tasks() {
+    let gateway = fleet_of(300);
+    gateway.emulator.faults().push(
+        Fault::repeat_first_page(100_000)
+            .on(Scope::Action(Action::SearchTask))
+            .forever(),
+    );
+    let retry = gateway.retry_failed(&[]);
+    let plan = gateway.run(["plan", "--job-id", JOB, "--failed"]);
+    let dry = gateway.run(["retry", "--job-id", JOB, "--failed", "--dry-run"]);
+    let list = gateway.run(["tasks", "list", "--job-id", JOB]);
+    for end in [&retry, &plan, &dry, &list] {
+        assert_eq!(end.code, Some(5), "{end:?}");
+    }
+    for end in [retry, plan, dry] {
+        assert!(
+            end.stderr
+                .contains("tasks whatever page is asked for; the others are missing")
+                && end.stderr.contains("hint: nothing was sent; "),
+            "{}",
+            end.stderr
+        );
+    }
+    assert_eq!(gateway.emulator.counters().retry_calls, 0);
+}
+
+#[test]
+fn upgrades_that_nobody_could_see_have_not_succeeded() {
+    // Each answer to the search after the retry is a page that nobody can read.
+    for (fault, why, permission) in [
+        (Fault::html_page(200), "web page", false),
+        (Fault::code(99403, "Denied resource"), "99403 Denied resource", true),
+    ] {
+        let gateway = fleet_of(20);
+        gateway
+            .emulator
+            .faults()
+            .push(fault.on(Scope::Action(Action::SearchTask)).forever());
+        let mut args = vec![
+            "retry",
+            "--job-id",
+            JOB,
+            "--no-lookup",
+            "--watch",
+            "--watch-timeout",
+            "3",
+        ];
+        let keys: Vec<_> = (0..20).map(key).collect();
+        args.extend(keys.iter().map(String::as_str));
+        let end = gateway.run(args);
+        assert_eq!(end.code, Some(1), "{end:?}");
+        let told = "warning: 20 of 20 devices accepted were not seen to have left `failed`: ";
+        assert!(end.stderr.contains(told) && end.stderr.contains(why), "{}", end.stderr);
+        assert!(permission || !end.stderr.contains("permission"), "{}", end.stderr);
+        assert_eq!(end.last_line(), "error: 20 devices retried: 20 not looked at");
+    }
+}
+
+#[test]
 fn a_canary_that_fails_spares_the_others() {
     let gateway = fleet_with(40, |_, task| task.retry_outcome(Outcome::Fails));
     let end = gateway.retry_failed(&["--canary", "10%"]);

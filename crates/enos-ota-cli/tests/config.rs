@@ -4,8 +4,11 @@
 mod common;
 
 use std::fs;
+use std::io::Read as _;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use common::{APP_KEY, Gateway, SECRET, program, run};
 
@@ -354,4 +357,27 @@ fn a_secret_file_must_be_one_line() {
         write_private(&file, text);
         is_refused(gateway.command(["token", "--app-secret-file"]).arg(&file), message);
     }
+}
+
+#[test]
+fn http2_is_offered_to_a_gateway_only_if_it_is_allowed() {
+    let offers_http2 = |more: &[&str]| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let greeting = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut greeting = vec![0; 4096];
+            let length = stream.read(&mut greeting).unwrap();
+            greeting.truncate(length);
+            greeting
+        });
+        let gateway = Gateway::start();
+        let args = ["token", "--base-url", &url, "--request-attempts", "1"];
+        let end = gateway.run(args.iter().chain(more));
+        assert_eq!(end.code, Some(5), "{end:?}");
+        // The name of the protocol, behind its length.
+        greeting.join().unwrap().windows(3).any(|bytes| bytes == b"\x02h2")
+    };
+    assert!(!offers_http2(&[]));
+    assert!(offers_http2(&["--http2"]));
 }

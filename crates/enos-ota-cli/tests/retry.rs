@@ -70,6 +70,7 @@ fn accepted_devices_are_reported_as_the_contract_says() {
             "summary": {"requested": 2, "accepted": 2, "rejected": 0, "skipped": 0, "unknown": 0},
             "ending": "complete",
             "fates": {"succeeded": 0, "failedAgain": 0, "underWay": 2, "stillFailed": 0, "gone": 0, "notSeen": 0},
+            "elsewhere": 0,
             "calls": {"retries": 1, "searches": 1, "throttled": 0, "lost": 0, "refused": 0},
             "journal": null,
             "devices": [
@@ -726,7 +727,9 @@ fn an_answer_that_nobody_can_look_up_leaves_the_device_unknown() {
     assert_eq!(end.code, Some(1), "{end:?}");
     assert_eq!(end.json()["devices"][0]["outcome"], "unknown");
     assert!(
-        end.stderr.contains("may not search tasks") && end.stderr.contains("may have been retried"),
+        end.stderr
+            .contains("devices cannot be looked up: 99403 Denied resource")
+            && end.stderr.contains("may have been retried"),
         "{}",
         end.stderr
     );

@@ -1,7 +1,7 @@
 //! Devices by what they have in common.
 
+use enos_ota_campaign::DeviceState;
 use enos_ota_campaign::journal::Recovered;
-use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{DeviceId, Outcome, TaskFacts};
 
 use crate::error::Problem;
@@ -91,7 +91,10 @@ impl Breakdown {
                         let became = Became::of(standing);
                         // What the answer said of an accepted device is no failure.
                         if became.is_failure() && standing.state != DeviceState::Settled(Outcome::Accepted) {
-                            take((became, recovered.standing(id).code, recovered.standing(id).message), standing);
+                            take(
+                                (became, recovered.standing(id).code, recovered.standing(id).message),
+                                standing,
+                            );
                         }
                     });
                 },

@@ -1,7 +1,6 @@
 //! Counting.
 
-
-use enos_ota_campaign::{Standing, DeviceState};
+use enos_ota_campaign::{DeviceState, Standing};
 use enos_ota_campaign::{Fate, Outcome};
 
 use crate::text::number;
@@ -232,6 +231,8 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use enos_ota_campaign::Seen;
+
     use super::*;
 
     fn standing(state: DeviceState, fate: Fate) -> Standing<'static> {

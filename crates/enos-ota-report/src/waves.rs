@@ -1,7 +1,7 @@
 //! The waves of a campaign.
 
+use enos_ota_campaign::DeviceState;
 use enos_ota_campaign::journal::Recovered;
-use enos_ota_campaign::{DeviceState};
 use enos_ota_campaign::{Fate, Outcome};
 
 /// A wave: the accepted devices in it, and what became of them.

@@ -86,7 +86,7 @@ impl Scheduler {
                     again.push(id);
                 }
                 (Seen::NoTask, Before::NotFailed | Before::Unknown) => {
-                    self.known.set_before(id, Before::NotFailed);
+                    self.known.observe_not_failed(id, found.now);
                     again.push(id);
                 }
                 // It has failed again since.
@@ -111,7 +111,10 @@ impl Scheduler {
             let (late, elsewhere) = self.came_late(left, &still_failed);
             left = late;
             for id in elsewhere {
-                self.known.set_before(id, Before::NotFailed);
+                match self.seen(id, found) {
+                    Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
+                    _ => self.known.observe_not_failed(id, found.now),
+                }
                 again.push(id);
             }
             for (id, _, _, task) in changed.drain(..) {
@@ -119,9 +122,12 @@ impl Scheduler {
                 again.push(id);
             }
         }
-        let list = self.known.next_lost_list();
-        for id in &again {
-            self.known.set_lost_in(*id, list);
+        // What was not failed then, that call cannot have retried.
+        if history.before != Before::NotFailed {
+            let list = self.known.next_lost_list();
+            for id in &again {
+                self.known.set_lost_in(*id, list);
+            }
         }
         let alike = changed.len();
         self.pending

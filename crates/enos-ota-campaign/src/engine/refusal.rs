@@ -134,6 +134,8 @@ impl Scheduler {
 
     /// Devices whose tasks are not failed, and that no call of this campaign has retried.
     fn reject(&mut self, devices: Vec<DeviceId>, reply: &Arc<Reply>, why: Option<&str>) {
+        let (doubtful, devices): (Vec<_>, Vec<_>) = devices.into_iter().partition(|id| self.known.is_doubtful(*id));
+        self.settle_refused(doubtful, Outcome::Unknown, &Reply::of(CANNOT_TELL), false);
         let (elsewhere, others): (Vec<_>, Vec<_>) =
             devices.into_iter().partition(|id| self.known.was_planned_failed(*id));
         self.settle_refused(elsewhere, Outcome::Rejected, &reply.saying(ELSEWHERE), true);

@@ -562,7 +562,7 @@ fn scheduler(
         random,
     );
     if resumed {
-        scheduler.goes_on();
+        scheduler.goes_on(devices.ids().filter(|id| table.was_lost(*id)));
     }
     let ready = time.elapsed().saturating_add(settings.lag);
     // The devices of one call, which share a time and a reply.

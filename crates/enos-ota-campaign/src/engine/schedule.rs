@@ -239,9 +239,13 @@ impl Scheduler {
         }
     }
 
-    /// An earlier run may have seen more of the tasks than the plan knows.
-    pub(crate) fn goes_on(&mut self) {
+    /// An earlier run may have seen more of the tasks than the plan knows, and left open what its calls did to these
+    /// devices.
+    pub(crate) fn goes_on(&mut self, doubtful: impl Iterator<Item = DeviceId>) {
         self.is_stale = true;
+        for id in doubtful {
+            self.known.set_doubtful(id);
+        }
     }
 
     /// Allows the first so many devices of the order to be sent. Those that are known not to be failed go first, as long

@@ -64,6 +64,8 @@ struct Row {
     elsewhere: bool,
     /// Whether it is in a call that is neither answered nor given up by a resume.
     in_call: bool,
+    /// Whether a call that may have retried it has ever had no answer.
+    was_lost: bool,
     reply: u32,
     failed_again: Symbol,
     /// Where its last call is in the order of calls.
@@ -71,7 +73,7 @@ struct Row {
 }
 
 // A fleet has a million of them.
-const _: () = assert!(size_of::<Row>() <= 32);
+const _: () = assert!(size_of::<Row>() <= 40);
 
 /// The reply of a device about which nothing was said.
 const NO_REPLY: u32 = 0;
@@ -131,6 +133,7 @@ impl DeviceTable {
             last_end: None,
             elsewhere: false,
             in_call: false,
+            was_lost: false,
             reply: NO_REPLY,
             failed_again: Symbol::NONE,
             sent_in: NO_CALL,
@@ -242,6 +245,11 @@ impl DeviceTable {
         (sent_in != NO_CALL).then_some(sent_in as usize)
     }
 
+    /// Whether a call with the device has ever had no answer.
+    pub(crate) fn was_lost(&self, id: DeviceId) -> bool {
+        self.rows[id.index()].was_lost
+    }
+
     /// Takes a record, whose devices are those given, and says what it has brought.
     ///
     /// The live run, a resume and a report all go through here, so they cannot disagree.
@@ -250,7 +258,9 @@ impl DeviceTable {
             Record::Resumed { .. } => {
                 for (_, ids) in self.in_flight.drain() {
                     for id in ids {
-                        self.rows[id.index()].in_call = false;
+                        let row = &mut self.rows[id.index()];
+                        row.in_call = false;
+                        row.was_lost |= may_be_retried(row.state);
                     }
                 }
                 Ok(Applied::default())
@@ -344,6 +354,7 @@ impl DeviceTable {
         for id in ids {
             let row = &mut self.rows[id.index()];
             row.in_call = false;
+            row.was_lost |= end == CallEnd::Lost && may_be_retried(row.state);
             row.last_end = Some(end);
             let (sent_at_ms, before) = match row.state {
                 DeviceState::InDoubt { sent_at_ms, before } => (sent_at_ms, before),
@@ -488,6 +499,11 @@ impl DeviceTable {
         });
         Ok(number)
     }
+}
+
+/// Whether a call without an answer may have retried the device.
+fn may_be_retried(state: DeviceState) -> bool {
+    matches!(state, DeviceState::InDoubt { before, .. } if before != Some(Seen::NotFailed))
 }
 
 fn seen_before(not_failed: bool, unseen: bool) -> Option<Seen> {

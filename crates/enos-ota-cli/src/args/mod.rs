@@ -116,6 +116,7 @@ pub(crate) enum Command {
 /// Where the gateway is, and who calls it.
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Connection")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Connection {
     /// Address of the API gateway, such as https://apim-gateway.example.com [env: ENOS_BASE_URL]
     #[arg(long, value_name = "URL")]
@@ -154,6 +155,10 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
 
+    /// Allow HTTP/2. All calls then share one connection, on which a gateway may serve only so many at a time
+    #[arg(long)]
+    pub(crate) http2: bool,
+
     /// How long a call may take, with all its attempts: such as 90 (seconds), 90s or 2m. When many devices are retried:
     /// also how long to try before the gateway has answered for the first time, 20 s at the most
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = values::timeout)]
@@ -167,7 +172,7 @@ pub(crate) struct Connection {
     /// Use an emulator inside this program, with a demo fleet and without any account
     #[arg(
         long,
-        conflicts_with_all = ["base_url", "app_key", "app_secret_file", "allow_open_secret_file", "profile", "config", "allow_http", "ca_cert", "proxy"]
+        conflicts_with_all = ["base_url", "app_key", "app_secret_file", "allow_open_secret_file", "profile", "config", "allow_http", "ca_cert", "proxy", "http2"]
     )]
     pub(crate) emulator: bool,
 }

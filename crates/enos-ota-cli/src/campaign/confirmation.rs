@@ -4,33 +4,27 @@ use enos_ota_campaign::Finished;
 
 use crate::text::{counted, thousands};
 
-/// What the searches after the last call have shown of the devices.
+/// What the searches after the last call have shown of the accepted devices. The sum is all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Confirmation {
-    /// Accepted, seen to have left `failed`, and not to have failed again.
+    /// Seen to have left `failed`, and not to have failed again.
     pub(crate) confirmed: usize,
-    /// Accepted, seen to have left `failed`, and to have failed again.
+    /// Seen to have left `failed`, and to have failed again.
     pub(crate) failed_again: usize,
-    /// Accepted, and seen to be failed as before.
+    /// Seen to be failed as before.
     pub(crate) still_failed: usize,
-    /// Accepted, and without a task now.
+    /// Without a task now.
     pub(crate) gone: usize,
-    /// Accepted, and not seen.
+    /// Not seen.
     pub(crate) not_confirmed: usize,
     /// Why these were not seen, if that is known.
     pub(crate) why: Option<String>,
-    /// Refused devices that are no longer failed, by somebody else's doing.
-    pub(crate) elsewhere: usize,
 }
 
 impl Confirmation {
     pub(crate) fn of(finished: &Finished) -> Self {
-        let elsewhere = finished.table.elsewhere();
         let Some(seen) = &finished.confirmation else {
-            return Self {
-                elsewhere,
-                ..Self::default()
-            };
+            return Self::default();
         };
         Self {
             confirmed: seen.confirmed,
@@ -39,7 +33,6 @@ impl Confirmation {
             gone: seen.gone,
             not_confirmed: seen.not_confirmed,
             why: seen.why.clone(),
-            elsewhere,
         }
     }
 
@@ -56,10 +49,11 @@ impl Confirmation {
         Some(format!("{} seen to have left `failed`{again}", thousands(left)))
     }
 
-    /// What the user must not take for confirmed, a line for each.
-    pub(crate) fn warnings(&self) -> Vec<String> {
+    /// What the user must not take for confirmed, a line for each. Of upgrades that were `followed`, it is told elsewhere
+    /// what was seen.
+    pub(crate) fn warnings(&self, followed: bool) -> Vec<String> {
         let mut lines = Vec::new();
-        if self.still_failed > 0 {
+        if self.still_failed > 0 && !followed {
             lines.push(format!(
                 "{} still failed although the retry was accepted",
                 counted(self.still_failed, "task")
@@ -72,13 +66,6 @@ impl Confirmation {
                 "{} of {} accepted were not seen to have left `failed`{why}",
                 thousands(self.not_confirmed),
                 counted(all, "device"),
-            ));
-        }
-        if self.elsewhere > 0 {
-            lines.push(format!(
-                "{} refused {} no longer failed: retried elsewhere meanwhile",
-                counted(self.elsewhere, "device"),
-                if self.elsewhere == 1 { "is" } else { "are" }
             ));
         }
         lines
@@ -96,7 +83,7 @@ mod tests {
             ..Confirmation::default()
         };
         assert_eq!(all.seen().as_deref(), Some("4,500 seen to have left `failed`"));
-        assert!(all.warnings().is_empty());
+        assert!(all.warnings(false).is_empty());
 
         let part = Confirmation {
             confirmed: 590,
@@ -105,19 +92,17 @@ mod tests {
             gone: 0,
             not_confirmed: 1199,
             why: Some("every search was refused: 99400 Invalid Argument".to_owned()),
-            elsewhere: 3,
         };
         assert_eq!(
             part.seen().as_deref(),
             Some("600 seen to have left `failed`, 10 of these failed again")
         );
         assert_eq!(
-            part.warnings(),
+            part.warnings(false),
             [
                 "1 task still failed although the retry was accepted",
                 "1,199 of 1,800 devices accepted were not seen to have left `failed`: every search was refused: 99400 \
                  Invalid Argument",
-                "3 devices refused are no longer failed: retried elsewhere meanwhile",
             ]
         );
 
@@ -127,7 +112,7 @@ mod tests {
         };
         assert_eq!(none.seen(), None);
         assert_eq!(
-            none.warnings(),
+            none.warnings(true),
             ["1 of 1 device accepted were not seen to have left `failed`"]
         );
     }

@@ -33,8 +33,6 @@ pub(crate) struct About<'a> {
     pub(crate) in_detail: bool,
     /// Which accepted devices were to be followed to the end.
     pub(crate) followed: Followed,
-    /// Whether a search was to confirm that the accepted devices have left `failed`.
-    pub(crate) confirmed: bool,
     pub(crate) org_id: &'a str,
     pub(crate) base_url: &'a str,
     /// What the user has stopped the campaign with.
@@ -45,9 +43,6 @@ pub(crate) struct About<'a> {
 pub(crate) fn conclude(finished: &Finished, about: &About<'_>) -> Exit {
     let exit = Exit::of_campaign(finished, about.followed, about.stop);
     details(finished, about);
-    if !finished.could_search {
-        warn_of_searches();
-    }
     tell(finished, about, exit);
     exit
 }
@@ -55,7 +50,7 @@ pub(crate) fn conclude(finished: &Finished, about: &About<'_>) -> Exit {
 /// What has ended the campaign, what to do, and the sums in the last line.
 fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
     let summary = finished.table.summary();
-    let sentence = last_words(summary, &Upgrades::of(&finished.table), about.followed);
+    let sentence = last_words(&finished.table, about.followed);
     let how = match &finished.ending {
         Ending::Complete if exit == Exit::Success => {
             console::note(sentence);
@@ -133,16 +128,28 @@ fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
 }
 
 /// The sums. Where upgrades were followed, these are what the user wants to know.
-fn last_words(summary: Summary, upgrades: &Upgrades, followed: Followed) -> String {
-    if followed == Followed::None || summary.accepted == 0 {
-        return sentence(summary);
+fn last_words(table: &DeviceTable, followed: Followed) -> String {
+    words(table.summary(), &Upgrades::of(table), table.elsewhere(), followed)
+}
+
+fn words(summary: Summary, upgrades: &Upgrades, elsewhere: usize, followed: Followed) -> String {
+    let follows = followed != Followed::None && summary.accepted > 0;
+    if follows && summary.accepted == summary.requested {
+        let devices = counted(summary.requested, "device");
+        return format!("{devices} retried: {}", upgrades.in_words());
     }
-    let upgrades = upgrades.in_words();
-    if summary.accepted == summary.requested {
-        format!("{} retried: {upgrades}", counted(summary.requested, "device"))
-    } else {
-        format!("{}; of the accepted, {upgrades}", sentence(summary))
+    let mut parts = vec![sentence(summary)];
+    if elsewhere > 0 {
+        let were = if elsewhere == 1 { "was" } else { "were" };
+        parts.push(format!(
+            "of the rejected, {} {were} no longer failed: retried elsewhere meanwhile",
+            thousands(elsewhere)
+        ));
     }
+    if follows {
+        parts.push(format!("of the accepted, {}", upgrades.in_words()));
+    }
+    parts.join("; ")
 }
 
 /// `HTTP 503 ...; gave up after 10 failed calls in 25 s`
@@ -162,12 +169,6 @@ fn tell_wrong_organization(about: &About<'_>) {
     if let Some(hint) = failure.hint() {
         console::hint(hint);
     }
-}
-
-pub(super) fn warn_of_searches() {
-    console::warning(
-        "the application may not search tasks, so nothing could be looked up or confirmed; it lacks the permission for that",
-    );
 }
 
 /// Says why devices failed again, if any did.
@@ -190,10 +191,9 @@ fn details(finished: &Finished, about: &About<'_>) {
         tell_reasons(ledger);
     }
     let confirmation = Confirmation::of(finished);
-    if !follows && about.confirmed {
-        for warning in confirmation.warnings() {
-            console::warning(warning);
-        }
+    // What was seen of upgrades that were followed, the line above says.
+    for warning in confirmation.warnings(follows) {
+        console::warning(warning);
     }
     if about.in_detail {
         let calls = finished.calls;
@@ -313,10 +313,11 @@ mod tests {
             failed_again: 42,
             ..Upgrades::default()
         };
-        for (accepted, rejected, followed, words) in [
-            (140, 0, Followed::None, "140 devices: 140 accepted"),
+        for (accepted, rejected, elsewhere, followed, text) in [
+            (140, 0, 0, Followed::None, "140 devices: 140 accepted"),
             (
                 140,
+                0,
                 0,
                 Followed::All,
                 "140 devices retried: 98 succeeded, 42 failed again",
@@ -324,12 +325,22 @@ mod tests {
             (
                 140,
                 2,
+                1,
                 Followed::Canary,
-                "142 devices: 140 accepted, 2 rejected; of the accepted, 98 succeeded, 42 failed again",
+                "142 devices: 140 accepted, 2 rejected; of the rejected, 1 was no longer failed: retried elsewhere \
+                 meanwhile; of the accepted, 98 succeeded, 42 failed again",
             ),
-            (0, 2, Followed::All, "2 devices: 2 rejected"),
+            (
+                1200,
+                3300,
+                3100,
+                Followed::None,
+                "4,500 devices: 1,200 accepted, 3,300 rejected; of the rejected, 3,100 were no longer failed: retried \
+                 elsewhere meanwhile",
+            ),
+            (0, 2, 0, Followed::All, "2 devices: 2 rejected"),
         ] {
-            assert_eq!(last_words(summary(accepted, rejected), &ended, followed), words);
+            assert_eq!(words(summary(accepted, rejected), &ended, elsewhere, followed), text);
         }
     }
 }

@@ -220,6 +220,9 @@ fn connection_options(connection: &Connection) -> Vec<String> {
     if connection.allow_http {
         words.push("--allow-http".to_owned());
     }
+    if connection.http2 {
+        words.push("--http2".to_owned());
+    }
     if connection.allow_open_secret_file {
         words.push("--allow-open-secret-file".to_owned());
     }
@@ -283,11 +286,12 @@ mod tests {
         let connection = Connection {
             profile: Some("site 7".to_owned()),
             allow_http: true,
+            http2: true,
             ..Connection::default()
         };
         assert_eq!(
             resume_command(Path::new("/tmp/a b.jsonl"), &connection),
-            "enos-ota resume '/tmp/a b.jsonl' --profile 'site 7' --allow-http"
+            "enos-ota resume '/tmp/a b.jsonl' --profile 'site 7' --allow-http --http2"
         );
         assert_eq!(
             resume_command(Path::new("-x.jsonl"), &Connection::default()),

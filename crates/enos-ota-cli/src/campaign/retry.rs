@@ -340,7 +340,6 @@ impl Run<'_> {
                 .then(|| journals::retry_command(self.job_id, self.target)),
             in_detail: talkative,
             followed: Followed::with(self.settings),
-            confirmed: self.settings.verify,
             org_id: self.org_id,
             base_url: self.base_url,
             stop: interrupts.stop(),
@@ -359,6 +358,7 @@ impl Run<'_> {
             more: More {
                 ending: finished.ending.as_str(),
                 fates: Some(Upgrades::of(ledger)).filter(|upgrades| upgrades.seen() > 0),
+                elsewhere: ledger.elsewhere(),
                 calls: CallCounts::of(&finished.calls),
                 journal: self.journal.map(|path| path.to_string_lossy().into_owned()),
                 drift: self.drift.map(DriftCounts::of),
@@ -416,6 +416,8 @@ struct More {
     ending: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     fates: Option<Upgrades>,
+    /// Rejected devices that were no longer failed, because somebody else had retried them.
+    elsewhere: usize,
     calls: CallCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
     journal: Option<String>,

@@ -155,10 +155,7 @@ pub(crate) async fn read(
     }
     warn_of_odd_rows(&selected.odd, display);
     if selected.repeats {
-        display.say(console::warning_line(format_args!(
-            "the platform sends the same {} whatever page is asked for: the others are missing",
-            counted(selected.read, "task")
-        )));
+        return Err(repeats(selected.read).into());
     }
     let plan = Plan::of_selected(
         job_id.clone(),
@@ -236,6 +233,18 @@ fn warn_of_odd_rows(odd: &OddRows, display: &mut Display) {
             counted(odd.foreign, "task")
         )));
     }
+}
+
+/// The platform shows a part of the tasks only. Whoever goes on with that part takes it for all.
+fn repeats(read: usize) -> Failure {
+    Failure::new(
+        Exit::GaveUp,
+        format!(
+            "the platform sends the same {} whatever page is asked for; the others are missing",
+            counted(read, "task")
+        ),
+    )
+    .with_hint("nothing was sent; name the devices instead of --failed, or tell the platform's support of the search")
 }
 
 /// Looks whether there is a job at all: a search for the tasks of one that is not there finds none.

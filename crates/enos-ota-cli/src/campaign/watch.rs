@@ -248,8 +248,10 @@ impl<'a> Watch<'a> {
             Ending::Complete | Ending::Interrupted => End::TimeIsUp,
             ending => End::Failed(ending),
         };
-        if !finished.could_search {
-            ending::warn_of_searches();
+        if let Some(why) = finished.confirmation.and_then(|seen| seen.why) {
+            self.display.say(console::warning_line(format_args!(
+                "not all devices could be seen: {why}"
+            )));
         }
         Ok((finished.table, end))
     }

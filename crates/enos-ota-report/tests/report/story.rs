@@ -112,8 +112,8 @@ impl Story {
             call: self.call,
             at: self.at,
             not_failed: false,
-        unseen: false,
-        apart: Vec::new(),
+            unseen: false,
+            apart: Vec::new(),
             devices: keys(devices),
         });
         self
