@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The platform answered that it accepted the call that carried the device, or the answer was lost and a search
-    /// showed later that the task had left `failed`.
+    /// The platform accepted the call that carried the device, or a search showed later that this call had retried the
+    /// task, although its answer was lost or its list refused.
     Accepted,
     /// The platform refused the device.
     Rejected,
