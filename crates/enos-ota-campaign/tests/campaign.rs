@@ -57,7 +57,7 @@ impl Stage {
             .credentials(Credentials::new(emulator.app_key(), emulator.app_secret()).unwrap())
             .org_id(ORG)
             .clock(Arc::clone(&clock) as Arc<dyn Clock>)
-            .retry_policy(RetryPolicy::default().with_waits(Duration::from_millis(1), Duration::from_millis(5)))
+            .retry_policy(RetryPolicy::default().with_waits(Duration::from_millis(100), Duration::from_millis(100)))
             .build()
             .unwrap();
         Self {

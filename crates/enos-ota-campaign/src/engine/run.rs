@@ -562,7 +562,8 @@ fn scheduler(
         random,
     );
     if resumed {
-        scheduler.goes_on(devices.ids().filter(|id| table.was_lost(*id)));
+        let waits = |id: &DeviceId| table.standing(*id).state == DeviceState::Waiting;
+        scheduler.goes_on(devices.ids().filter(|id| table.was_lost(*id) && waits(id)));
     }
     let ready = time.elapsed().saturating_add(settings.lag);
     // The devices of one call, which share a time and a reply.
