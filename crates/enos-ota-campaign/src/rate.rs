@@ -7,18 +7,19 @@ pub(crate) use enos_ota_rate::{Announced, CallResult, RateControl, RateSettings}
 
 /// What an answer announces about one quota.
 pub(crate) fn announced(limit: &RateLimit) -> Announced {
-    let mut announced = Announced::default();
-    announced.window = limit.window.map(|window| match window {
+    let window = limit.window.map(|window| match window {
         OfGateway::Second => Window::Second,
         OfGateway::Minute => Window::Minute,
         OfGateway::Hour => Window::Hour,
         OfGateway::Day => Window::Day,
         _ => Window::Month,
     });
-    announced.limit = limit.limit;
-    announced.remaining = limit.remaining;
-    announced.reset = limit.reset;
-    announced
+    Announced {
+        window,
+        limit: limit.limit,
+        remaining: limit.remaining,
+        reset: limit.reset,
+    }
 }
 
 pub(crate) fn of_gateway(window: Window) -> OfGateway {

@@ -95,7 +95,7 @@ fn of_criteria(criteria: &Criteria, told: &mut Vec<String>) {
         }
     }
     if !criteria.cause.is_empty() {
-        let causes = criteria.cause.iter().map(|cause| cause.to_string());
+        let causes = criteria.cause.iter().map(ToString::to_string);
         told.push(format!("with the cause {}", causes.collect::<Vec<_>>().join(" or ")));
     }
     if let Some(since) = criteria.since_ms {

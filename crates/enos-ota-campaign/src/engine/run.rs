@@ -501,7 +501,7 @@ async fn written(written: Option<&mut watch::Receiver<u64>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 pub(super) fn settled_record<'a>(

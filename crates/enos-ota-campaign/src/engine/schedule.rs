@@ -45,6 +45,9 @@ pub(super) struct SendHistory {
 pub(super) const NOT_FAILED_BEFORE: &str =
     "a search had shown that this task is not failed, and the platform accepted it";
 
+/// That all of so many tasks were retried and have failed again is not likely.
+const SEVERAL: usize = 4;
+
 /// From so many refusals on, searches contradict the answers, and the list is halved.
 pub(super) const HALVE_FROM: u32 = 4;
 
@@ -115,6 +118,10 @@ pub(super) enum Searching {
     Never,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, learned at another time"
+)]
 pub(crate) struct Scheduler {
     pub(super) devices: Arc<Devices>,
     pub(super) limits: Limits,
@@ -405,7 +412,7 @@ impl Scheduler {
             rest
         } else if rest + chunk >= 2 * enough {
             // The last two lists share their devices alike.
-            (rest + chunk) / 2
+            rest.midpoint(chunk)
         } else {
             rest + chunk * (enough - rest).div_ceil(chunk)
         }
@@ -679,7 +686,6 @@ impl Scheduler {
             }
         }
         self.answered |= !matches!(end.end, CallEnd::Lost | CallEnd::Throttled | CallEnd::NotSent);
-        const SEVERAL: usize = 4;
         match end.end {
             CallEnd::Accepted => {
                 self.any_accepted = true;

@@ -8,7 +8,7 @@ use enos_ota::types::TaskInfo;
 use enos_ota::{Client, Error, Integer, JobId, Page, PageSize, TaskStatus};
 
 use super::{Found, Lookup, LookupEnd, Observation, Status, StatusFilter, is_searchable};
-use crate::devices::{DeviceId, Devices, TaskFacts};
+use crate::devices::{Devices, TaskFacts};
 
 /// A search that is read page by page.
 #[derive(Debug)]
@@ -70,22 +70,21 @@ impl Search {
         self.read = self.read.saturating_add(count);
         let mut news = !page.unreadable.is_empty();
         for row in &page.unreadable {
-            self.found
-                .unclear(row.device_key.as_deref().map(|key| devices.find(key)));
+            self.found.unclear(row.device_key.as_deref(), devices);
         }
         for task in page.items {
             if task.job_id.as_ref().is_some_and(|id| id != job_id.as_str()) {
                 return never("the platform's search shows tasks of another job");
             }
             let Some(key) = task.device_key.as_deref() else {
-                self.found.unclear(None);
+                self.found.unclear(None, devices);
                 continue;
             };
             news |= self.keys.insert(key.into());
             let Some(id) = devices.find(key) else { continue };
             match observation(task) {
                 Some(task) => self.found.tasks.push((id, task)),
-                None => self.found.unclear(Some(Some(id))),
+                None => self.found.unclear.push(id),
             }
         }
         let done = count == 0
@@ -140,11 +139,11 @@ fn observation(task: TaskInfo) -> Option<Observation> {
 }
 
 impl Found {
-    /// A row that cannot be read: of which device, if that is known; `Some(None)` is one that is not in the plan.
-    fn unclear(&mut self, device: Option<Option<DeviceId>>) {
-        match device {
-            Some(Some(id)) => self.unclear.push(id),
-            Some(None) => {}
+    /// A row cannot be read, but for its device key perhaps.
+    fn unclear(&mut self, key: Option<&str>, devices: &Devices) {
+        match key {
+            // Others are not in the plan.
+            Some(key) => self.unclear.extend(devices.find(key)),
             None => self.any_unclear = true,
         }
     }

@@ -249,10 +249,8 @@ impl Platform {
     /// A task as a search shows it.
     fn shown(&self, index: usize, now: Duration) -> Option<Observation> {
         let seen = now.saturating_sub(self.world.behind);
-        let versions = self.tasks[index].iter();
-        let version = versions
-            .filter(|version| version.at <= seen || version.at.is_zero())
-            .next_back()?;
+        let mut versions = self.tasks[index].iter();
+        let version = versions.rfind(|version| version.at <= seen || version.at.is_zero())?;
         let status = match version.state {
             State::Absent => return None,
             State::Failed => Status::Failed,

@@ -186,6 +186,7 @@ impl DeviceTable {
     }
 
     /// What is known of every device, in the order of their numbers.
+    #[must_use]
     pub fn standings(&self) -> impl ExactSizeIterator<Item = Standing<'_>> {
         self.devices.ids().map(|id| self.standing(id))
     }

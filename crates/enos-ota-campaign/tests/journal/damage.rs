@@ -327,7 +327,8 @@ async fn a_running_campaign_can_be_looked_at() {
 
 #[tokio::test]
 async fn a_journal_that_is_removed_or_cut_while_it_is_written_breaks() {
-    let harms: [(&str, fn(&std::path::Path)); 2] = [
+    type Harm = fn(&Path);
+    let harms: [(&str, Harm); 2] = [
         ("removed", |path| std::fs::remove_file(path).unwrap()),
         ("changed", |path| {
             let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
