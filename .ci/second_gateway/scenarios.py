@@ -350,7 +350,8 @@ def throttled_without_a_word(program, _):
     busy = (429, '{"message":"API rate limit exceeded"}', {})
     end = time.time() + 12
     stage.gateway.front = lambda action, count, body: busy if time.time() < end else None
-    return stage.run(limit=150).expect(exits=[0], accepted=stage.failed, searches=40)
+    # The scenario is about the patience with a gateway, not about a time that was asked for.
+    return stage.run(limit=150, timeout=60).expect(exits=[0], accepted=stage.failed, searches=40)
 
 
 @scenario()

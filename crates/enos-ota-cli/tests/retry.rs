@@ -105,7 +105,7 @@ fn jsonl_prints_each_device_and_then_the_summary() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(lines.len(), 3);
-    // As they are settled.
+    // In whichever order the two calls are answered.
     lines[..2].sort_by_key(|line| line["deviceKey"].to_string());
     assert_eq!(
         (&lines[0]["deviceKey"], &lines[0]["outcome"]),
