@@ -203,7 +203,9 @@ class Judge:
         for call in self.carrying.get(key, ()):
             before = self.looks(task, 0, call.at, perhaps=True) if task else []
             shown = before[-1].status if before else None
-            if self.told_of(call) and self.world.combo["mixed"] == "partly":
+            # A line with code 0 shows that the answer was read, however near a kill was.
+            told = self.told_of(call) or (line.get("code") == 0 and call.code == 0)
+            if told and self.world.combo["mixed"] == "partly":
                 if shown == "failed" or (self.told.no_lookup and shown is None):
                     return self.apart("accepted by code 0", key, f"{call} left it out and said OK: {line}")
             if self.tells_nothing(call) and before and self.moved_by_another(task, call):
