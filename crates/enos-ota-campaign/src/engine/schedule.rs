@@ -445,7 +445,8 @@ impl Scheduler {
     }
 
     fn next_half(&mut self) -> Option<(CallId, Call)> {
-        let (history, half) = self.halves.pop_front()?;
+        // The smallest first: if even a single device is not valid, it is not for the devices.
+        let (history, half) = self.halves.pop_back()?;
         Some(self.send(half, history, false, None))
     }
 

@@ -354,3 +354,41 @@ async fn calls_to_a_port_that_is_closed_leave_nothing_in_doubt() {
     }
     assert_eq!(retried + after.retried(), failed_of(DEVICES));
 }
+
+#[tokio::test]
+async fn no_search_that_is_not_answered_keeps_a_campaign_beyond_its_time() {
+    let second = Duration::from_secs(1);
+    for watch in [Some(second), None] {
+        let stage = Stage::set_in_real_time(MixedList::Refuse, |builder| {
+            builder.fleet(fleet(20)).pace(Pace::frozen())
+        })
+        .await;
+        let slow = Fault::latency(20 * second).on(Scope::Action(Action::SearchTask));
+        stage.emulator.faults().push(slow.forever());
+        let mut settings = settings();
+        settings.lag = Duration::from_millis(60);
+        settings.lookup = false;
+        settings.watch = watch;
+        settings.confirm_patience = second;
+        let plan = plan(Chosen::Failed, 5, 5);
+        let finished = finish(Campaign::new(&stage.client, plan, settings)).await;
+        assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
+        assert_eq!(finished.table.summary().accepted, 5);
+        // A search takes twenty times as long.
+        assert!(finished.took < 3 * second, "{:?}", finished.took);
+        let confirmation = finished.confirmation.unwrap();
+        assert_eq!(confirmation.not_confirmed, 5);
+        assert_eq!(confirmation.why.as_deref(), Some("the time was up"));
+    }
+}
+
+#[tokio::test]
+async fn a_platform_that_finds_every_list_invalid_is_not_asked_for_each_device() {
+    let stage = stage(MixedList::Refuse).await;
+    let invalid = Fault::code(99400, "").on(Scope::Action(Action::RetryTask));
+    stage.emulator.faults().push(invalid.forever());
+    let finished = finish(stage.campaign(plan(Chosen::Failed, DEVICES, DEVICES), settings())).await;
+    assert!(matches!(finished.ending, Ending::Stopped(_)), "{:?}", finished.ending);
+    assert!(finished.calls.retries < 60, "{:?}", finished.calls);
+    assert_eq!(stage.retried(), 0);
+}
