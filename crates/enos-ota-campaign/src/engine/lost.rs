@@ -30,6 +30,7 @@ const LOOKS: u32 = 2;
 /// Longer nobody waits for it.
 const LONGEST_QUIET: Duration = Duration::from_mins(1);
 
+pub(super) const WAS_RETRIED: &str = "the answer was lost; a search shows that the task was retried";
 const CHANGED: &str = "the answer was lost; the task is failed, and has changed since: it was retried and has failed \
                        again, or was changed by something else";
 
@@ -144,11 +145,7 @@ impl Scheduler {
                 changes_by_itself: false,
                 quiet: 0,
             }));
-        self.settle_as(
-            left,
-            Outcome::Accepted,
-            "the answer was lost; a search shows that the task was retried",
-        );
+        self.settle_as(left, Outcome::Accepted, WAS_RETRIED);
         self.settle_as(
             unknown,
             Outcome::Unknown,
@@ -179,7 +176,7 @@ impl Scheduler {
         })
     }
 
-    fn settle_as(&mut self, devices: Vec<DeviceId>, outcome: Outcome, message: &str) {
+    pub(super) fn settle_as(&mut self, devices: Vec<DeviceId>, outcome: Outcome, message: &str) {
         if !devices.is_empty() {
             self.steps.push(Step::settle(devices, outcome, &Reply::of(message)));
         }
@@ -243,11 +240,7 @@ impl Scheduler {
         for pending in &mut self.pending {
             pending.quiet = quiet;
         }
-        self.settle_as(
-            accepted,
-            Outcome::Accepted,
-            "the answer was lost; a search shows that the task was retried",
-        );
+        self.settle_as(accepted, Outcome::Accepted, WAS_RETRIED);
         self.pursue_pending(found.now);
     }
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use super::experiment::{Experiment, Reading};
 use super::knowledge::Before;
+use super::lost::WAS_RETRIED;
 use super::schedule::{
     Batch, Found, HALVE_FROM, NOT_FAILED_BEFORE, Reason, Scheduler, Searching, Seen, SendHistory, SentList,
 };
@@ -219,12 +220,7 @@ impl Scheduler {
         self.reject(not_failed, reply, Some(NOT_FAILED));
         self.settle_refused(no_task, Outcome::Rejected, &reply.saying(NO_TASK), false);
         self.settle_refused(unknown, Outcome::Unknown, &Reply::of(CANNOT_TELL), false);
-        self.settle_refused(
-            late,
-            Outcome::Accepted,
-            &Reply::of("the answer was lost; a search shows that the task was retried"),
-            false,
-        );
+        self.settle_refused(late, Outcome::Accepted, &Reply::of(WAS_RETRIED), false);
         self.requeue(again, history);
         if !unsearchable.is_empty() {
             let history = SendHistory {
