@@ -157,7 +157,10 @@ pub(crate) fn of_drift(drift: &Drift) -> Option<String> {
     for (count, what) in [
         (drift.no_longer_failed.len(), "no longer failed, and left out"),
         (drift.gone.len(), "without a task in the job any more, and left out"),
-        (drift.changed.len(), "failed as before, but updated since: retried once more"),
+        (
+            drift.changed.len(),
+            "failed as before, but updated since: retried once more",
+        ),
         (drift.unclear.len(), "of which it cannot be told, and which are retried"),
         (
             drift.newly_failed.len(),
