@@ -176,7 +176,7 @@ impl Scheduler {
         })
     }
 
-    pub(super) fn settle_as(&mut self, devices: Vec<DeviceId>, outcome: Outcome, message: &str) {
+    fn settle_as(&mut self, devices: Vec<DeviceId>, outcome: Outcome, message: &str) {
         if !devices.is_empty() {
             self.steps.push(Step::settle(devices, outcome, &Reply::of(message)));
         }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use super::experiment::{Experiment, MixedList, Reading};
 use super::knowledge::{Before, Knowledge};
-use super::lost::{Pending, WAS_RETRIED};
+use super::lost::Pending;
 use super::refusal::Held;
 use super::witness::Witness;
 use super::{Call, CallId, Limits, Lookup, LookupEnd, Observation, Reply, SendEnd, StatusFilter, Step, is_searchable};
@@ -879,15 +879,6 @@ impl Scheduler {
                 self.known.set_left(id);
             }
         }
-        // Those whose answer was lost are settled at once, so that the journal knows it whatever comes next.
-        let mut left = Vec::new();
-        for batch in &mut self.lookups {
-            if matches!(batch.reason, Reason::Lost) {
-                left.extend(batch.devices.extract_if(.., |id| self.known.has_left(*id)));
-            }
-        }
-        self.lookups.retain(|batch| !batch.devices.is_empty());
-        self.settle_as(left, Outcome::Accepted, WAS_RETRIED);
     }
 
     /// A search may show devices that wait to be sent, too: the last look before a call decides what it can have done.
