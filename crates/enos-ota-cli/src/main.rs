@@ -6,18 +6,7 @@ mod args;
 mod body;
 mod campaign;
 mod cancel;
-mod cmd_api;
-mod cmd_emulator;
-mod cmd_jobs;
-mod cmd_plan;
-mod cmd_rehearse;
-mod cmd_report;
-mod cmd_resume;
-mod cmd_retry;
-mod cmd_sign;
-mod cmd_tasks;
-mod cmd_token;
-mod cmd_watch;
+mod commands;
 mod config;
 mod consent;
 mod console;
@@ -26,6 +15,7 @@ mod device_keys;
 mod exit;
 mod failure;
 mod interrupt;
+mod job;
 mod json;
 mod limited;
 mod listing;
@@ -83,20 +73,6 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new(Exit::Internal, format!("the runtime could not be started: {error}")))?;
     runtime.block_on(async {
         interrupt::survive_file_size_limit();
-        match command {
-            Command::Retry(args) => cmd_retry::run(args).await,
-            Command::Plan(args) => cmd_plan::plan(args).await,
-            Command::Rehearse(args) => cmd_rehearse::run(args).await,
-            Command::Apply(args) => cmd_plan::apply(args).await,
-            Command::Resume(args) => cmd_resume::run(args).await,
-            Command::Watch(args) => cmd_watch::run(args).await,
-            Command::Jobs(args) => cmd_jobs::run(args).await,
-            Command::Tasks(args) => cmd_tasks::run(args).await,
-            Command::Api(args) => cmd_api::run(args).await,
-            Command::Token(args) => cmd_token::run(args).await,
-            Command::Emulator(args) => cmd_emulator::run(args).await,
-            Command::Report(args) => cmd_report::run(args),
-            Command::Sign(args) => cmd_sign::run(args),
-        }
+        commands::run(command).await
     })
 }

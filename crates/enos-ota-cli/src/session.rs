@@ -1,6 +1,6 @@
 //! A client made of the settings, and the emulator that it speaks to, if it is one inside this program.
 
-use enos_ota::{Client, ClientBuilder, JobId, OrgId};
+use enos_ota::{Client, ClientBuilder, OrgId};
 use enos_ota_emulator::Emulator;
 
 use crate::args::{Connection, Target};
@@ -66,10 +66,4 @@ impl Session {
             _emulator: settings.emulator,
         })
     }
-}
-
-pub(crate) fn parse_job_id(text: &str) -> Result<JobId, Failure> {
-    text.parse().map_err(|_| {
-        Failure::usage("the job id is empty").with_hint("give the id of an OTA job; `enos-ota jobs list` tells them")
-    })
 }

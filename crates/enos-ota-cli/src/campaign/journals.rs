@@ -12,6 +12,7 @@ use crate::args::{Connection, HowToRetry, Target};
 use crate::config::variable;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
+use crate::session::Session;
 use crate::text::shell_word;
 
 /// So many campaigns of one job may begin within a second.
@@ -127,6 +128,24 @@ fn unreadable(error: &JournalError) -> Failure {
         _ => Exit::Usage,
     };
     Failure::new(exit, with_causes(error))
+}
+
+/// Refuses to go on at another gateway or in another organization, where the same keys may be other devices.
+pub(crate) fn check_target(session: &Session, recovered: &Recovered, base_url_was_given: bool) -> Result<(), Failure> {
+    let before = recovered.begin.base_url.trim_end_matches('/');
+    if before != session.base_url && !base_url_was_given {
+        return Err(Failure::usage(format!(
+            "the journal was begun at {before}, and the calls would go to {}",
+            session.base_url
+        ))
+        .with_hint(format!(
+            "set the base URL to {before}; or give --base-url, if another one leads to the same organization"
+        )));
+    }
+    recovered
+        .plan
+        .check_target(&recovered.plan.job_id, session.client.org_id())
+        .map_err(|problem| Failure::usage(problem.to_string()))
 }
 
 /// Who runs this program.

@@ -8,6 +8,7 @@ mod ending;
 pub(crate) mod journals;
 mod overview;
 mod picture;
+pub(crate) mod plan_file;
 mod retry;
 pub(crate) mod select;
 mod settings;

@@ -13,9 +13,10 @@ use crate::body;
 use crate::consent;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::job::parse_job_id;
 use crate::json;
 use crate::listing::{self, Row, date};
-use crate::session::{Session, parse_job_id};
+use crate::session::Session;
 use crate::text::visible;
 
 pub(crate) async fn run(args: &Jobs) -> Result<Exit, Failure> {

@@ -6,8 +6,7 @@ use enos_ota_campaign::rehearsal::{Assumptions, RehearsalError, Stage};
 use enos_ota_emulator::Fault;
 
 use crate::args::Rehearse;
-use crate::campaign;
-use crate::cmd_plan::load;
+use crate::campaign::{self, plan_file};
 use crate::config::unreadable;
 use crate::console;
 use crate::exit::Exit;
@@ -20,7 +19,7 @@ pub(crate) async fn run(args: &Rehearse) -> Result<Exit, Failure> {
     if args.how.journal.is_some() {
         return Err(Failure::usage("a rehearsal writes no journal").with_hint("leave --journal out"));
     }
-    let mut plan = load(&args.plan)?;
+    let mut plan = plan_file::load(&args.plan)?;
     if let Some(chunk_size) = args.chunk_size {
         plan.chunk_size = chunk_size;
     }

@@ -10,8 +10,9 @@ use crate::consent;
 use crate::device_keys;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::job::parse_job_id;
 use crate::listing::{self, Row};
-use crate::session::{Session, parse_job_id};
+use crate::session::Session;
 
 pub(crate) async fn run(args: &Tasks) -> Result<Exit, Failure> {
     match &args.command {

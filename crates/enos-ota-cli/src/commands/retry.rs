@@ -2,9 +2,6 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use enos_ota::JobId;
-use enos_ota_emulator::DEMO_FLEET_JOB_ID;
-
 use crate::args::{Connection, Retry};
 use crate::campaign::select::{self, LookUp};
 use crate::campaign::{self, Display, Request};
@@ -13,7 +10,8 @@ use crate::console;
 use crate::demo;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::session::{Session, parse_job_id};
+use crate::job::job_id_of;
+use crate::session::Session;
 
 pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
     let connection = &args.target.connection;
@@ -77,16 +75,6 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
         drift: None,
     };
     campaign::carry_out(&session, chosen, &request).await
-}
-
-/// The job that is given. With the emulator, all failed tasks are those of the demo fleet's big job.
-pub(crate) fn job_id_of(given: Option<&str>, connection: &Connection, demo: bool) -> Result<JobId, Failure> {
-    match given {
-        Some(job_id) => parse_job_id(job_id),
-        None if demo && connection.emulator => parse_job_id(DEMO_FLEET_JOB_ID),
-        None => Err(Failure::usage("no job was given")
-            .with_hint("give the id of the OTA job with --job-id; `enos-ota jobs list` lists them")),
-    }
 }
 
 fn explain_the_demo_fleet() -> Result<Exit, Failure> {

@@ -8,11 +8,10 @@ use futures_util::TryStreamExt as _;
 
 use crate::args::Watch;
 use crate::campaign::{journals, watch};
-use crate::cmd_resume::check_target;
-use crate::cmd_retry::job_id_of;
 use crate::device_keys;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::job::job_id_of;
 use crate::session::Session;
 
 pub(crate) async fn run(args: &Watch) -> Result<Exit, Failure> {
@@ -29,7 +28,7 @@ pub(crate) async fn run(args: &Watch) -> Result<Exit, Failure> {
         let path = Path::new(path);
         let recovered = journals::read(path)?;
         let session = Session::open_in(&args.target, Some(&recovered.plan.org_id)).await?;
-        check_target(&session, &recovered, args.target.connection.base_url.is_some())?;
+        journals::check_target(&session, &recovered, args.target.connection.base_url.is_some())?;
         return watch::journal(&session, path, &recovered, timeout, output).await;
     };
     let job_id = job_id_of(Some(job_id), &args.target.connection, false)?;

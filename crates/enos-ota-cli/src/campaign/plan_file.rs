@@ -1,0 +1,18 @@
+//! Plans that the user names.
+
+use std::io;
+use std::path::Path;
+
+use enos_ota_campaign::Plan;
+
+use crate::failure::{Failure, with_causes};
+
+/// Reads a plan; `-` is standard input.
+pub(crate) fn load(path: &Path) -> Result<Plan, Failure> {
+    let plan = if path == Path::new("-") {
+        Plan::read(io::stdin().lock(), "standard input")
+    } else {
+        Plan::load(path)
+    };
+    plan.map_err(|error| Failure::usage(with_causes(&error)))
+}

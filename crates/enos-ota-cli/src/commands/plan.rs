@@ -1,0 +1,74 @@
+//! `enos-ota plan`
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use enos_ota_campaign::PlanError;
+
+use crate::args::{ObjectOutput, Plan};
+use crate::campaign::select::{self, LookUp};
+use crate::campaign::{self, Display};
+use crate::console;
+use crate::exit::Exit;
+use crate::failure::{Failure, with_causes};
+use crate::job::job_id_of;
+use crate::json;
+use crate::session::Session;
+use crate::text::visible;
+
+pub(crate) async fn run(args: &Plan) -> Result<Exit, Failure> {
+    let job_id = job_id_of(args.job_id.as_deref(), &args.target.connection, args.criteria.failed)?;
+    let selection = select::selection(&args.keys, &args.criteria)?;
+    let session = Session::open(&args.target).await?;
+    let mut display = Display::new(true);
+    let chosen = select::read(
+        &session,
+        &select::reader(&session, &args.target.connection, None, LookUp::Needed),
+        &job_id,
+        selection,
+        args.chunk_size,
+        if args.no_lookup { LookUp::No } else { LookUp::Needed },
+        &mut display,
+    )
+    .await;
+    display.close();
+    let chosen = chosen.map_err(|unread| unread.failure)?;
+    match &args.out {
+        Some(path) if path == Path::new("-") => {
+            chosen.plan.write(io::stdout().lock())?;
+            console::note(campaign::overview_of(&chosen, console::columns()).trim_end());
+            return Ok(Exit::Success);
+        }
+        Some(path) => {
+            chosen.plan.save(path, args.force).map_err(|error| {
+                let failure = Failure::new(
+                    match error {
+                        PlanError::Exists(_) => Exit::Usage,
+                        _ => Exit::Internal,
+                    },
+                    with_causes(&error),
+                );
+                match error {
+                    PlanError::Exists(_) => failure.with_hint("--force overwrites it"),
+                    _ => failure,
+                }
+            })?;
+        }
+        None => {}
+    }
+    match args.output {
+        ObjectOutput::Text => {
+            let text = campaign::overview_of(&chosen, campaign::columns_of_output());
+            anstream::AutoStream::auto(io::stdout().lock()).write_all(text.as_bytes())?;
+        }
+        ObjectOutput::Json => {
+            let mut out = io::stdout().lock();
+            json::print(&mut out, &chosen.plan.header())?;
+        }
+    }
+    match &args.out {
+        Some(path) => console::note(format_args!("plan: {}", visible(&path.to_string_lossy()))),
+        None => console::hint("-o plan.jsonl writes the plan to a file, which `enos-ota apply` carries out"),
+    }
+    Ok(Exit::Success)
+}
