@@ -119,8 +119,8 @@ pub use enos_ota_client::types;
 pub use enos_ota_client::{
     CancelTaskErrorCode, Category, CodeInfo, CreateJobErrorCode, DeleteJobErrorCode, DeviceKey, DeviceKeys,
     DeviceKeysError, Effect, ErrorCode, FirmwareId, GatewayErrorCode, GatewayRefusal, GetJobErrorCode, Integer, JobId,
-    JobStatus, JobType, OperationInfo, OrgId, Permission, RetryTaskErrorCode, SearchJobsErrorCode,
-    SearchTasksErrorCode, StartJobErrorCode, StopJobErrorCode, TaskStatus, UpgradePolicy, UpgradeScopeType,
+    JobStatus, JobType, OperationDoc, OrgId, Permission, RetryTaskErrorCode, SearchJobsErrorCode, SearchTasksErrorCode,
+    StartJobErrorCode, StopJobErrorCode, TaskStatus, UpgradePolicy, UpgradeScopeType,
 };
 // Both are part of this crate's public interface.
 pub use enos_ota_client;

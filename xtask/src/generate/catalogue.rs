@@ -25,7 +25,7 @@ pub(super) fn generate(model: &Model) -> TokenStream {
         /// What the document says about an operation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
-        pub struct OperationInfo {
+        pub struct OperationDoc {
             /// The `operationId`.
             pub id: &'static str,
             /// The value of the query parameter `action`.
@@ -36,7 +36,7 @@ pub(super) fn generate(model: &Model) -> TokenStream {
             pub codes: &'static [CodeInfo],
         }
 
-        impl OperationInfo {
+        impl OperationDoc {
             /// All operations, in the order of the document.
             pub const ALL: &'static [Self] = &[#(#operations),*];
 
@@ -57,7 +57,7 @@ fn one(operation: &Operation) -> TokenStream {
         .iter()
         .map(|Permission { versions, permission }| quote!(Permission { versions: #versions, permission: #permission }));
     quote! {
-        OperationInfo {
+        OperationDoc {
             id: #id,
             action: #action,
             permissions: &[#(#permissions),*],

@@ -124,7 +124,7 @@ fn module(model: &Model, client: &syn::File) -> TokenStream {
 
         pub mod operations;
 
-        pub use catalogue::{OperationInfo, Permission};
+        pub use catalogue::{OperationDoc, Permission};
         pub use client::types;
         pub use client::{ByteStream, Client, ClientInfo, Error, ResponseValue};
         pub use client::types::{#(#newtypes),*};

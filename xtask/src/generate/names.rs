@@ -21,7 +21,7 @@ pub(crate) const ROOT: [&str; 21] = [
     "GatewayRefusal",
     "MAX_ANSWER_BYTES",
     "Operation",
-    "OperationInfo",
+    "OperationDoc",
     "Permission",
     "ResponseValue",
     "Self",

@@ -13,7 +13,7 @@ pub struct Permission {
 /// What the document says about an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct OperationInfo {
+pub struct OperationDoc {
     /// The `operationId`.
     pub id: &'static str,
     /// The value of the query parameter `action`.
@@ -23,10 +23,10 @@ pub struct OperationInfo {
     /// The codes of a failure: [`ErrorCode::ALL`] of the operation.
     pub codes: &'static [CodeInfo],
 }
-impl OperationInfo {
+impl OperationDoc {
     /// All operations, in the order of the document.
     pub const ALL: &'static [Self] = &[
-        OperationInfo {
+        OperationDoc {
             id: "createJob",
             action: "create",
             permissions: &[
@@ -41,7 +41,7 @@ impl OperationInfo {
             ],
             codes: <CreateJobErrorCode as ErrorCode>::ALL,
         },
-        OperationInfo {
+        OperationDoc {
             id: "getJob",
             action: "get",
             permissions: &[
@@ -60,7 +60,7 @@ impl OperationInfo {
             ],
             codes: <GetJobErrorCode as ErrorCode>::ALL,
         },
-        OperationInfo {
+        OperationDoc {
             id: "searchJobs",
             action: "search",
             permissions: &[
@@ -79,7 +79,7 @@ impl OperationInfo {
             ],
             codes: <SearchJobsErrorCode as ErrorCode>::ALL,
         },
-        OperationInfo {
+        OperationDoc {
             id: "searchTasks",
             action: "searchTask",
             permissions: &[
@@ -98,7 +98,7 @@ impl OperationInfo {
             ],
             codes: <SearchTasksErrorCode as ErrorCode>::ALL,
         },
-        OperationInfo {
+        OperationDoc {
             id: "startJob",
             action: "start",
             permissions: &[
@@ -117,7 +117,7 @@ impl OperationInfo {
             ],
             codes: <StartJobErrorCode as ErrorCode>::ALL,
         },
-        OperationInfo {
+        OperationDoc {
             id: "stopJob",
             action: "stop",
             permissions: &[
@@ -136,7 +136,7 @@ impl OperationInfo {
             ],
             codes: <StopJobErrorCode as ErrorCode>::ALL,
         },
-        OperationInfo {
+        OperationDoc {
             id: "deleteJob",
             action: "delete",
             permissions: &[
@@ -151,7 +151,7 @@ impl OperationInfo {
             ],
             codes: <DeleteJobErrorCode as ErrorCode>::ALL,
         },
-        OperationInfo {
+        OperationDoc {
             id: "cancelTask",
             action: "cancelTask",
             permissions: &[
@@ -170,7 +170,7 @@ impl OperationInfo {
             ],
             codes: <CancelTaskErrorCode as ErrorCode>::ALL,
         },
-        OperationInfo {
+        OperationDoc {
             id: "retryTask",
             action: "retryTask",
             permissions: &[

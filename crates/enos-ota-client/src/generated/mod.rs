@@ -8,7 +8,7 @@ mod enums;
 mod integers;
 mod lists;
 pub mod operations;
-pub use catalogue::{OperationInfo, Permission};
+pub use catalogue::{OperationDoc, Permission};
 pub use client::types;
 pub use client::{ByteStream, Client, ClientInfo, Error, ResponseValue};
 pub use client::types::{DeviceKey, FirmwareId, JobId, OrgId};
