@@ -13,6 +13,7 @@ use crate::proxy::ProxyUrl;
 use crate::raw::RawClient;
 use crate::retry::RetryPolicy;
 use crate::secret::Credentials;
+use crate::setting::Setting;
 use crate::token::{TokenSettings, TokenSource};
 use crate::transport::{BaseUrl, SystemResolver};
 
@@ -195,9 +196,11 @@ impl ClientBuilder {
     /// [`ErrorKind::Config`] if a needed setting is missing or any is not valid. Nothing is sent.
     pub fn build(self) -> Result<Client, Error> {
         let org_id = required(self.org_id.as_deref(), "organization id", "ClientBuilder::org_id")?;
-        let org_id: OrgId = org_id
-            .parse()
-            .map_err(|error| Error::new(ErrorKind::Config, "the organization id is empty").with_source(error))?;
+        let org_id: OrgId = org_id.parse().map_err(|error| {
+            Error::new(ErrorKind::Config, "the organization id is empty")
+                .with_source(error)
+                .with_setting(Setting::OrgId)
+        })?;
         Ok(Client::new(self.settings()?, org_id))
     }
 
@@ -318,6 +321,7 @@ fn trust(mut http: reqwest::ClientBuilder, plain: bool, roots: &[Vec<u8>]) -> Re
                     ErrorKind::Config,
                     "the root certificate is not valid; expected PEM, beginning with -----BEGIN CERTIFICATE-----",
                 )
+                .with_setting(Setting::RootCertificate)
             })?;
         http = http.tls_certs_merge(certificates);
     }

@@ -10,6 +10,7 @@ use enos_ota_sign::TokenError;
 use http::StatusCode;
 
 use crate::refusal;
+use crate::setting::Setting;
 
 /// What went wrong with a call or a configuration.
 ///
@@ -202,6 +203,7 @@ pub(crate) struct Inner {
     attempts: u32,
     reach: Reach,
     token_died: bool,
+    setting: Option<Setting>,
     note: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -222,6 +224,7 @@ impl Error {
             attempts: 0,
             reach: Reach::NeverSent,
             token_died: false,
+            setting: None,
             note: None,
             source: None,
         }))
@@ -230,18 +233,7 @@ impl Error {
     /// An error that the platform reported with a code.
     pub(crate) fn of_code(code: i64, info: Option<&'static CodeInfo>, platform_message: Option<String>) -> Self {
         let kind = info.map_or(ErrorKind::UnknownCode, |info| ErrorKind::of_category(info.category));
-        let mut message = match info {
-            Some(info) => format!("{code} {}", info.message),
-            None => format!("{code}, a code that is not documented"),
-        };
-        // The text of the platform is shown where it says more than the documented one.
-        if let Some(text) = platform_message
-            .as_deref()
-            .filter(|text| info.is_none_or(|info| !info.message.eq_ignore_ascii_case(text)))
-        {
-            message.push_str(": ");
-            message.push_str(text);
-        }
+        let message = message_of(code, info, platform_message.as_deref());
         let mut error = Self::new(kind, message);
         let inner = error.inner_mut();
         inner.code = Some(code);
@@ -298,6 +290,11 @@ impl Error {
         if inner.kind == ErrorKind::HttpStatus && inner.status == Some(StatusCode::BAD_REQUEST) {
             inner.kind = ErrorKind::InvalidArgument;
         }
+        self
+    }
+
+    pub(crate) fn with_setting(mut self, setting: Setting) -> Self {
+        self.inner_mut().setting = Some(setting);
         self
     }
 
@@ -388,6 +385,18 @@ impl Error {
     #[must_use]
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
+    }
+
+    /// Whether a request to the token service failed, so that the call itself was not sent.
+    #[must_use]
+    pub fn is_of_token_service(&self) -> bool {
+        matches!(self.0.operation, Some("token/get" | "token/refresh"))
+    }
+
+    /// The setting that is missing or not valid, if it is one alone. Only errors of [`ErrorKind::Config`] have one.
+    #[must_use]
+    pub fn setting(&self) -> Option<Setting> {
+        self.0.setting
     }
 
     /// How long the gateway asks to wait before the next call, as it says: any number of seconds, perhaps more than a
@@ -505,6 +514,26 @@ impl Error {
     }
 }
 
+/// `99400 Invalid Argument orgId: orgId does not exist`: the text of the platform, and the documented one where that one
+/// does not begin with it.
+fn message_of(code: i64, info: Option<&CodeInfo>, text: Option<&str>) -> String {
+    let text = text.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let text = text.filter(|text| !text.is_empty());
+    match (info, text) {
+        (None, None) => format!("{code}, a code that is not documented"),
+        (None, Some(text)) => format!("{code}, a code that is not documented: {text}"),
+        (Some(info), Some(text)) if begins_with(&text, info.message) => format!("{code} {text}"),
+        (Some(info), Some(text)) => format!("{code} {}: {text}", info.message),
+        (Some(info), None) => format!("{code} {}", info.message),
+    }
+}
+
+/// Whether a text begins with another, but for small and capital letters.
+fn begins_with(text: &str, beginning: &str) -> bool {
+    text.get(..beginning.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(beginning))
+}
+
 impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
         Self::new(ErrorKind::Config, error.to_string())
@@ -553,5 +582,39 @@ impl StdError for Error {
             .source
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_platform_repeats_of_the_documented_text_is_said_once() {
+        let message = |code, text: &str| {
+            let info = GatewayErrorCode::ALL
+                .iter()
+                .chain(enos_ota_client::RetryTaskErrorCode::ALL)
+                .find(|info| info.code == code);
+            Error::of_code(code, info, Some(text.to_owned())).to_string()
+        };
+        for (code, text, shown) in [
+            (
+                99400,
+                "Invalid Argument orgId:  orgId does not exist",
+                "99400 Invalid Argument orgId: orgId does not exist",
+            ),
+            (
+                1003,
+                "The encryption is not valid: too old",
+                "1003 The encryption is not valid: too old",
+            ),
+            (1003, "the encryption is not valid", "1003 the encryption is not valid"),
+            (1003, "too old", "1003 The encryption is not valid: too old"),
+            (1003, "", "1003 The encryption is not valid"),
+            (7, "x", "7, a code that is not documented: x"),
+        ] {
+            assert_eq!(message(code, text), shown);
+        }
     }
 }

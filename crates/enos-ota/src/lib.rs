@@ -89,6 +89,7 @@ mod retry;
 mod rows;
 pub mod search;
 mod secret;
+mod setting;
 pub mod sign;
 mod task_search;
 mod tasks;
@@ -110,6 +111,7 @@ pub use raw::{RawAnswer, RawClient, RawRequest};
 pub use retry::{Decision, Failure, RetryPolicy};
 pub use rows::UnreadableRow;
 pub use secret::{AccessToken, AppSecret, Credentials};
+pub use setting::Setting;
 pub use task_search::{
     EvenPace, Pacer, PageError, SearchEvent, TaskPage, TaskReading, TaskSearch, WaitReason, Waiting,
 };

@@ -5,6 +5,7 @@ use std::fmt;
 use url::Url;
 
 use crate::error::{Error, ErrorKind};
+use crate::setting::Setting;
 
 /// The address of an HTTP proxy, such as `http://proxy.example.com:8080`, perhaps with a user name and a password.
 ///
@@ -30,7 +31,8 @@ impl ProxyUrl {
                 return Err(Error::new(
                     ErrorKind::Config,
                     "the proxy is not one for HTTP; expected http:// or https://",
-                ));
+                )
+                .with_setting(Setting::Proxy));
             }
             _ => Url::parse(&format!("http://{text}")).map_err(|_| refused())?,
         };
@@ -57,6 +59,7 @@ fn refused() -> Error {
         ErrorKind::Config,
         "the proxy is not an address; expected something like http://proxy.example.com:8080",
     )
+    .with_setting(Setting::Proxy)
 }
 
 /// Scheme, host and port.

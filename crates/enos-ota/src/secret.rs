@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
+use crate::setting::Setting;
 
 pub use enos_ota_sign::{AccessToken, AppSecret};
 
@@ -23,8 +24,8 @@ impl Credentials {
     pub fn new(app_key: impl Into<String>, app_secret: impl Into<String>) -> Result<Self, Error> {
         let app_key = app_key.into();
         let app_secret = AppSecret::new(app_secret.into());
-        check_key_material("app key", &app_key)?;
-        check_key_material("app secret", app_secret.expose())?;
+        check_key_material("app key", Setting::AppKey, &app_key)?;
+        check_key_material("app secret", Setting::AppSecret, app_secret.expose())?;
         Ok(Self {
             app_key: app_key.into(),
             app_secret,
@@ -44,7 +45,7 @@ impl Credentials {
     }
 }
 
-fn check_key_material(what: &str, value: &str) -> Result<(), Error> {
+fn check_key_material(what: &str, setting: Setting, value: &str) -> Result<(), Error> {
     let wrong = if value.is_empty() {
         "is empty"
     } else if value.trim() != value {
@@ -54,7 +55,7 @@ fn check_key_material(what: &str, value: &str) -> Result<(), Error> {
     } else {
         return Ok(());
     };
-    Err(Error::new(ErrorKind::Config, format!("the {what} {wrong}")))
+    Err(Error::new(ErrorKind::Config, format!("the {what} {wrong}")).with_setting(setting))
 }
 
 /// Replaces every occurrence of `secrets` in a text that somebody else wrote, also one that the end of the text cuts.

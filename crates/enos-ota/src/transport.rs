@@ -13,6 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Reach};
+use crate::setting::Setting;
 use crate::text::{duration, shown};
 
 /// The address of a gateway, checked: `http` or `https`, no query, no fragment, no trailing slash.
@@ -25,7 +26,8 @@ pub(crate) struct BaseUrl {
 impl BaseUrl {
     /// `resolved_here`: [`SystemResolver`] looks the name up.
     pub(crate) fn parse(text: &str, allow_http: bool, resolved_here: bool) -> Result<Self, Error> {
-        let refuse = |why: &str| Error::new(ErrorKind::Config, format!("the base URL {why}"));
+        let refuse =
+            |why: &str| Error::new(ErrorKind::Config, format!("the base URL {why}")).with_setting(Setting::BaseUrl);
         // The text is not repeated where it may hold a password.
         let url = Url::parse(text.trim()).map_err(|error| {
             refuse("is not a URL; expected something like https://apim-gateway.example.com").with_source(error)
@@ -55,7 +57,8 @@ impl BaseUrl {
             return Err(refuse(&format!(
                 "`{url}` is plain http, which lets anyone on the way read the access token; use https, or allow http \
                  explicitly if this is an EnOS Edge in a network that you trust"
-            )));
+            ))
+            .with_setting(Setting::AllowHttp));
         }
         Ok(Self {
             text: url.as_str().trim_end_matches('/').into(),
