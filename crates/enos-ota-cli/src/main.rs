@@ -17,6 +17,7 @@ mod failure;
 mod interrupt;
 mod job;
 mod json;
+mod layout;
 mod limited;
 mod listing;
 mod log;

@@ -19,7 +19,7 @@ pub(crate) use admin::{
     TasksCancel, TasksCommand, TasksList,
 };
 pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Report, ReportFormat, Resume, Retry, Watch};
-pub(crate) use tools::{Api, Emulator, QuotaHeaders, Sign, Token, TokenOutput};
+pub(crate) use tools::{Api, Completions, Emulator, Explain, Man, QuotaHeaders, Sign, Token, TokenOutput, Version};
 pub(crate) use values::duration_in_words;
 
 const STYLES: Styles = Styles::styled()
@@ -111,6 +111,10 @@ pub(crate) enum Command {
     Sign(Sign),
     Token(Token),
     Emulator(Emulator),
+    Explain(Explain),
+    Completions(Completions),
+    Man(Man),
+    Version(Version),
 }
 
 /// Where the gateway is, and who calls it.

@@ -1,12 +1,13 @@
-//! `api`, `sign`, `token` and `emulator`.
+//! `api`, `sign`, `token`, `emulator`, and what tells about the program itself.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use clap_complete::Shell;
 use enos_ota_emulator::Quota;
 
-use super::Connection;
+use super::{Connection, ObjectOutput};
 
 /// Call any API of the platform, signed, and print the answer.
 ///
@@ -174,4 +175,63 @@ pub(crate) enum QuotaHeaders {
     XRateLimit,
     /// The same, with RateLimit-* and Retry-After.
     RateLimit,
+}
+
+/// Explain a code, an exit code or an outcome.
+///
+/// Takes codes of the platform, HTTP statuses of its gateway, exit codes of this program, outcomes of devices, and the
+/// causes that a negative progress stands for.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota explain 24621
+  enos-ota explain exit 4
+  enos-ota explain skipped")]
+pub(crate) struct Explain {
+    /// Such as 24621, 429, `exit 4`, skipped or -2
+    #[arg(value_name = "CODE", required = true, allow_negative_numbers = true)]
+    pub(crate) code: Vec<String>,
+
+    /// Form of the result on standard output
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
+}
+
+/// Print a completion script for a shell.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota completions bash > ~/.local/share/bash-completion/completions/enos-ota
+  enos-ota completions zsh > ~/.zfunc/_enos-ota        # a folder of $fpath
+  enos-ota completions fish > ~/.config/fish/completions/enos-ota.fish
+  enos-ota completions powershell >> $PROFILE")]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// Print the manual page, or write the pages of all commands.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota man | man -l -
+  enos-ota man jobs list | man -l -
+  enos-ota man --out-dir ~/.local/share/man/man1")]
+pub(crate) struct Man {
+    /// The command whose page is printed [default: that of enos-ota itself]
+    #[arg(value_name = "COMMAND", conflicts_with = "out_dir")]
+    pub(crate) command: Vec<String>,
+
+    /// Write a page for each command into this folder, which is made if need be
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: Option<PathBuf>,
+}
+
+/// Print the version, and what the program was built from.
+#[derive(Args, Debug)]
+pub(crate) struct Version {
+    /// Form of the result on standard output
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
 }

@@ -2,8 +2,11 @@
 
 mod api;
 mod apply;
+mod completions;
 mod emulator;
+mod explain;
 mod jobs;
+mod man;
 mod plan;
 mod rehearse;
 mod report;
@@ -12,6 +15,7 @@ mod retry;
 mod sign;
 mod tasks;
 mod token;
+mod version;
 mod watch;
 
 use crate::args::Command;
@@ -33,5 +37,9 @@ pub(crate) async fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Emulator(args) => emulator::run(args).await,
         Command::Report(args) => report::run(args),
         Command::Sign(args) => sign::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+        Command::Version(args) => version::run(args),
     }
 }
