@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
 use crate::interrupt::Interrupts;
 use crate::results::{DeviceLine, Head, NoMore, Results, sentence};
+use crate::session::Session;
 
 /// What became of the devices of one call, or of those that no call was made for.
 struct Settled {
@@ -42,12 +43,13 @@ impl Settled {
 
 /// Makes the calls, writes what became of each device, and decides how the program ends.
 pub(crate) async fn run(
-    client: &Client,
+    session: &Session,
     job_id: &JobId,
     devices: &DeviceKeys,
     chunk_size: NonZeroUsize,
     output: Output,
 ) -> Result<Exit, Failure> {
+    let client = &session.client;
     let mut run = Run {
         client,
         job_id,
@@ -71,7 +73,7 @@ pub(crate) async fn run(
     let settled = &run.settled;
     run.results.end(&head, || settled.iter().flat_map(Settled::lines));
     run.results.tell_unlisted();
-    let exit = conclude(run.summary, end, devices.len() > chunk_size.get());
+    let exit = conclude(session, run.summary, end, devices.len() > chunk_size.get());
     run.results.conclude(exit)
 }
 
@@ -216,7 +218,7 @@ fn settled_by(devices: DeviceKeys, error: &Error) -> Settled {
 }
 
 /// Tells the end on standard error, and decides the exit code.
-fn conclude(summary: Summary, end: End, several_calls: bool) -> Exit {
+fn conclude(session: &Session, summary: Summary, end: End, several_calls: bool) -> Exit {
     let sentence = sentence(summary);
     let all_accepted = summary.accepted == summary.requested;
     match end {
@@ -236,11 +238,11 @@ fn conclude(summary: Summary, end: End, several_calls: bool) -> Exit {
             Exit::NotAll
         }
         End::Stopped(error) => {
-            console::error(with_causes(&error));
-            console::hint(error.remedy());
+            let failure = session.failed(error);
+            console::failure(&failure);
             hint_at_unknown(summary);
             console::error(format_args!("stopped; {sentence}"));
-            Exit::of_error(&error)
+            failure.exit()
         }
         End::Interrupted(exit) => {
             hint_at_unknown(summary);

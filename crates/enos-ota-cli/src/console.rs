@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::env;
+use crate::failure::Failure;
 use crate::text::{visible, visible_but_for};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -78,6 +80,15 @@ pub(crate) fn hint(message: impl Display) {
     line(format_args!("{HINT}hint:{HINT:#} {}", plain(message)));
 }
 
+/// What went wrong, and what to do. Nothing is said if nobody reads the output any more.
+pub(crate) fn failure(failure: &Failure) {
+    if matches!(failure, Failure::ReaderGone) {
+        return;
+    }
+    error(failure);
+    failure.hints().iter().for_each(hint);
+}
+
 pub(crate) fn note(message: impl Display) {
     line(with_styles(&message.to_string()));
 }
@@ -100,7 +111,7 @@ pub(crate) fn has_color() -> bool {
 
 /// Whether standard error is a terminal on which lines can be drawn anew.
 pub(crate) fn can_redraw() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    io::stderr().is_terminal() && env::TERM.raw().is_none_or(|term| term != "dumb")
 }
 
 /// The columns of standard error.

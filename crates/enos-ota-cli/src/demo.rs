@@ -8,6 +8,9 @@ use enos_ota_emulator::{Emulator, Fleet, Job, Task};
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
 
+/// The one command to try.
+pub(crate) const COMMAND: &str = "enos-ota retry --emulator --failed --watch";
+
 /// So many failed devices of a job are listed; a big job has too many for a screen.
 const LISTED: usize = 10;
 

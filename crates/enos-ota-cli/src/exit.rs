@@ -139,9 +139,7 @@ impl Exit {
     /// The end that an error of the SDK leads to.
     pub(crate) fn of_error(error: &Error) -> Self {
         // Whatever the token service refuses, the program is not authenticated.
-        let of_token = error
-            .operation()
-            .is_some_and(|operation| operation.starts_with("token/"));
+        let of_token = error.is_of_token_service();
         match error.kind() {
             ErrorKind::InvalidArgument | ErrorKind::UnknownCode if of_token => Self::Denied,
             ErrorKind::InvalidArgument if blames_organization(error) => Self::Precondition,

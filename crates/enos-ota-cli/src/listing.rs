@@ -12,6 +12,7 @@ use crate::console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::json;
+use crate::session::Session;
 use crate::text::visible;
 
 /// How an item looks in a table.
@@ -53,6 +54,7 @@ impl Listing {
 pub(crate) async fn print<T: Row + Serialize>(
     listing: &Listing,
     schema: &'static str,
+    session: &Session,
     mut pages: impl Stream<Item = Result<Page<T>, Error>> + Unpin,
 ) -> Result<Exit, Failure> {
     let limit = listing.limit.map_or(usize::MAX, std::num::NonZeroUsize::get);
@@ -62,13 +64,19 @@ pub(crate) async fn print<T: Row + Serialize>(
     let mut total = None;
     let mut changed = false;
     let mut unreadable = Unreadable::default();
-    if listing.output == ListOutput::Text {
-        let headings: Vec<_> = T::COLUMNS.iter().map(|(heading, _)| (*heading).to_owned()).collect();
-        write_row::<T>(&mut out, &headings)?;
-    }
+    // If there is nothing to list, such as for a failure, standard output stays empty.
+    let mut headings = (listing.output == ListOutput::Text).then(|| {
+        T::COLUMNS
+            .iter()
+            .map(|(heading, _)| (*heading).to_owned())
+            .collect::<Vec<_>>()
+    });
     while count < limit
-        && let Some(page) = pages.try_next().await?
+        && let Some(page) = pages.try_next().await.map_err(|error| session.failed(error))?
     {
+        if let Some(headings) = headings.take() {
+            write_row::<T>(&mut out, &headings)?;
+        }
         total = page.total_size.or(total);
         changed |= page.total_changed;
         unreadable.take(page.unreadable);

@@ -12,11 +12,13 @@ mod consent;
 mod console;
 mod demo;
 mod device_keys;
+mod env;
 mod exit;
 mod failure;
 mod interrupt;
 mod job;
 mod json;
+mod keyring;
 mod layout;
 mod limited;
 mod listing;
@@ -26,21 +28,23 @@ mod session;
 mod text;
 mod upgrades;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
+use clap::error::{ContextKind, ErrorKind};
 
 use crate::args::{Cli, Color, Command};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os()) {
         Ok(cli) => cli,
         // It repeats what was given, which may have been copied from anywhere. What is visible is wrong in the same way.
         Err(error) if error.use_stderr() => {
             let visible = std::env::args_os().map(|arg| text::visible(&arg.to_string_lossy()).into_owned());
-            let error = Cli::try_parse_from(visible).err().unwrap_or(error);
+            let error = parse(visible.map(Into::into)).err().unwrap_or(error);
             console::styled_text(error.render().ansi());
             return ExitCode::from(Exit::Usage.code());
         }
@@ -54,16 +58,24 @@ fn main() -> ExitCode {
     log::init(cli.verbose);
     match run(&cli.command) {
         Ok(exit) => exit.into(),
-        // Whoever read our output has had enough of it.
-        Err(failure) if failure.is_broken_pipe() => failure.exit.into(),
         Err(failure) => {
-            console::error(&failure);
-            if let Some(hint) = failure.hint() {
-                console::hint(hint);
-            }
-            failure.exit.into()
+            console::failure(&failure);
+            failure.exit().into()
         }
     }
+}
+
+fn parse(words: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let matches = args::command().try_get_matches_from(words).map_err(without_detour)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// Takes away the tip to write a misspelt option behind `--`, which is never what was meant.
+fn without_detour(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::UnknownArgument && error.get(ContextKind::SuggestedArg).is_none() {
+        error.remove(ContextKind::Suggested);
+    }
+    error
 }
 
 fn run(command: &Command) -> Result<Exit, Failure> {

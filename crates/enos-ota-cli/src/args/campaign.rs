@@ -190,8 +190,8 @@ pub(crate) struct HowToRetry {
     #[arg(long, value_name = "GLOB")]
     pub(crate) permanent_reason: Vec<Pattern>,
 
-    /// Where to write the journal [env: ENOS_JOURNAL_DIR names a folder] [default: a new file in enos-ota/journals in the
-    /// user's state folder; none with --emulator]
+    /// Where to write the journal [default: a new file in enos-ota/journals in the user's state
+    /// folder; none with --emulator]
     #[arg(long, value_name = "FILE", conflicts_with = "no_journal")]
     pub(crate) journal: Option<PathBuf>,
 
@@ -200,7 +200,7 @@ pub(crate) struct HowToRetry {
     pub(crate) no_journal: bool,
 }
 
-/// Write down which devices would be retried, to look at and to apply later.
+/// Write a plan: which devices would be retried.
 ///
 /// The plan is a file of JSON Lines: a header, and a line a device with what is known of its task. It has a hash of its
 /// devices, so a plan that was edited is refused. `enos-ota apply` carries it out.
@@ -253,7 +253,7 @@ pub(crate) struct Plan {
     pub(crate) target: Target,
 }
 
-/// Try a plan out on an emulator in this program.
+/// Rehearse a plan on the emulator in this program.
 ///
 /// The tasks of the job are read from the platform, and the emulator is given them. There the plan is carried out by the
 /// same code, in virtual time, with the faults that are asked for. Printed are the results as `enos-ota retry` would
@@ -388,7 +388,7 @@ pub(crate) struct Apply {
     pub(crate) target: Target,
 }
 
-/// Go on with a retry that was interrupted, from its journal.
+/// Resume an interrupted retry from its journal.
 ///
 /// Devices that are known to be accepted are not sent again. Those whose answer was lost are looked up first. The
 /// settings are those of the journal. The result tells of all devices, those settled before among them; it and the exit
@@ -456,7 +456,7 @@ pub(crate) struct Watch {
     pub(crate) target: Target,
 }
 
-/// Tell what became of one campaign or several, from their journals.
+/// Report on one or more campaigns, from their journals.
 ///
 /// Journals may be of several runs of one job, or of several jobs, of one organization. A device that is in several
 /// journals of a job counts as it stands in the one that was begun last. The sums are checked: a report that does not add

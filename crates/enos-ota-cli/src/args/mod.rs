@@ -5,6 +5,8 @@
 
 mod admin;
 mod campaign;
+mod help;
+mod profile;
 mod tools;
 mod values;
 
@@ -19,6 +21,8 @@ pub(crate) use admin::{
     TasksCancel, TasksCommand, TasksList,
 };
 pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Report, ReportFormat, Resume, Retry, Watch};
+pub(crate) use help::command;
+pub(crate) use profile::{Config, ConfigCommand, ConfigPath, ConfigShow, Login, Profiles};
 pub(crate) use tools::{Api, Completions, Emulator, Explain, Man, QuotaHeaders, Sign, Token, TokenOutput, Version};
 pub(crate) use values::duration_in_words;
 
@@ -28,24 +32,8 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// Retry failed firmware upgrades of the EnOS IoT platform.
-#[derive(Debug, Parser)]
-#[command(
-    name = "enos-ota",
-    version,
-    styles = STYLES,
-    max_term_width = 110,
-    arg_required_else_help = true,
-    after_help = "\
-Exit codes:
-  0    every device was accepted          4    no such job, or it is not running
-  1    some were not, or failed again     5    gave up on transport or throttling
-  2    usage, setting or input file       6    internal error, or no journal
-  3    authentication or permission       130  interrupted (129 SIGHUP, 143 SIGTERM)
-
-Try it without an account:
-  enos-ota retry --emulator --failed --watch",
-    after_long_help = "\
+/// What stands at the end of the long help, below the variables.
+const AFTER_LONG_HELP: &str = "\
 Configuration, the first that is set wins: options, then environment variables, then a profile in config.toml.
 
 Exit codes:
@@ -58,6 +46,24 @@ Exit codes:
   5    gave up on transport or throttling
   6    internal error, or the journal could not be written
   130  interrupted; `enos-ota resume` goes on. 129 for SIGHUP, 143 for SIGTERM
+
+Try it without an account:
+  enos-ota retry --emulator --failed --watch";
+
+/// Retry failed firmware upgrades of the EnOS IoT platform.
+#[derive(Debug, Parser)]
+#[command(
+    name = "enos-ota",
+    version,
+    styles = STYLES,
+    max_term_width = 110,
+    arg_required_else_help = true,
+    after_help = "\
+Exit codes:
+  0  every device was accepted      4  no such job, or it is not running
+  1  some were not, or failed       5  gave up on network or throttling
+  2  usage, setting or input        6  internal error, or no journal
+  3  login or permission          130  interrupted (129 SIGHUP, 143 SIGTERM)
 
 Try it without an account:
   enos-ota retry --emulator --failed --watch"
@@ -115,6 +121,9 @@ pub(crate) enum Command {
     Completions(Completions),
     Man(Man),
     Version(Version),
+    Login(Box<Login>),
+    Profiles(Profiles),
+    Config(Config),
 }
 
 /// Where the gateway is, and who calls it.
@@ -122,28 +131,27 @@ pub(crate) enum Command {
 #[command(next_help_heading = "Connection")]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Connection {
-    /// Address of the API gateway, such as https://apim-gateway.example.com [env: ENOS_BASE_URL]
+    /// Address of the API gateway, such as https://apim-gateway.example.com
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
 
-    /// Access key of the application [env: ENOS_APP_KEY]
+    /// Access key of the application
     #[arg(long, value_name = "KEY")]
     pub(crate) app_key: Option<String>,
 
-    /// File whose only line is the app secret. The secret itself is never an option [env: ENOS_APP_SECRET holds it,
-    /// ENOS_APP_SECRET_FILE names a file]
+    /// File whose only line is the app secret. The secret itself is never an option
     #[arg(long, value_name = "FILE")]
     pub(crate) app_secret_file: Option<PathBuf>,
 
-    /// Take the secret from a file that other users of this machine can read [env: ENOS_ALLOW_OPEN_SECRET_FILE=true]
+    /// Take the secret from a file that other users of this machine can read
     #[arg(long)]
     pub(crate) allow_open_secret_file: bool,
 
-    /// Profile in config.toml [env: ENOS_PROFILE] [default: `default`, if there is one]
+    /// Profile in config.toml [default: `default`, if there is one]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 
-    /// Configuration file [env: ENOS_CONFIG] [default: enos-ota/config.toml in the user's configuration folder]
+    /// Configuration file [default: enos-ota/config.toml in the user's configuration folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
@@ -184,7 +192,7 @@ pub(crate) struct Connection {
 /// The organization, and where the gateway is.
 #[derive(Args, Debug)]
 pub(crate) struct Target {
-    /// Organization (OU) of the job [env: ENOS_ORG_ID]
+    /// Organization (OU) of the job
     #[arg(long, value_name = "ID", help_heading = OPTIONS)]
     pub(crate) org_id: Option<String>,
 

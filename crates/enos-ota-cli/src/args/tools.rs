@@ -41,7 +41,7 @@ pub(crate) struct Api {
 /// Sign a request without sending it.
 ///
 /// Prints the three headers, one a line. The signature covers the query, the body and the timestamp, but not method,
-/// path and host. The app secret comes from ENOS_APP_SECRET, a file or a profile.
+/// path and host. The app secret comes from a variable, a file or a profile.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example (the published one, without its body):
@@ -61,7 +61,7 @@ pub(crate) struct Sign {
     #[arg(long, value_name = "BODY|@FILE", allow_hyphen_values = true)]
     pub(crate) data: Option<String>,
 
-    /// The access token; see `enos-ota token` [env: ENOS_ACCESS_TOKEN, which other users of the machine cannot see]
+    /// The access token; see `enos-ota token`. Other users of the machine can see an option, but no variable
     #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     pub(crate) access_token: Option<String>,
 
@@ -73,19 +73,19 @@ pub(crate) struct Sign {
     #[arg(long)]
     pub(crate) explain: bool,
 
-    /// File whose only line is the app secret [env: ENOS_APP_SECRET holds it, ENOS_APP_SECRET_FILE names a file]
+    /// File whose only line is the app secret
     #[arg(long, value_name = "FILE")]
     pub(crate) app_secret_file: Option<PathBuf>,
 
-    /// Take the secret from a file that other users of this machine can read [env: ENOS_ALLOW_OPEN_SECRET_FILE=true]
+    /// Take the secret from a file that other users of this machine can read
     #[arg(long)]
     pub(crate) allow_open_secret_file: bool,
 
-    /// Profile in config.toml [env: ENOS_PROFILE]
+    /// Profile in config.toml
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 
-    /// Configuration file [env: ENOS_CONFIG]
+    /// Configuration file
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

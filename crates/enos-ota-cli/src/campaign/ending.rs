@@ -1,12 +1,14 @@
 //! The last words on a campaign: what came of it, on standard error, and the exit code.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use enos_ota::{Error, ErrorKind};
 use enos_ota_campaign::{Calls, DeviceTable, Ending, Fate, Finished, Outcome, Summary};
 
 use crate::args::duration_in_words;
+use crate::config::Sources;
 use crate::console::{self, BAD, DOUBTFUL, FAINT, GOOD, HEADING, styled};
 use crate::exit::{Exit, Followed, blames_organization};
 use crate::failure::{Failure, with_causes};
@@ -33,8 +35,7 @@ pub(crate) struct About<'a> {
     pub(crate) in_detail: bool,
     /// Which accepted devices were to be followed to the end.
     pub(crate) followed: Followed,
-    pub(crate) org_id: &'a str,
-    pub(crate) base_url: &'a str,
+    pub(crate) sources: &'a Arc<Sources>,
     /// What the user has stopped the campaign with.
     pub(crate) stop: Option<Stop>,
 }
@@ -58,7 +59,7 @@ fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
         }
         Ending::Complete => {
             match &finished.refusal {
-                Some(refusal) if blames_organization(refusal) => tell_wrong_organization(about),
+                Some(refusal) if blames_organization(refusal) => tell_error(refusal, about),
                 Some(refusal) => console::hint(refusal.remedy()),
                 None => {}
             }
@@ -67,14 +68,9 @@ fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
             console::error(sentence);
             return;
         }
-        Ending::Stopped(error) if blames_organization(error) => {
-            tell_wrong_organization(about);
-            "stopped"
-        }
         Ending::Stopped(error) => {
-            console::error(with_causes(error));
-            console::hint(error.remedy());
-            if error.kind() != ErrorKind::Precondition {
+            tell_error(error, about);
+            if error.kind() != ErrorKind::Precondition && !blames_organization(error) {
                 hint_at_unknown(summary.unknown);
             }
             "stopped"
@@ -163,12 +159,8 @@ fn gave_up(error: &Error, calls: &Calls, took: Duration) -> String {
     )
 }
 
-fn tell_wrong_organization(about: &About<'_>) {
-    let failure = Failure::wrong_organization(about.org_id, about.base_url);
-    console::error(&failure);
-    if let Some(hint) = failure.hint() {
-        console::hint(hint);
-    }
+fn tell_error(error: &Error, about: &About<'_>) {
+    console::failure(&Failure::of_call(error.clone(), about.sources));
 }
 
 /// Says why devices failed again, if any did.

@@ -1,6 +1,5 @@
 //! Where journals are, who writes them, and how a campaign is resumed from one.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use enos_ota::ProxyUrl;
@@ -9,7 +8,7 @@ use enos_ota_campaign::journal::{BeginDetails, Journal, JournalError, Operator, 
 use etcetera::BaseStrategy as _;
 
 use crate::args::{Connection, HowToRetry, Target};
-use crate::config::variable;
+use crate::env;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
 use crate::session::Session;
@@ -20,14 +19,14 @@ const SAME_NAME: usize = 100;
 
 /// The folder in which journals are if nobody says otherwise.
 pub(crate) fn default_folder() -> Result<PathBuf, Failure> {
-    if let Some(folder) = variable("ENOS_JOURNAL_DIR")? {
+    if let Some(folder) = env::JOURNAL_DIR.get()? {
         return Ok(PathBuf::from(folder));
     }
     let no_folder = || {
-        Failure::new(Exit::Internal, "there is no folder for the journal: this user has no home").with_hint(
-            "name a file with --journal, or a folder with ENOS_JOURNAL_DIR; --no-journal does without, and then nothing can be \
-             resumed",
-        )
+        Failure::new(Exit::Internal, "there is no folder for the journal: this user has no home").with_hint(format!(
+            "name a file with --journal, or a folder with {}; --no-journal does without, and then nothing can be resumed",
+            env::JOURNAL_DIR
+        ))
     };
     let strategy = etcetera::choose_base_strategy().map_err(|_| no_folder())?;
     // There is no folder for states on Windows.
@@ -150,14 +149,11 @@ pub(crate) fn check_target(session: &Session, recovered: &Recovered, base_url_wa
 
 /// Who runs this program.
 pub(crate) fn operator() -> Operator {
-    let user = ["USER", "LOGNAME", "USERNAME"]
-        .into_iter()
-        .find_map(|name| env::var(name).ok().filter(|name| !name.is_empty()))
-        .unwrap_or_else(|| "unknown".to_owned());
+    let user = env::user().unwrap_or_else(|| "unknown".to_owned());
     let host = gethostname::gethostname();
     Operator {
         who: format!("{user}@{}", host.to_string_lossy()),
-        command: without_secrets(env::args_os().map(|arg| arg.to_string_lossy().into_owned())),
+        command: without_secrets(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned())),
         program: concat!("enos-ota ", env!("CARGO_PKG_VERSION")).to_owned(),
     }
 }
@@ -184,7 +180,7 @@ fn without_credentials(proxy: &str) -> String {
 }
 
 /// Another argument, which may be a URL with a password in it.
-fn without_password(arg: &str) -> String {
+pub(crate) fn without_password(arg: &str) -> String {
     let Some((scheme, rest)) = arg.split_once("://") else {
         return arg.to_owned();
     };

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use enos_ota::{Clock as _, SystemClock};
 use enos_ota_campaign::drift::Drift;
@@ -18,6 +19,7 @@ use super::ending::{self, About};
 use super::select::Chosen;
 use super::{conduct, journals, overview, settings_of};
 use crate::args::{Consent, HowToRetry, Output, Target};
+use crate::config::Sources;
 use crate::consent;
 use crate::console;
 use crate::exit::{Exit, Followed};
@@ -83,7 +85,7 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
     if let Err(error) = session.client.token_source().token().await
         && Exit::of_error(&error) == Exit::Denied
     {
-        let failure = Failure::from(error);
+        let failure = session.failed(error);
         unsent(request.output, &plan, &failure.to_string())?;
         return Err(failure);
     }
@@ -119,7 +121,7 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
         journal: path.as_deref(),
         is_new: true,
         on_platform: !request.target.connection.emulator,
-        base_url: &session.base_url,
+        sources: &session.sources,
         target: request.target,
         talkative: request.selected.is_some(),
         drift: request.drift,
@@ -158,7 +160,7 @@ pub(crate) async fn resume(
         journal: Some(&path),
         is_new: false,
         on_platform: true,
-        base_url: &session.base_url,
+        sources: &session.sources,
         target,
         talkative: true,
         drift: None,
@@ -190,7 +192,7 @@ pub(crate) async fn rehearse(
         journal: None,
         is_new: false,
         on_platform: false,
-        base_url: &session.base_url,
+        sources: &session.sources,
         target,
         talkative: true,
         drift: None,
@@ -271,7 +273,7 @@ struct Run<'a> {
     is_new: bool,
     /// Whether the devices are real ones, which can be retried once more.
     on_platform: bool,
-    base_url: &'a str,
+    sources: &'a Arc<Sources>,
     target: &'a Target,
     talkative: bool,
     drift: Option<&'a Drift>,
@@ -340,8 +342,7 @@ impl Run<'_> {
                 .then(|| journals::retry_command(self.job_id, self.target)),
             in_detail: talkative,
             followed: Followed::with(self.settings),
-            org_id: self.org_id,
-            base_url: self.base_url,
+            sources: self.sources,
             stop: interrupts.stop(),
         };
         let exit = ending::conclude(&finished, &about);

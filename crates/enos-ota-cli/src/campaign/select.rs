@@ -250,7 +250,7 @@ fn repeats(read: usize) -> Failure {
 /// Looks whether there is a job at all: a search for the tasks of one that is not there finds none.
 async fn check_job(session: &Session, job_id: &JobId) -> Result<(), Failure> {
     match session.client.get_job(job_id).await {
-        Err(error) if error.kind() == ErrorKind::Precondition => Err(error.into()),
+        Err(error) if error.kind() == ErrorKind::Precondition => Err(session.failed(error)),
         // Whatever else is wrong, the search has been answered.
         _ => Ok(()),
     }
@@ -270,12 +270,7 @@ pub(crate) fn unread_plan(session: &Session, job_id: &JobId, chunk_size: NonZero
 
 pub(crate) fn unread(error: &SelectError, session: &Session) -> Failure {
     match error {
-        SelectError::Search { source, .. } if blames_organization(source) => {
-            Failure::wrong_organization(session.client.org_id().as_str(), &session.base_url)
-        }
-        SelectError::Search { source, .. } => {
-            Failure::new(Exit::of_error(source), with_causes(error)).with_hint(source.remedy())
-        }
+        SelectError::Search { source, .. } => session.failed(source.clone()).while_doing(error.to_string()),
         _ => Failure::usage(with_causes(error)),
     }
 }

@@ -17,7 +17,7 @@ use super::{conduct, ending, journals};
 use crate::args::{Output, duration_in_words};
 use crate::console;
 use crate::exit::Exit;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::results::{FateLine, Head, NoMore, Results};
 use crate::session::Session;
@@ -187,7 +187,7 @@ impl<'a> Watch<'a> {
             }
         };
         self.display.close();
-        write_end(results, &job_id, &org_id, &ledger, &end)
+        write_end(results, self.session, &job_id, &org_id, &ledger, &end)
     }
 
     /// Follows devices until all have ended, the time is up, or the journal is to be read anew.
@@ -340,6 +340,7 @@ impl Sums {
 
 fn write_end(
     mut results: Results,
+    session: &Session,
     job_id: &JobId,
     org_id: &OrgId,
     ledger: &DeviceTable,
@@ -373,8 +374,7 @@ fn write_end(
     let exit = match end {
         End::Failed(ending) => {
             if let Ending::Stopped(error) | Ending::GaveUp(error) = ending {
-                console::error(with_causes(error));
-                console::hint(error.remedy());
+                console::failure(&session.failed(error.clone()));
             }
             console::error(format_args!("stopped; {sentence}"));
             Exit::of_ending(ending, None)

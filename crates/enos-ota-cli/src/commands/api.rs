@@ -25,8 +25,18 @@ pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
         })
         .collect::<Result<_, _>>()?;
     let body = args.data.as_deref().map(body::read).transpose()?.map(Into::into);
-    let settings = Settings::of(&args.connection, None).await?;
-    let client = settings.builder.build_raw()?;
+    if !args.path.starts_with('/') {
+        return Err(
+            Failure::usage(format!("the path `{}` has no slash at its beginning", args.path))
+                .with_hint(format!("did you mean /{}?", args.path)),
+        );
+    }
+    let settings = Settings::of(&args.connection).await?;
+    let client = settings
+        .builder
+        .clone()
+        .build_raw()
+        .map_err(|error| settings.failed(error))?;
     let answer = client
         .send(&RawRequest {
             method,
@@ -34,7 +44,8 @@ pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
             query,
             body,
         })
-        .await?;
+        .await
+        .map_err(|error| settings.failed(error))?;
 
     let mut out = io::stdout().lock();
     if out.is_terminal() {
@@ -49,6 +60,6 @@ pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
     out.flush()?;
     match answer.failure {
         None => Ok(Exit::Success),
-        Some(failure) => Err(failure.into()),
+        Some(failure) => Err(settings.failed(failure)),
     }
 }

@@ -8,6 +8,7 @@ use enos_ota_emulator::{Emulator, Fleet, QuotaHeaders, StartError};
 use crate::args;
 use crate::config::unreadable;
 use crate::console;
+use crate::env;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
 use crate::interrupt::Interrupts;
@@ -36,10 +37,10 @@ pub(crate) async fn run(args: &args::Emulator) -> Result<Exit, Failure> {
     writeln!(out, "{comment}listening on http://{}", emulator.addr())?;
     if args.print_config {
         for (name, value) in [
-            ("ENOS_BASE_URL", emulator.base_url()),
-            ("ENOS_APP_KEY", emulator.app_key()),
-            ("ENOS_APP_SECRET", emulator.app_secret()),
-            ("ENOS_ORG_ID", emulator.org_id()),
+            (&env::BASE_URL, emulator.base_url()),
+            (&env::APP_KEY, emulator.app_key()),
+            (&env::APP_SECRET, emulator.app_secret()),
+            (&env::ORG_ID, emulator.org_id()),
         ] {
             writeln!(out, "export {name}={}", shell_word(value))?;
         }

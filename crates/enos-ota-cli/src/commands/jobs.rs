@@ -39,6 +39,7 @@ async fn list(args: &JobsList) -> Result<Exit, Failure> {
     listing::print(
         &args.listing,
         "enos-ota/jobs/1",
+        &session,
         session.client.job_pages(&expression, page_size),
     )
     .await
@@ -63,7 +64,11 @@ impl Row for JobInfo {
 async fn get(args: &JobsGet) -> Result<Exit, Failure> {
     let job_id = parse_job_id(&args.job_id)?;
     let session = Session::open(&args.target).await?;
-    let job = session.client.get_job(&job_id).await?;
+    let job = session
+        .client
+        .get_job(&job_id)
+        .await
+        .map_err(|error| session.failed(error))?;
     let mut out = io::stdout().lock();
     match args.output {
         ObjectOutput::Json => json::print(&mut out, &job)?,
@@ -108,7 +113,11 @@ async fn create(args: &JobsCreate) -> Result<Exit, Failure> {
         .map_err(|_| Failure::usage("the firmware id is empty"))?;
     let job = parse_job(&body::read(&args.data)?)?;
     let session = Session::open(&args.target).await?;
-    let created = session.client.create_job(&firmware_id, &job).await?;
+    let created = session
+        .client
+        .create_job(&firmware_id, &job)
+        .await
+        .map_err(|error| session.failed(error))?;
     Changed {
         schema: "enos-ota/job-change/1",
         job_id: &created.job_id,
@@ -165,7 +174,9 @@ async fn change(
 ) -> Result<Exit, Failure> {
     let job_id = parse_job_id(&args.job_id)?;
     let session = Session::open(&args.target).await?;
-    let accepted = call(&session.client, &job_id).await?;
+    let accepted = call(&session.client, &job_id)
+        .await
+        .map_err(|error| session.failed(error))?;
     Changed {
         schema: "enos-ota/job-change/1",
         job_id: &job_id,

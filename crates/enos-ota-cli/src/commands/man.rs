@@ -4,16 +4,16 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_mangen::Man as Page;
 
-use crate::args::{Cli, Man};
+use crate::args::{self, Man};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::text::visible;
 
 pub(crate) fn run(args: &Man) -> Result<Exit, Failure> {
-    let mut program = Cli::command().disable_help_subcommand(true);
+    let mut program = args::command().disable_help_subcommand(true);
     program.build();
     if let Some(folder) = &args.out_dir {
         let pages = pages(&program);

@@ -3,11 +3,14 @@
 mod api;
 mod apply;
 mod completions;
+mod config;
 mod emulator;
 mod explain;
 mod jobs;
+mod login;
 mod man;
 mod plan;
+mod profiles;
 mod rehearse;
 mod report;
 mod resume;
@@ -35,6 +38,9 @@ pub(crate) async fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Api(args) => api::run(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Emulator(args) => emulator::run(args).await,
+        Command::Login(args) => login::run(args).await,
+        Command::Profiles(args) => profiles::run(args),
+        Command::Config(args) => config::run(args),
         Command::Report(args) => report::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Explain(args) => explain::run(args),

@@ -8,7 +8,8 @@ use url::Url;
 
 use crate::args::Sign;
 use crate::body;
-use crate::config::{self, SecretOptions, variable};
+use crate::config::{self, SecretOptions};
+use crate::env;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::text::visible;
@@ -21,9 +22,11 @@ pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
     let body = args.data.as_deref().map(body::read).transpose()?.unwrap_or_default();
     let token = match &args.access_token {
         Some(token) => token.clone(),
-        None => variable("ENOS_ACCESS_TOKEN")?.ok_or_else(|| {
-            Failure::usage("no access token is given")
-                .with_hint("give --access-token or set ENOS_ACCESS_TOKEN; `enos-ota token` gets one")
+        None => env::ACCESS_TOKEN.get()?.ok_or_else(|| {
+            Failure::usage("no access token is given").with_hint(format!(
+                "give --access-token or set {}; `enos-ota token` gets one",
+                env::ACCESS_TOKEN
+            ))
         })?,
     };
     let token = AccessToken::new(token).map_err(enos_ota::Error::from)?;

@@ -28,6 +28,7 @@ async fn list(args: &TasksList) -> Result<Exit, Failure> {
     listing::print(
         &args.listing,
         "enos-ota/tasks/1",
+        &session,
         session.client.task_pages(&expression, page_size),
     )
     .await
@@ -93,5 +94,5 @@ async fn cancel_tasks(args: &TasksCancel) -> Result<Exit, Failure> {
         &format!("Cancelling {tasks} in the job {}", job_id.as_str()),
     )?;
     let session = Session::open(&args.target).await?;
-    cancel::run(&session.client, &job_id, &devices, args.chunk_size, args.output).await
+    cancel::run(&session, &job_id, &devices, args.chunk_size, args.output).await
 }

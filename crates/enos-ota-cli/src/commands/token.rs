@@ -19,9 +19,13 @@ struct TokenObject<'a> {
 }
 
 pub(crate) async fn run(args: &Token) -> Result<Exit, Failure> {
-    let settings = Settings::of(&args.connection, None).await?;
-    let tokens = settings.builder.build_token_source()?;
-    let token = tokens.token().await?;
+    let settings = Settings::of(&args.connection).await?;
+    let tokens = settings
+        .builder
+        .clone()
+        .build_token_source()
+        .map_err(|error| settings.failed(error))?;
+    let token = tokens.token().await.map_err(|error| settings.failed(error))?;
     let mut out = io::stdout().lock();
     match args.output {
         TokenOutput::Text => writeln!(out, "{}", token.expose())?,

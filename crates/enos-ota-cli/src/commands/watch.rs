@@ -60,7 +60,7 @@ async fn not_ended(session: &Session, job_id: &str) -> Result<Vec<String>, Failu
     let expression = Expression::all(criteria.map_err(|error| Failure::usage(error.to_string()))?);
     let mut pages = session.client.task_pages(&expression, PageSize::new(PageSize::MAX)?);
     let mut keys = Vec::new();
-    while let Some(page) = pages.try_next().await? {
+    while let Some(page) = pages.try_next().await.map_err(|error| session.failed(error))? {
         keys.extend(page.items.into_iter().filter_map(|task| task.device_key));
     }
     Ok(keys)
