@@ -23,7 +23,9 @@ pub(crate) use admin::{
 pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Report, ReportFormat, Resume, Retry, Watch};
 pub(crate) use help::command;
 pub(crate) use profile::{Config, ConfigCommand, ConfigPath, ConfigShow, Login, Profiles};
-pub(crate) use tools::{Api, Completions, Emulator, Explain, Man, QuotaHeaders, Sign, Token, TokenOutput, Version};
+pub(crate) use tools::{
+    Api, Completions, Doctor, Emulator, Explain, Man, QuotaHeaders, Sign, Token, TokenOutput, Version,
+};
 pub(crate) use values::duration_in_words;
 
 const STYLES: Styles = Styles::styled()
@@ -117,6 +119,7 @@ pub(crate) enum Command {
     Sign(Sign),
     Token(Token),
     Emulator(Emulator),
+    Doctor(Box<Doctor>),
     Explain(Explain),
     Completions(Completions),
     Man(Man),

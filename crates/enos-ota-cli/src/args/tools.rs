@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 use enos_ota_emulator::Quota;
 
-use super::{Connection, ObjectOutput};
+use super::{Connection, ObjectOutput, Target};
 
 /// Call any API of the platform, signed, and print the answer.
 ///
@@ -175,6 +175,38 @@ pub(crate) enum QuotaHeaders {
     XRateLimit,
     /// The same, with RateLimit-* and Retry-After.
     RateLimit,
+}
+
+/// Walk the path of a call, and show where it stops and what to do.
+///
+/// Looks at the settings, proxy, name service, connection, TLS certificate, clock, access token, signature and
+/// permission, then makes a search, which changes nothing. Each request is sent once. The report has no secret in it, so
+/// that it can be put into a ticket.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Each step is `ok`, `failed` or `skipped`. The exit code is 0, or that of a call which fails for the same reason.
+
+With --output json, one object: `schema` (enos-ota/doctor/1), `time`, `version`, `target`, `stoppedAt` (a step or null),
+`exit`, `settings` (each with `name`, `value` and `source`) and `steps`. A step has `step`, `status`, `message`, `hints`
+and, where something is known, `facts`:
+  dns     addresses
+  tls     subject, issuer, names, notBefore, notAfter, selfSigned, isAuthority
+  clock   skewSeconds: how far this machine is ahead of the gateway
+  token   expiresInSeconds
+  read    totalSize: how many jobs there are
+  limits  limits: each with window, limit, remaining, resetSeconds
+
+Examples:
+  enos-ota doctor
+  enos-ota doctor --profile prod --output json
+  enos-ota doctor > report.txt")]
+pub(crate) struct Doctor {
+    /// Form of the report on standard output
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 /// Explain a code, an exit code or an outcome.

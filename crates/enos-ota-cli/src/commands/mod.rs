@@ -4,6 +4,7 @@ mod api;
 mod apply;
 mod completions;
 mod config;
+mod doctor;
 mod emulator;
 mod explain;
 mod jobs;
@@ -43,6 +44,7 @@ pub(crate) async fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Config(args) => config::run(args),
         Command::Report(args) => report::run(args),
         Command::Sign(args) => sign::run(args),
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
