@@ -12,10 +12,10 @@ pub(crate) fn can_ask(consent: &Consent, what: &str) -> Result<(), Failure> {
     if consent.yes || (io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Ok(());
     }
-    Err(
-        Failure::usage(format!("{what} needs a yes, and there is no terminal to ask on"))
-            .with_hint("give --yes if you mean it"),
-    )
+    Err(Failure::usage(format!(
+        "confirmation is needed to {what}, and there is no terminal to ask on"
+    ))
+    .with_hint("pass --yes"))
 }
 
 /// Asks whether to go on, unless the user has said so already. Anything but `y` or `yes` means no.
@@ -24,11 +24,12 @@ pub(crate) fn ask(consent: &Consent, what: &str) -> Result<(), Failure> {
     if consent.yes {
         return Ok(());
     }
-    console::question(format_args!("{what}? [y/N] "));
+    let (first, rest) = what.split_at(what.chars().next().map_or(0, char::len_utf8));
+    console::question(format_args!("{}{rest}? [y/N] ", first.to_uppercase()));
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::new(Exit::NotAll, "nothing was done")),
+        _ => Err(Failure::new(Exit::NotAll, "cancelled; nothing was sent")),
     }
 }

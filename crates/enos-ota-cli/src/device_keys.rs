@@ -18,6 +18,11 @@ use crate::text::{fit, shell_word};
 /// tells how many there were.
 pub(crate) fn of(keys: &Keys) -> Result<DeviceKeys, Failure> {
     match &keys.device_keys_file {
+        Some(path) if !keys.device_keys.is_empty() => Err(Failure::usage(format!(
+            "devices are named, and --device-keys-file names {} too",
+            path.display()
+        ))
+        .with_hint("add the named devices to the file, or leave either out")),
         Some(path) => of_file(path),
         None => of_names(&keys.device_keys),
     }
@@ -33,7 +38,7 @@ pub(crate) fn of_names(names: &[String]) -> Result<DeviceKeys, Failure> {
                 .filter(|word| !word.is_empty())
                 .map(shell_word)
                 .collect();
-            failure.with_hint(format!("did you mean {}", words.join(" ")))
+            failure.with_hint(format!("did you mean: {}", words.join(" ")))
         })?;
         list.push(key, place)?;
     }
@@ -129,7 +134,10 @@ impl List {
             if text.is_empty() || text.starts_with('#') {
                 continue;
             }
-            refuse_separators(text, place).map_err(ReadError::Bad)?;
+            refuse_separators(text, place).map_err(|failure| {
+                let expected = "expected one device key per line, without quotes, commas or further columns";
+                ReadError::Bad(failure.with_hint(expected))
+            })?;
             self.push(text, place).map_err(ReadError::Bad)?;
         }
     }
@@ -197,8 +205,7 @@ fn refuse_separators(text: &str, place: impl Fn() -> String) -> Result<(), Failu
     Err(Failure::usage(format!(
         "{}: `{shown}` is not a device key: it contains {found:?}",
         place()
-    ))
-    .with_hint("expected one device key a line, without quotes, commas or further columns"))
+    )))
 }
 
 /// The form on the limits page of EnOS 3.0.0. No other version documents one, so this only warns.

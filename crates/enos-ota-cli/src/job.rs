@@ -3,16 +3,38 @@
 use enos_ota::JobId;
 use enos_ota_emulator::DEMO_FLEET_JOB_ID;
 
-use crate::args::Connection;
+use crate::args::{Connection, Keys};
+use crate::console;
 use crate::failure::Failure;
+
+/// The job and the devices of a command line: without `--job-id`, the first name is the job if it looks like one.
+pub(crate) fn and_devices(job_id: Option<&str>, keys: &Keys) -> (Option<String>, Keys) {
+    let mut keys = keys.clone();
+    if let Some(job_id) = job_id {
+        return (Some(job_id.to_owned()), keys);
+    }
+    let first_is_job = keys.device_keys.first().is_some_and(|name| looks_like_a_job_id(name));
+    (first_is_job.then(|| keys.device_keys.remove(0)), keys)
+}
+
+/// Ids of the platform are 24 hexadecimal digits in all of its samples.
+pub(crate) fn looks_like_a_job_id(text: &str) -> bool {
+    text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
 
 /// The job that is given. With the emulator, all failed tasks are those of the demo fleet's big job.
 pub(crate) fn job_id_of(given: Option<&str>, connection: &Connection, demo: bool) -> Result<JobId, Failure> {
     match given {
         Some(job_id) => parse_job_id(job_id),
-        None if demo && connection.emulator => parse_job_id(DEMO_FLEET_JOB_ID),
+        None if demo && connection.emulator => {
+            console::note(format_args!(
+                "no job is given: taking {DEMO_FLEET_JOB_ID}, the big one of the demo fleet"
+            ));
+            parse_job_id(DEMO_FLEET_JOB_ID)
+        }
         None => Err(Failure::usage("no job was given")
-            .with_hint("give the id of the OTA job with --job-id; `enos-ota jobs list` lists them")),
+            .with_hint("name it first, by its id of 24 hexadecimal digits, or give --job-id")
+            .with_hint("enos-ota jobs list    lists the jobs")),
     }
 }
 

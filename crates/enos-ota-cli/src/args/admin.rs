@@ -79,12 +79,29 @@ pub(crate) enum ListOutput {
     Jsonl,
 }
 
+/// A job, as an argument or an option.
+#[derive(Args, Debug)]
+pub(crate) struct JobArg {
+    /// The job
+    #[arg(value_name = "JOB_ID", required_unless_present = "job_id_option")]
+    job_id: Option<String>,
+
+    /// The same, as an option
+    #[arg(id = "job_id_option", long = "job-id", value_name = "ID", conflicts_with = "job_id")]
+    option: Option<String>,
+}
+
+impl JobArg {
+    pub(crate) fn text(&self) -> &str {
+        self.option.as_deref().or(self.job_id.as_deref()).unwrap_or_default()
+    }
+}
+
 /// Show a job.
 #[derive(Args, Debug)]
 pub(crate) struct JobsGet {
-    /// The job
-    #[arg(value_name = "JOB_ID")]
-    pub(crate) job_id: String,
+    #[command(flatten)]
+    pub(crate) job: JobArg,
 
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
@@ -123,9 +140,8 @@ pub(crate) struct JobsCreate {
 
 #[derive(Args, Debug)]
 pub(crate) struct JobsChange {
-    /// The job
-    #[arg(value_name = "JOB_ID")]
-    pub(crate) job_id: String,
+    #[command(flatten)]
+    pub(crate) job: JobArg,
 
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
@@ -178,7 +194,11 @@ Examples:
       | jq -r .deviceKey | enos-ota retry --job-id 5ed758ca49f032b4663063aa --device-keys-file -")]
 pub(crate) struct TasksList {
     /// Only tasks of this job
-    #[arg(long, value_name = "ID", required_unless_present = "expression")]
+    #[arg(value_name = "JOB_ID", required_unless_present_any = ["expression", "job_id"], conflicts_with = "job_id")]
+    pub(crate) job: Option<String>,
+
+    /// The same, as an option
+    #[arg(long, value_name = "ID")]
     pub(crate) job_id: Option<String>,
 
     /// Only tasks of this status: init, published, upgrading, succeeded or failed. May be repeated
@@ -201,10 +221,11 @@ pub(crate) struct TasksList {
 /// Only tasks that are `init` or `published` can be cancelled, and only while the job runs. Inferred from the vendor's
 /// samples: a cancelled task becomes `failed`, so a later retry of all failed tasks revives it.
 #[derive(Args, Debug)]
+#[command(override_usage = "enos-ota tasks cancel [OPTIONS] <JOB_ID> <DEVICE_KEY>...")]
 pub(crate) struct TasksCancel {
     /// The OTA job
     #[arg(long, value_name = "ID")]
-    pub(crate) job_id: String,
+    pub(crate) job_id: Option<String>,
 
     #[command(flatten)]
     pub(crate) keys: Keys,

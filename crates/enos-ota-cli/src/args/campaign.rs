@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use enos_ota_campaign::{Cause, Pattern, WaveSize};
 
+use super::moment::{Moment, moment};
 use super::values::{self, Steps};
 use super::{Consent, Keys, OPTIONS, ObjectOutput, Output, Target};
 
@@ -24,13 +25,16 @@ use super::{Consent, Keys, OPTIONS, ObjectOutput, Output, Target};
 /// What is done is written to a journal before and after each call, from which `enos-ota resume` goes on after an
 /// interrupt, a crash or a power failure, without sending a device twice that is known to be accepted.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    override_usage = "enos-ota retry [OPTIONS] <JOB_ID> <DEVICE_KEY>...\n       enos-ota retry [OPTIONS] <JOB_ID> --failed",
+    after_help = "\
 Examples:
   enos-ota retry --emulator --failed --watch                 try it on a demo fleet
   enos-ota retry --job-id 5ed758ca49f032b4663063aa meter-17 meter-18
   enos-ota retry --job-id 5ed758ca49f032b4663063aa --device-keys-file failed.txt --output json
   enos-ota retry --job-id 5ed758ca49f032b4663063aa --failed --reason '*timed out*' --since 3d --dry-run
-  enos-ota retry --job-id 5ed758ca49f032b4663063aa --failed --canary 1% --abort-above 5% --watch --yes")]
+  enos-ota retry --job-id 5ed758ca49f032b4663063aa --failed --canary 1% --abort-above 5% --watch --yes"
+)]
 pub(crate) struct Retry {
     /// The OTA job
     #[arg(long, value_name = "ID")]
@@ -76,8 +80,8 @@ pub(crate) struct Retry {
     pub(crate) target: Target,
 }
 
-/// The options that name devices. What a criterion requires would not be missed beside them.
-const KEYS: [&str; 2] = ["device_keys", "device_keys_file"];
+/// The option that names devices. What a criterion requires would not be missed beside them.
+const KEYS: [&str; 1] = ["device_keys_file"];
 
 /// Which failed tasks are meant.
 #[derive(Args, Debug)]
@@ -115,10 +119,10 @@ pub(crate) struct Criteria {
     )]
     pub(crate) cause: Vec<Cause>,
 
-    /// Only tasks that changed since then: a time such as 2026-03-01 or 2026-03-01T06:00:00Z (UTC unless it says
-    /// otherwise), or how long ago, such as 2h or 3d
-    #[arg(long, value_name = "TIME", requires = "failed", conflicts_with_all = KEYS, value_parser = values::since)]
-    pub(crate) since: Option<i64>,
+    /// Only tasks that changed since then: 2026-03-01, '2026-03-01 08:00' or yesterday in local time, or
+    /// 2026-03-01T06:00:00Z, or how long ago, such as 2h or 3d
+    #[arg(long, value_name = "TIME", requires = "failed", conflicts_with_all = KEYS, value_parser = moment)]
+    pub(crate) since: Option<Moment>,
 
     /// Leave out the devices in this file: one a line, as in --device-keys-file
     #[arg(long, value_name = "FILE")]
@@ -205,11 +209,14 @@ pub(crate) struct HowToRetry {
 /// The plan is a file of JSON Lines: a header, and a line a device with what is known of its task. It has a hash of its
 /// devices, so a plan that was edited is refused. `enos-ota apply` carries it out.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    override_usage = "enos-ota plan [OPTIONS] <JOB_ID> <DEVICE_KEY>...\n       enos-ota plan [OPTIONS] <JOB_ID> --failed",
+    after_help = "\
 Examples:
   enos-ota plan --job-id 5ed758ca49f032b4663063aa --failed                        only show what there is
   enos-ota plan --job-id 5ed758ca49f032b4663063aa --failed --cause download -o plan.jsonl
-  enos-ota plan --emulator --failed -o - | head")]
+  enos-ota plan --emulator --failed -o - | head"
+)]
 pub(crate) struct Plan {
     /// The OTA job
     #[arg(long, value_name = "ID")]
@@ -398,9 +405,9 @@ pub(crate) struct Apply {
 Example:
   enos-ota resume ~/.local/state/enos-ota/journals/20260301T060000Z-5ed758ca49f032b4663063aa.jsonl")]
 pub(crate) struct Resume {
-    /// The journal
+    /// The journal [default: that of the last campaign]
     #[arg(value_name = "JOURNAL")]
-    pub(crate) journal: PathBuf,
+    pub(crate) journal: Option<PathBuf>,
 
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
@@ -412,13 +419,13 @@ pub(crate) struct Resume {
 
 /// Follow devices until their upgrades succeed or fail.
 ///
-/// Of a journal, the accepted devices are followed, also while another process goes on with it: it is only read. With
-/// --job-id, those that are named, or all tasks of the job that have not ended.
+/// Of a journal, the accepted devices are followed, also while another process goes on with it: it is only read. Of a
+/// job, the devices that are named, or all tasks that have not ended.
 ///
 /// Nothing is retried. Exit code 0 means that every device has succeeded, 1 that some have failed or not ended in time.
 #[derive(Args, Debug)]
 #[command(
-    override_usage = "enos-ota watch [OPTIONS] <JOURNAL>\n       enos-ota watch [OPTIONS] --job-id <ID> [DEVICE_KEY]...",
+    override_usage = "enos-ota watch [OPTIONS] [JOURNAL]\n       enos-ota watch [OPTIONS] <JOB_ID> [DEVICE_KEY]...",
     after_help = "\
 Examples:
   enos-ota watch 20260301T060000Z-5ed758ca49f032b4663063aa.jsonl
@@ -426,8 +433,8 @@ Examples:
   enos-ota watch --job-id 66f2a1c0d4e5b6a798011e03 --emulator"
 )]
 pub(crate) struct Watch {
-    /// The journal; with --job-id, the devices
-    #[arg(value_name = "JOURNAL|DEVICE_KEY", required_unless_present = "job_id")]
+    /// The journal, or the job and devices of it [default: the journal of the last campaign]
+    #[arg(value_name = "JOURNAL|JOB_ID")]
     pub(crate) names: Vec<String>,
 
     /// The OTA job
@@ -435,7 +442,7 @@ pub(crate) struct Watch {
     pub(crate) job_id: Option<String>,
 
     /// File with the devices, `-` for standard input: one a line
-    #[arg(long, value_name = "FILE", requires = "job_id", conflicts_with = "names")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) device_keys_file: Option<PathBuf>,
 
     /// How long to follow them
@@ -470,8 +477,8 @@ Examples:
   enos-ota report journal.jsonl --format html -o report.html
   enos-ota report journal.jsonl --format json | jq '.failures[].deviceKey'")]
 pub(crate) struct Report {
-    /// The journals
-    #[arg(value_name = "JOURNAL", required = true)]
+    /// The journals [default: that of the last campaign]
+    #[arg(value_name = "JOURNAL")]
     pub(crate) journals: Vec<PathBuf>,
 
     /// Form of the report

@@ -6,6 +6,7 @@
 mod admin;
 mod campaign;
 mod help;
+mod moment;
 mod profile;
 mod tools;
 mod values;
@@ -204,10 +205,10 @@ pub(crate) struct Target {
 }
 
 /// Devices that a person names.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Keys {
-    /// The devices
-    #[arg(value_name = "DEVICE_KEY", conflicts_with = "device_keys_file")]
+    /// The devices. Without --job-id, the first is the job
+    #[arg(value_name = "DEVICE_KEY")]
     pub(crate) device_keys: Vec<String>,
 
     /// File with the devices, `-` for standard input: one a line, blank lines and lines that begin with # are passed

@@ -1,14 +1,11 @@
-//! The values of options: durations, times, shares and numbers of devices.
+//! The values of options: durations, shares and numbers of devices.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use enos_ota::{Clock as _, SystemClock};
 use enos_ota_campaign::WaveSize;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
-use jiff::{Span, SpanRelativeTo, Timestamp};
+use jiff::{Span, SpanRelativeTo};
 
 /// Longer than anybody waits, and short enough to be added to any time.
 const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
@@ -33,33 +30,10 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 /// A duration with a unit.
-fn span(text: &str) -> Option<Duration> {
+pub(super) fn span(text: &str) -> Option<Duration> {
     let span: Span = text.parse().ok()?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
     Duration::try_from(duration).ok()
-}
-
-/// A time, or how long ago it was, in milliseconds since 1970-01-01 UTC. A time without an offset is in UTC.
-pub(super) fn since(text: &str) -> Result<i64, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time.as_millisecond());
-    }
-    if let Ok(time) = text.parse::<DateTime>()
-        && let Ok(time) = time.to_zoned(TimeZone::UTC)
-    {
-        return Ok(time.timestamp().as_millisecond());
-    }
-    // Without a unit, a number may be a year as well.
-    span(text)
-        .map(|ago| {
-            SystemClock
-                .now_ms()
-                .saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX))
-        })
-        .ok_or_else(|| {
-            "expected a time such as 2026-03-01 or 2026-03-01T06:00:00Z, or how long ago it was, such as 2h or 3d"
-                .to_owned()
-        })
 }
 
 /// `5`, `5%` or `2.5%`.
@@ -242,20 +216,6 @@ mod tests {
         );
         for text in ["0", "999ms", "25h", "never"] {
             assert!(timeout(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_time_may_be_one_or_how_long_ago_it_was() {
-        assert_eq!(since("1970-01-01T00:00:01Z"), Ok(1000));
-        assert_eq!(since("1970-01-01T01:00:01+01:00"), Ok(1000));
-        let ago = SystemClock.now_ms() - since("2h").unwrap();
-        assert!((7_200_000..7_260_000).contains(&ago), "{ago}");
-        for text in ["1970-01-02", "1970-01-02 00:00", "1970-01-02T00:00:00"] {
-            assert_eq!(since(text), Ok(86_400_000), "{text}");
-        }
-        for text in ["", "2026", "90", "yesterday"] {
-            assert!(since(text).is_err(), "{text}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Where journals are, who writes them, and how a campaign is resumed from one.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use enos_ota::ProxyUrl;
@@ -8,11 +9,12 @@ use enos_ota_campaign::journal::{BeginDetails, Journal, JournalError, Operator, 
 use etcetera::BaseStrategy as _;
 
 use crate::args::{Connection, HowToRetry, Target};
+use crate::console;
 use crate::env;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
 use crate::session::Session;
-use crate::text::shell_word;
+use crate::text::{shell_word, visible};
 
 /// So many campaigns of one job may begin within a second.
 const SAME_NAME: usize = 100;
@@ -95,6 +97,30 @@ fn not_begun(error: &JournalError) -> Failure {
     )
 }
 
+/// The journal of the campaign that was begun last, where journals are written by default.
+pub(crate) fn last() -> Result<PathBuf, Failure> {
+    let folder = default_folder()?;
+    let none = || {
+        Failure::usage(format!(
+            "no journal was given, and there is none in {}",
+            folder.display()
+        ))
+        .with_hint("give the file that --journal named")
+    };
+    let files = std::fs::read_dir(&folder).map_err(|_| none())?;
+    let last = files
+        .filter_map(|file| file.ok().map(|file| file.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl") && path.is_file())
+        // The names begin with the time.
+        .max();
+    let last = last.ok_or_else(none)?;
+    console::note(format_args!(
+        "no journal is given: taking the last, {}",
+        visible(&last.to_string_lossy())
+    ));
+    Ok(last)
+}
+
 /// Reads a journal.
 pub(crate) fn read(path: &Path) -> Result<Recovered, Failure> {
     refuse_special(path)?;
@@ -126,7 +152,24 @@ fn unreadable(error: &JournalError) -> Failure {
         JournalError::Broken { .. } => Exit::Internal,
         _ => Exit::Usage,
     };
-    Failure::new(exit, with_causes(error))
+    let path = error.path();
+    match error {
+        JournalError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            let failure = Failure::new(exit, format!("there is no journal {}", path.display()));
+            match default_folder() {
+                Ok(folder) => failure.with_hint(format!(
+                    "journals are in {}; without a file, the last one is taken",
+                    folder.display()
+                )),
+                Err(_) => failure,
+            }
+        }
+        JournalError::Locked { .. } => Failure::new(exit, with_causes(error)).with_hint(format!(
+            "follow it meanwhile: {}",
+            command_line(&["enos-ota".to_owned(), "watch".to_owned(), argument(path)])
+        )),
+        _ => Failure::new(exit, with_causes(error)),
+    }
 }
 
 /// Refuses to go on at another gateway or in another organization, where the same keys may be other devices.

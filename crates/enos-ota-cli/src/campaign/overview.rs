@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use enos_ota_campaign::drift::Drift;
-use enos_ota_campaign::{Count, Plan, Settings, VersionCount, WaveSize};
+use enos_ota_campaign::{Count, Plan, Selection, Settings, VersionCount, WaveSize};
 
 use super::budget::HeldBack;
 use super::select::Chosen;
@@ -82,6 +82,29 @@ fn versions(counts: Vec<VersionCount>) -> Vec<(String, usize)> {
             (name, count.devices)
         })
         .collect()
+}
+
+/// What is said if no device is left.
+pub(super) fn nothing(plan: &Plan) -> String {
+    let left_out = plan.left_out;
+    let failed = left_out.cancelled
+        + left_out.excluded
+        + left_out.by_version
+        + left_out.by_time
+        + left_out.by_cause
+        + left_out.by_reason;
+    let why = match (&plan.selection, failed) {
+        (Selection::Failed(_), 0) => ": none of its tasks is failed".to_owned(),
+        (Selection::Failed(_), 1) => ": one task is failed, and it does not meet the criteria".to_owned(),
+        (Selection::Failed(_), failed) => {
+            format!(
+                ": {} tasks are failed, and none of them meets the criteria",
+                thousands(failed)
+            )
+        }
+        _ => String::new(),
+    };
+    format!("nothing to retry in the job {}{why}", visible(plan.job_id.as_str()))
 }
 
 /// The tasks that were read and not selected, by why.

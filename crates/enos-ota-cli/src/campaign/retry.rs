@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use enos_ota::{Clock as _, SystemClock};
+use enos_ota::{Clock as _, RetryTaskErrorCode, SystemClock};
 use enos_ota_campaign::drift::Drift;
 use enos_ota_campaign::journal::{BeginDetails, CallEnd, Journal, Recovered};
 use enos_ota_campaign::rehearsal::Stage;
@@ -59,11 +59,12 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
     if chosen.plan.devices.is_empty() {
         if let Some(left_out) = overview::left_out(&chosen.plan) {
             console::note(left_out);
+            console::hint(format_args!(
+                "why they failed: {} --dry-run",
+                journals::retry_command(chosen.plan.job_id.as_str(), request.target)
+            ));
         }
-        console::note(format_args!(
-            "nothing to retry in the job {}",
-            visible(chosen.plan.job_id.as_str())
-        ));
+        console::note(overview::nothing(&chosen.plan));
         return unsent(request.output, &chosen.plan, "").map(|()| Exit::Success);
     }
     if let Some(consent) = request.selected {
@@ -73,7 +74,7 @@ pub(crate) async fn carry_out(session: &Session, chosen: Chosen, request: &Reque
             consent::ask(
                 consent,
                 &format!(
-                    "Retrying {} of the job {}",
+                    "retry {} of the job {}",
                     counted(chosen.plan.devices.len() - held_back.len(), "device"),
                     chosen.plan.job_id.as_str()
                 ),
@@ -288,10 +289,10 @@ impl Run<'_> {
         tell_settled(&mut results, campaign.table());
         let mut interrupts = Interrupts::listen()?;
         let mut display = Display::new(talkative);
-        display.announce(format_args!(
-            "retrying {}",
-            counted(devices - campaign.table().summary().settled(), "device")
-        ));
+        let open = devices - campaign.table().summary().settled();
+        if open > 0 {
+            display.announce(format_args!("retrying {}", counted(open, "device")));
+        }
         let tell = |event: &Event, devices: &Devices| match event {
             Event::Settled {
                 devices: settled,
@@ -371,14 +372,22 @@ impl Run<'_> {
 
 /// Removes the journal of a campaign that could send nothing at all: there is nothing to resume, and nothing to report.
 fn withdraw(path: &Path, finished: &Finished) -> bool {
-    if !matches!(finished.ending, Ending::Stopped(_) | Ending::GaveUp(_)) {
+    let (Ending::Stopped(error) | Ending::GaveUp(error)) = &finished.ending else {
         return false;
-    }
+    };
+    // A job that is not there has no task that could have been retried.
+    let no_job = error.code_of::<RetryTaskErrorCode>() == Some(RetryTaskErrorCode::JobNotFound)
+        && finished.table.summary().accepted + finished.table.summary().unknown == 0;
     let nothing_was_sent =
-        Journal::read(path).is_ok_and(|journal| journal.calls.iter().all(|call| call.end == Some(CallEnd::NotSent)));
-    let gone = nothing_was_sent && std::fs::remove_file(path).is_ok();
+        || Journal::read(path).is_ok_and(|journal| journal.calls.iter().all(|call| call.end == Some(CallEnd::NotSent)));
+    let gone = (no_job || nothing_was_sent()) && std::fs::remove_file(path).is_ok();
     if gone {
-        console::note("nothing was sent, so the journal was removed");
+        let done = if no_job {
+            "there is no such job"
+        } else {
+            "nothing was sent"
+        };
+        console::note(format_args!("{done}, so the journal was removed"));
     }
     gone
 }

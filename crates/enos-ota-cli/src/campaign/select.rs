@@ -22,6 +22,12 @@ use crate::text::{counted, visible};
 
 /// The selection that the options speak of.
 pub(crate) fn selection(keys: &Keys, criteria: &args::Criteria) -> Result<Selection, Failure> {
+    if criteria.failed && !keys.is_empty() {
+        return Err(
+            Failure::usage("devices are named, and --failed takes all that have failed")
+                .with_hint("leave out either; --exclude-file leaves devices out of --failed"),
+        );
+    }
     let exclude = criteria.exclude_file.as_deref().map(exclusion).transpose()?;
     if criteria.failed {
         return Ok(Selection::Failed(Criteria {
@@ -30,7 +36,7 @@ pub(crate) fn selection(keys: &Keys, criteria: &args::Criteria) -> Result<Select
             from_version: criteria.from_version.clone(),
             to_version: criteria.to_version.clone(),
             cause: criteria.cause.clone(),
-            since_ms: criteria.since,
+            since_ms: since(criteria),
             exclude,
             include_cancelled: criteria.include_cancelled,
         }));
@@ -46,6 +52,15 @@ pub(crate) fn selection(keys: &Keys, criteria: &args::Criteria) -> Result<Select
         Some(exclude) => named.excluding(exclude),
         None => named,
     }))
+}
+
+/// The time of `--since`. How it was read is said, since the files of a campaign are in UTC.
+fn since(criteria: &args::Criteria) -> Option<i64> {
+    let since = criteria.since.as_ref()?;
+    if let Some(read_as) = &since.read_as {
+        console::note(format_args!("since {read_as}"));
+    }
+    Some(since.ms)
 }
 
 fn exclusion(file: &Path) -> Result<Exclusion, Failure> {

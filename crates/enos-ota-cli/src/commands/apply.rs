@@ -21,7 +21,7 @@ pub(crate) async fn run(args: &Apply) -> Result<Exit, Failure> {
         None => plan.job_id.clone(),
     };
     if !args.dry_run && !connection.emulator {
-        consent::can_ask(&args.consent, &format!("Carrying out {}", args.plan.display()))?;
+        consent::can_ask(&args.consent, &format!("carry out {}", args.plan.display()))?;
     }
     let session = Session::open_in(&args.target, Some(&plan.org_id)).await?;
     plan.check_target(&job_id, session.client.org_id())

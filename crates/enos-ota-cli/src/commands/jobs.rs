@@ -62,7 +62,7 @@ impl Row for JobInfo {
 }
 
 async fn get(args: &JobsGet) -> Result<Exit, Failure> {
-    let job_id = parse_job_id(&args.job_id)?;
+    let job_id = parse_job_id(args.job.text())?;
     let session = Session::open(&args.target).await?;
     let job = session
         .client
@@ -172,7 +172,7 @@ async fn change(
     done: &'static str,
     call: impl AsyncFnOnce(&Client, &JobId) -> Result<enos_ota::Accepted, enos_ota::Error>,
 ) -> Result<Exit, Failure> {
-    let job_id = parse_job_id(&args.job_id)?;
+    let job_id = parse_job_id(args.job.text())?;
     let session = Session::open(&args.target).await?;
     let accepted = call(&session.client, &job_id)
         .await
@@ -187,12 +187,12 @@ async fn change(
 }
 
 async fn stop(args: &JobsStop) -> Result<Exit, Failure> {
-    consent::ask(&args.consent, &format!("Stopping the job {}", args.change.job_id))?;
+    consent::ask(&args.consent, &format!("stop the job {}", args.change.job.text()))?;
     change(&args.change, "stopped", Client::stop_job).await
 }
 
 async fn delete(args: &JobsDelete) -> Result<Exit, Failure> {
-    consent::ask(&args.consent, &format!("Deleting the job {}", args.change.job_id))?;
+    consent::ask(&args.consent, &format!("delete the job {}", args.change.job.text()))?;
     change(&args.change, "deleted", Client::delete_job).await
 }
 

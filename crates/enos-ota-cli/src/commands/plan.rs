@@ -11,14 +11,15 @@ use crate::campaign::{self, Display};
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
-use crate::job::job_id_of;
+use crate::job;
 use crate::json;
 use crate::session::Session;
 use crate::text::visible;
 
 pub(crate) async fn run(args: &Plan) -> Result<Exit, Failure> {
-    let job_id = job_id_of(args.job_id.as_deref(), &args.target.connection, args.criteria.failed)?;
-    let selection = select::selection(&args.keys, &args.criteria)?;
+    let (job_id, keys) = job::and_devices(args.job_id.as_deref(), &args.keys);
+    let job_id = job::job_id_of(job_id.as_deref(), &args.target.connection, args.criteria.failed)?;
+    let selection = select::selection(&keys, &args.criteria)?;
     let session = Session::open(&args.target).await?;
     let mut display = Display::new(true);
     let chosen = select::read(

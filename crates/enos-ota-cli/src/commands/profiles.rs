@@ -76,10 +76,12 @@ pub(crate) fn run(args: &Profiles) -> Result<Exit, Failure> {
             for line in table(&items) {
                 writeln!(out, "{line}")?;
             }
-            console::note(format_args!(
-                "in {}; * is the one that is chosen",
-                visible(&config.place())
-            ));
+            let chosen = if items.iter().any(|item| item.chosen) {
+                "* is the one that is chosen"
+            } else {
+                "none is chosen: choose one with --profile"
+            };
+            console::note(format_args!("in {}; {chosen}", visible(&config.place())));
         }
     }
     out.flush()?;

@@ -15,8 +15,12 @@ use crate::failure::{Failure, with_causes};
 use crate::text::visible;
 
 pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
-    let mut read = Vec::with_capacity(args.journals.len());
-    for path in &args.journals {
+    let journals = match args.journals.as_slice() {
+        [] => vec![journals::last()?],
+        given => given.to_vec(),
+    };
+    let mut read = Vec::with_capacity(journals.len());
+    for path in &journals {
         let recovered = journals::read(path)?;
         if let Some(torn) = &recovered.torn {
             console::warning(format_args!(

@@ -10,23 +10,24 @@ use crate::console;
 use crate::demo;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::job::job_id_of;
+use crate::job;
 use crate::session::Session;
 
 pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
     let connection = &args.target.connection;
     let failed = args.criteria.failed;
-    if args.job_id.is_none() && connection.emulator && !failed && args.keys.is_empty() {
+    let (job_id, keys) = job::and_devices(args.job_id.as_deref(), &args.keys);
+    if job_id.is_none() && connection.emulator && !failed && keys.is_empty() {
         return explain_the_demo_fleet();
     }
-    let job_id = job_id_of(args.job_id.as_deref(), connection, failed)?;
+    let job_id = job::job_id_of(job_id.as_deref(), connection, failed)?;
     if failed && !args.dry_run && !connection.emulator {
         consent::can_ask(
             &args.consent,
-            &format!("Retrying the failed tasks of the job {}", job_id.as_str()),
+            &format!("retry the failed tasks of the job {}", job_id.as_str()),
         )?;
     }
-    let selection = select::selection(&args.keys, &args.criteria)?;
+    let selection = select::selection(&keys, &args.criteria)?;
     let session = Session::open(&args.target).await?;
     let needs_facts = campaign::needs_facts(&args.how);
     if args.no_lookup && needs_facts {
@@ -84,5 +85,5 @@ fn explain_the_demo_fleet() -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     console::note(explanation);
-    job_id_of(None, &Connection::default(), false).map(|_| Exit::Usage)
+    job::job_id_of(None, &Connection::default(), false).map(|_| Exit::Usage)
 }

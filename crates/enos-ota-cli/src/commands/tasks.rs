@@ -10,7 +10,7 @@ use crate::consent;
 use crate::device_keys;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::job::parse_job_id;
+use crate::job;
 use crate::listing::{self, Row};
 use crate::session::Session;
 
@@ -40,7 +40,11 @@ fn criteria(args: &TasksList) -> impl Iterator<Item = Result<Criterion<enos_ota:
         [value] => Some(field.equals(value)),
         several => Some(field.is_in(several)),
     };
-    let job_id = args.job_id.as_ref().map(|job_id| tasks::JOB_ID.equals(job_id));
+    let job_id = args
+        .job_id
+        .as_ref()
+        .or(args.job.as_ref())
+        .map(|job_id| tasks::JOB_ID.equals(job_id));
     [
         job_id,
         one_of(tasks::STATUS, &args.status),
@@ -81,18 +85,16 @@ impl Row for TaskInfo {
 }
 
 async fn cancel_tasks(args: &TasksCancel) -> Result<Exit, Failure> {
-    let job_id = parse_job_id(&args.job_id)?;
-    let devices = device_keys::of(&args.keys)?;
+    let (job_id, keys) = job::and_devices(args.job_id.as_deref(), &args.keys);
+    let job_id = job::job_id_of(job_id.as_deref(), &args.target.connection, false)?;
+    let devices = device_keys::of(&keys)?;
     let count = devices.len();
     let tasks = if count == 1 {
         "the task of 1 device"
     } else {
         &format!("the tasks of {count} devices")
     };
-    consent::ask(
-        &args.consent,
-        &format!("Cancelling {tasks} in the job {}", job_id.as_str()),
-    )?;
+    consent::ask(&args.consent, &format!("cancel {tasks} in the job {}", job_id.as_str()))?;
     let session = Session::open(&args.target).await?;
     cancel::run(&session, &job_id, &devices, args.chunk_size, args.output).await
 }

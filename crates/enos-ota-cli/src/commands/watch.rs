@@ -1,41 +1,48 @@
 //! `enos-ota watch`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use enos_ota::PageSize;
 use enos_ota::search::{Expression, tasks};
 use futures_util::TryStreamExt as _;
 
-use crate::args::Watch;
+use crate::args::{Keys, Watch};
 use crate::campaign::{journals, watch};
 use crate::device_keys;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::job::job_id_of;
+use crate::job::{self, looks_like_a_job_id};
 use crate::session::Session;
 
 pub(crate) async fn run(args: &Watch) -> Result<Exit, Failure> {
     let (timeout, output) = (args.give_up_after, args.output);
-    let Some(job_id) = &args.job_id else {
-        let [path] = args.names.as_slice() else {
-            return Err(Failure::usage("several journals were given, or devices without a job")
-                .with_hint("give one journal, or the job of the devices with --job-id"));
+    let Some((job_id, devices)) = job_of(args) else {
+        let path = match args.names.as_slice() {
+            [] => journals::last()?,
+            [path] => PathBuf::from(path),
+            _ => {
+                return Err(Failure::usage("several journals were given, or devices without a job")
+                    .with_hint("give one journal, or the job before its devices"));
+            }
         };
-        if looks_like_a_job_id(path) && !Path::new(path).exists() {
-            return Err(Failure::usage(format!("there is no journal {path}"))
-                .with_hint(format!("it looks like a job id: enos-ota watch --job-id {path}")));
+        if args.device_keys_file.is_some() {
+            return Err(Failure::usage("--device-keys-file names devices, but no job is given")
+                .with_hint("give the job, by its id of 24 hexadecimal digits or with --job-id"));
         }
-        let path = Path::new(path);
-        let recovered = journals::read(path)?;
+        let recovered = journals::read(&path)?;
         let session = Session::open_in(&args.target, Some(&recovered.plan.org_id)).await?;
         journals::check_target(&session, &recovered, args.target.connection.base_url.is_some())?;
-        return watch::journal(&session, path, &recovered, timeout, output).await;
+        return watch::journal(&session, &path, &recovered, timeout, output).await;
     };
-    let job_id = job_id_of(Some(job_id), &args.target.connection, false)?;
-    let named = match &args.device_keys_file {
-        Some(path) => Some(device_keys::of_file(path)?),
-        None if args.names.is_empty() => None,
-        None => Some(device_keys::of_names(&args.names)?),
+    let job_id = job::parse_job_id(job_id)?;
+    let keys = Keys {
+        device_keys: devices.to_vec(),
+        device_keys_file: args.device_keys_file.clone(),
+    };
+    let named = if keys.is_empty() {
+        None
+    } else {
+        Some(device_keys::of(&keys)?)
     };
     let session = Session::open(&args.target).await?;
     let keys: Vec<String> = match named {
@@ -45,9 +52,13 @@ pub(crate) async fn run(args: &Watch) -> Result<Exit, Failure> {
     watch::named(&session, job_id, keys, timeout, output).await
 }
 
-/// Ids of the platform are 24 hexadecimal digits in all of its samples.
-fn looks_like_a_job_id(text: &str) -> bool {
-    text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// The job and its devices, unless it is a journal that is named.
+fn job_of(args: &Watch) -> Option<(&str, &[String])> {
+    if let Some(job_id) = &args.job_id {
+        return Some((job_id, &args.names));
+    }
+    let (first, rest) = args.names.split_first()?;
+    (looks_like_a_job_id(first) && !Path::new(first).exists()).then_some((first.as_str(), rest))
 }
 
 /// The devices of a job whose upgrades have not ended.

@@ -28,7 +28,7 @@ impl fmt::Display for Origin {
             Self::Profile(name) => write!(f, "profile `{name}`"),
             Self::File => f.write_str("the plan or journal"),
             Self::Emulator => f.write_str("the emulator"),
-            Self::Typed => f.write_str("what was typed"),
+            Self::Typed => f.write_str("your answer"),
             Self::Default => f.write_str("default"),
         }
     }
