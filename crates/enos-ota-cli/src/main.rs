@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod consent;
 mod console;
+mod curl;
 mod demo;
 mod device_keys;
 mod env;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Consent, Keys, ObjectOutput, Output, Target, values};
+use super::{Consent, Keys, ObjectOutput, Output, PrintCurl, Target, values};
 
 /// List, show, create, start, stop and delete OTA jobs.
 #[derive(Args, Debug)]
@@ -66,6 +66,9 @@ pub(crate) struct Listing {
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: ListOutput,
+
+    #[command(flatten)]
+    pub(crate) curl: PrintCurl,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -108,6 +111,9 @@ pub(crate) struct JobsGet {
     pub(crate) output: ObjectOutput,
 
     #[command(flatten)]
+    pub(crate) curl: PrintCurl,
+
+    #[command(flatten)]
     pub(crate) target: Target,
 }
 
@@ -135,6 +141,9 @@ pub(crate) struct JobsCreate {
     pub(crate) output: ObjectOutput,
 
     #[command(flatten)]
+    pub(crate) curl: PrintCurl,
+
+    #[command(flatten)]
     pub(crate) target: Target,
 }
 
@@ -146,6 +155,9 @@ pub(crate) struct JobsChange {
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: ObjectOutput,
+
+    #[command(flatten)]
+    pub(crate) curl: PrintCurl,
 
     #[command(flatten)]
     pub(crate) target: Target,
@@ -243,6 +255,9 @@ pub(crate) struct TasksCancel {
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: Output,
+
+    #[command(flatten)]
+    pub(crate) curl: PrintCurl,
 
     #[command(flatten)]
     pub(crate) consent: Consent,

@@ -25,7 +25,7 @@ pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Report, R
 pub(crate) use help::command;
 pub(crate) use profile::{Config, ConfigCommand, ConfigPath, ConfigShow, Login, Profiles};
 pub(crate) use tools::{
-    Api, Completions, Doctor, Emulator, Explain, Man, QuotaHeaders, Sign, Token, TokenOutput, Version,
+    Api, Completions, Doctor, Emulator, Explain, Man, PrintCurl, QuotaHeaders, Sign, Token, TokenOutput, Version,
 };
 pub(crate) use values::duration_in_words;
 

@@ -9,6 +9,14 @@ use enos_ota_emulator::Quota;
 
 use super::{Connection, ObjectOutput, Target};
 
+/// What is printed in place of a call.
+#[derive(Args, Debug)]
+pub(crate) struct PrintCurl {
+    /// Print a shell script that makes the call with curl, and send nothing. The app secret is not in it
+    #[arg(long, conflicts_with = "emulator")]
+    pub(crate) print_curl: bool,
+}
+
 /// Call any API of the platform, signed, and print the answer.
 ///
 /// The request is sent once. The exit code tells what the answer reports.
@@ -33,6 +41,9 @@ pub(crate) struct Api {
     /// Body of the request, byte for byte; `@FILE` reads it from a file, `@-` from standard input
     #[arg(long, value_name = "BODY|@FILE", allow_hyphen_values = true)]
     pub(crate) data: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) curl: PrintCurl,
 
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -72,6 +83,10 @@ pub(crate) struct Sign {
     /// Also print the string to sign, with token and secret masked
     #[arg(long)]
     pub(crate) explain: bool,
+
+    /// Print a curl command in place of the headers. A token from the environment stays there
+    #[arg(long, conflicts_with = "explain")]
+    pub(crate) curl: bool,
 
     /// File whose only line is the app secret
     #[arg(long, value_name = "FILE")]

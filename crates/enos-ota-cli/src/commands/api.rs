@@ -3,9 +3,11 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use enos_ota::RawRequest;
+use enos_ota::reqwest::Method;
 
 use crate::args::Api;
 use crate::body;
+use crate::curl::{Place, Request};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Settings;
@@ -13,7 +15,7 @@ use crate::text::visible_but_for;
 
 pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
     let method = args.method.to_ascii_uppercase();
-    let method = method.parse().map_err(|_| {
+    let method: Method = method.parse().map_err(|_| {
         Failure::usage(format!("`{}` is not an HTTP method", args.method)).with_hint("expected GET, POST or the like")
     })?;
     let query = args
@@ -23,13 +25,16 @@ pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
             Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
             _ => Err(Failure::usage(format!("--query: `{pair}` is not a parameter")).with_hint("expected NAME=VALUE")),
         })
-        .collect::<Result<_, _>>()?;
-    let body = args.data.as_deref().map(body::read).transpose()?.map(Into::into);
+        .collect::<Result<Vec<_>, _>>()?;
+    let body = args.data.as_deref().map(body::read).transpose()?;
     if !args.path.starts_with('/') {
         return Err(
             Failure::usage(format!("the path `{}` has no slash at its beginning", args.path))
                 .with_hint(format!("did you mean /{}?", args.path)),
         );
+    }
+    if args.curl.print_curl {
+        return print_curl(args, &method, &query, body);
     }
     let settings = Settings::of(&args.connection).await?;
     let client = settings
@@ -42,7 +47,7 @@ pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
             method,
             path: args.path.clone(),
             query,
-            body,
+            body: body.map(Into::into),
         })
         .await
         .map_err(|error| settings.failed(error))?;
@@ -62,4 +67,13 @@ pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
         None => Ok(Exit::Success),
         Some(failure) => Err(settings.failed(failure)),
     }
+}
+
+fn print_curl(args: &Api, method: &Method, query: &[(String, String)], body: Option<Vec<u8>>) -> Result<Exit, Failure> {
+    let place = Place::of(&args.connection, None)?;
+    place.print_request(&Request {
+        method: method.to_string(),
+        url: place.url(&args.path, query)?,
+        body,
+    })
 }

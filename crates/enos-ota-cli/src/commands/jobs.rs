@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use enos_ota::enos_ota_client::operations::{CreateJob, DeleteJob, GetJob, SearchJobs, StartJob, StopJob};
 use enos_ota::search::jobs;
 use enos_ota::types::{CreateJobRequest, JobInfo};
 use enos_ota::{Client, FirmwareId, JobId};
@@ -11,6 +12,7 @@ use serde_json::Value;
 use crate::args::{Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ObjectOutput};
 use crate::body;
 use crate::consent;
+use crate::curl::{self, Place};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::job::parse_job_id;
@@ -24,7 +26,7 @@ pub(crate) async fn run(args: &Jobs) -> Result<Exit, Failure> {
         JobsCommand::List(args) => list(args).await,
         JobsCommand::Get(args) => get(args).await,
         JobsCommand::Create(args) => create(args).await,
-        JobsCommand::Start(args) => change(args, "started", Client::start_job).await,
+        JobsCommand::Start(args) => start(args).await,
         JobsCommand::Stop(args) => stop(args).await,
         JobsCommand::Delete(args) => delete(args).await,
     }
@@ -35,6 +37,11 @@ async fn list(args: &JobsList) -> Result<Exit, Failure> {
     let job_type = args.job_type.as_ref().map(|job_type| jobs::TYPE.equals(job_type));
     let expression = args.listing.expression(status.into_iter().chain(job_type))?;
     let page_size = args.listing.page_size()?;
+    if args.listing.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        let body = curl::search(expression.as_str(), page_size);
+        return place.print(&SearchJobs::new(&org_id, &body)).await;
+    }
     let session = Session::open(&args.target).await?;
     listing::print(
         &args.listing,
@@ -63,6 +70,10 @@ impl Row for JobInfo {
 
 async fn get(args: &JobsGet) -> Result<Exit, Failure> {
     let job_id = parse_job_id(args.job.text())?;
+    if args.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        return place.print(&GetJob::new(&org_id, &job_id)).await;
+    }
     let session = Session::open(&args.target).await?;
     let job = session
         .client
@@ -112,6 +123,10 @@ async fn create(args: &JobsCreate) -> Result<Exit, Failure> {
         .parse()
         .map_err(|_| Failure::usage("the firmware id is empty"))?;
     let job = parse_job(&body::read(&args.data)?)?;
+    if args.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        return place.print(&CreateJob::new(&org_id, &firmware_id, &job)).await;
+    }
     let session = Session::open(&args.target).await?;
     let created = session
         .client
@@ -186,12 +201,31 @@ async fn change(
     .print(args.output)
 }
 
+async fn start(args: &JobsChange) -> Result<Exit, Failure> {
+    if args.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        let job_id = parse_job_id(args.job.text())?;
+        return place.print(&StartJob::new(&org_id, &job_id)).await;
+    }
+    change(args, "started", Client::start_job).await
+}
+
 async fn stop(args: &JobsStop) -> Result<Exit, Failure> {
+    if args.change.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.change.target)?;
+        let job_id = parse_job_id(args.change.job.text())?;
+        return place.print(&StopJob::new(&org_id, &job_id)).await;
+    }
     consent::ask(&args.consent, &format!("stop the job {}", args.change.job.text()))?;
     change(&args.change, "stopped", Client::stop_job).await
 }
 
 async fn delete(args: &JobsDelete) -> Result<Exit, Failure> {
+    if args.change.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.change.target)?;
+        let job_id = parse_job_id(args.change.job.text())?;
+        return place.print(&DeleteJob::new(&org_id, &job_id)).await;
+    }
     consent::ask(&args.consent, &format!("delete the job {}", args.change.job.text()))?;
     change(&args.change, "deleted", Client::delete_job).await
 }

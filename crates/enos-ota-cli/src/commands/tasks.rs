@@ -1,12 +1,14 @@
 //! `enos-ota tasks`
 
+use enos_ota::enos_ota_client::operations::{CancelTask, SearchTasks};
 use enos_ota::search::{Criterion, EqualsOrIn, Field, ValueError, tasks};
-use enos_ota::types::TaskInfo;
+use enos_ota::types::{CancelTaskRequest, TaskInfo};
 use enos_ota::{FailureCause, Integer};
 
 use crate::args::{Tasks, TasksCancel, TasksCommand, TasksList};
 use crate::cancel;
 use crate::consent;
+use crate::curl::{self, Place};
 use crate::device_keys;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -24,6 +26,11 @@ pub(crate) async fn run(args: &Tasks) -> Result<Exit, Failure> {
 async fn list(args: &TasksList) -> Result<Exit, Failure> {
     let expression = args.listing.expression(criteria(args))?;
     let page_size = args.listing.page_size()?;
+    if args.listing.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        let body = curl::search(expression.as_str(), page_size);
+        return place.print(&SearchTasks::new(&org_id, &body)).await;
+    }
     let session = Session::open(&args.target).await?;
     listing::print(
         &args.listing,
@@ -88,6 +95,14 @@ async fn cancel_tasks(args: &TasksCancel) -> Result<Exit, Failure> {
     let (job_id, keys) = job::and_devices(args.job_id.as_deref(), &args.keys);
     let job_id = job::job_id_of(job_id.as_deref(), &args.target.connection, false)?;
     let devices = device_keys::of(&keys)?;
+    if args.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        for keys in devices.chunks(args.chunk_size) {
+            let body = CancelTaskRequest::new(keys);
+            place.print(&CancelTask::new(&org_id, &job_id, &body)).await?;
+        }
+        return Ok(Exit::Success);
+    }
     let count = devices.len();
     let tasks = if count == 1 {
         "the task of 1 device"

@@ -17,6 +17,12 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
+    /// The address of the proxy that is set, without user name and password.
+    pub(crate) fn of_proxy(found: &Found) -> Option<String> {
+        let proxy = found.proxy.as_ref()?;
+        ProxyUrl::parse(proxy).ok().map(|proxy| proxy.to_string())
+    }
+
     fn new<T>(name: &'static str, value: Option<&Sourced<T>>, show: impl FnOnce(&T) -> String) -> Self {
         Self {
             name,
