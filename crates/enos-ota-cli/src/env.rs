@@ -31,16 +31,16 @@ variables! {
     APP_SECRET = "ENOS_APP_SECRET", None, "Secret of the application";
     APP_SECRET_FILE = "ENOS_APP_SECRET_FILE", Some("app_secret_file"), "File whose only line is the secret";
     ALLOW_OPEN_SECRET_FILE = "ENOS_ALLOW_OPEN_SECRET_FILE", Some("allow_open_secret_file"),
-        "`true` takes a secret from a file that other users can read";
+        "`true` takes a secret file that others can read";
     ORG_ID = "ENOS_ORG_ID", Some("org_id"), "Organization (OU)";
     PROFILE = "ENOS_PROFILE", Some("profile"), "Profile in the configuration file";
     CONFIG = "ENOS_CONFIG", Some("config"), "Configuration file";
-    JOURNAL_DIR = "ENOS_JOURNAL_DIR", Some("journal"), "Folder in which journals are written and looked for";
+    JOURNAL_DIR = "ENOS_JOURNAL_DIR", Some("journal"), "Folder of the journals";
     ACCESS_TOKEN = "ENOS_ACCESS_TOKEN", Some("access_token"), "Access token for `enos-ota sign`";
     // What libraries read: the proxy, the colours, the terminal and the time zone.
-    HTTPS_PROXY = "HTTPS_PROXY", None, "Proxy, unless --proxy is given; also HTTP_PROXY, ALL_PROXY and NO_PROXY";
+    HTTPS_PROXY = "HTTPS_PROXY", None, "Proxy; also HTTP_PROXY, ALL_PROXY and NO_PROXY";
     NO_COLOR = "NO_COLOR", None, "No colours, if set to anything";
-    TERM = "TERM", None, "`dumb` for a terminal on which nothing can be redrawn";
+    TERM = "TERM", None, "`dumb` if it cannot redraw lines";
     TZ = "TZ", None, "Time zone of dates and times without an offset";
 }
 

@@ -37,13 +37,13 @@ impl Settings {
     ) -> Result<Self, Failure> {
         if connection.emulator {
             let emulator = demo::start().await?;
-            let sourced = |text: &str| Sourced::new(text.to_owned(), Origin::Emulator);
+            let of_emulator = |text: &str| Sourced::new(text.to_owned(), Origin::Emulator);
             let sources = Sources {
-                base_url: sourced(emulator.base_url()),
-                app_key: sourced(emulator.app_key()),
+                base_url: of_emulator(emulator.base_url()),
+                app_key: of_emulator(emulator.app_key()),
                 secret: Origin::Emulator.to_string(),
                 org_id: Some(org_id.map_or_else(
-                    || sourced(emulator.org_id()),
+                    || of_emulator(emulator.org_id()),
                     |org_id| Sourced::new(org_id.clone(), Origin::Option("--org-id")),
                 )),
                 ca_cert: None,

@@ -150,7 +150,10 @@ fn all_failed_tasks_that_meet_the_criteria_are_retried_once() {
     assert_eq!(none.code, Some(0), "{none:?}");
     assert_eq!(
         (none.json()["summary"]["requested"].as_u64(), none.last_line()),
-        (Some(0), "nothing to retry in the job j1")
+        (
+            Some(0),
+            "nothing to retry in the job j1: 57 tasks are failed, and none of them meets the criteria"
+        )
     );
     assert!(
         none.stderr.contains("Left out: 57 failed for other reasons."),
@@ -235,7 +238,7 @@ fn nothing_is_retried_without_consent() {
         let end = gateway.run(args);
         assert_eq!((end.code, end.stdout.as_str()), (Some(2), ""), "{end:?}");
         assert!(
-            end.stderr.contains("needs a yes") && end.stderr.contains("--yes"),
+            end.stderr.contains("confirmation is needed to ") && end.stderr.contains("--yes"),
             "{}",
             end.stderr
         );
@@ -243,7 +246,7 @@ fn nothing_is_retried_without_consent() {
     for args in [
         &["retry", "--job-id", JOB, "--failed", "pump-001"][..],
         &["retry", "--job-id", JOB, "--reason", "x", "pump-001"],
-        &["retry", "--job-id", JOB, "--failed", "--yes", "--since", "yesterday"],
+        &["retry", "--job-id", JOB, "--failed", "--yes", "--since", "soon"],
         &["retry", "--job-id", JOB, "--failed", "--yes", "--canary", "0"],
         &[
             "retry", "--job-id", JOB, "--failed", "--yes", "--canary", "1", "--waves", "2",

@@ -174,13 +174,13 @@ fn a_job_lives_from_create_to_delete() {
     );
     let unasked = gateway.run(["jobs", "stop", id]);
     assert!(
-        unasked.code == Some(2) && unasked.stderr.contains("give --yes if you mean it"),
+        unasked.code == Some(2) && unasked.stderr.contains("hint: pass --yes"),
         "{unasked:?}"
     );
     succeeded(gateway.run(["jobs", "stop", id, "--yes"]));
     let unasked = gateway.run(["jobs", "delete", id]);
     assert!(
-        unasked.code == Some(2) && unasked.stderr.contains("give --yes if you mean it"),
+        unasked.code == Some(2) && unasked.stderr.contains("hint: pass --yes"),
         "{unasked:?}"
     );
     assert!(gateway.emulator.job(id).is_some());

@@ -524,11 +524,7 @@ fn an_organization_that_is_not_there_is_named() {
         let args = ["retry", "--job-id", DEMO_JOB_ID, "--org-id", "nobody", "pump-01"];
         let end = gateway.run(args.iter().chain(more));
         assert_eq!(end.code, Some(4), "{end:?}");
-        for text in [
-            "organization nobody",
-            gateway.emulator.base_url(),
-            "--org-id, ENOS_ORG_ID",
-        ] {
+        for text in ["organization nobody", gateway.emulator.base_url(), "from --org-id"] {
             assert!(end.stderr.contains(text), "{text}: {}", end.stderr);
         }
         assert!(!end.stderr.contains("resume"), "{}", end.stderr);
@@ -834,7 +830,7 @@ fn bad_input_is_refused_before_anything_is_sent() {
         ),
         (
             [&job[..], &["pump-01,pump-02", "pump-03"]].concat(),
-            "did you mean pump-01 pump-02",
+            "did you mean: pump-01 pump-02",
         ),
         (
             [&job[..], &["pump-01", ""]].concat(),

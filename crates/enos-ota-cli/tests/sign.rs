@@ -149,5 +149,9 @@ fn what_cannot_be_signed_is_named() {
     let end = run(program(home.path()).args(["sign", "--url", URL]));
     assert!(end.stderr.contains("no access token is given"), "{}", end.stderr);
     let end = run(program(home.path()).args(["sign", "--url", URL, "--access-token", "t"]));
-    assert!(end.stderr.contains("no app secret is set"), "{}", end.stderr);
+    assert!(
+        end.stderr.contains("not configured: app secret is missing"),
+        "{}",
+        end.stderr
+    );
 }

@@ -347,8 +347,12 @@ mod tests {
         let error = odd(502, "<html>\n\n  hidden   token");
         assert_eq!(
             error.to_string(),
-            "the gateway answered HTTP 502 Bad Gateway, beginning with: <html> *** token…"
+            "the gateway answered HTTP 502 Bad Gateway, beginning with: <html> *** token"
         );
+        for blank in ["", "\n", &" ".repeat(1000)] {
+            let error = odd(503, blank);
+            assert_eq!(error.to_string(), "the gateway answered HTTP 503 Service Unavailable");
+        }
     }
 
     #[test]

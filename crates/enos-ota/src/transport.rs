@@ -328,8 +328,9 @@ pub(crate) fn snippet(body: &[u8], secrets: &[&str]) -> String {
     let text = String::from_utf8_lossy(start);
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     // Before it is cut, which would hide a secret from the search but not from a reader.
-    let mut line: String = shown(&line, secrets).chars().take(CHARACTERS).collect();
-    if body.len() > line.len() {
+    let whole = shown(&line, secrets);
+    let mut line: String = whole.chars().take(CHARACTERS).collect();
+    if !line.is_empty() && (line.len() < whole.len() || start.len() < body.len()) {
         line.push('…');
     }
     line

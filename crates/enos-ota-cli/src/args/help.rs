@@ -74,7 +74,7 @@ fn groups(command: &Command) -> String {
 fn environment() -> String {
     let mut text = String::from("Environment variables:");
     for variable in env::ALL {
-        let _ = write!(text, "\n  {:<28}  {}", variable.name, variable.help);
+        let _ = write!(text, "\n  {:<27}  {}", variable.name, variable.help);
     }
     text
 }
@@ -82,7 +82,8 @@ fn environment() -> String {
 /// Adds the name of its variable to the help of each option that has one.
 fn with_variables(command: Command) -> Command {
     let command = command.mut_subcommands(with_variables);
-    let ids: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
+    let options = command.get_arguments().filter(|arg| !arg.is_positional());
+    let ids: Vec<_> = options.map(|arg| arg.get_id().clone()).collect();
     ids.into_iter().fold(command, |command, id| {
         let Some(variable) = env::ALL.iter().find(|variable| variable.option == Some(id.as_str())) else {
             return command;

@@ -37,18 +37,18 @@ const STYLES: Styles = Styles::styled()
 
 /// What stands at the end of the long help, below the variables.
 const AFTER_LONG_HELP: &str = "\
-Configuration, the first that is set wins: options, then environment variables, then a profile in config.toml.
+An option wins over a variable, and a variable over a profile in config.toml.
 
 Exit codes:
   0    every device was accepted, or the command did what it was asked
-  1    some devices were not accepted; with --watch or --canary, an upgrade did not succeed;
-       a canary, --abort-above or --max-drift stopped the rest
+  1    some devices were not accepted; with --watch or --canary, an upgrade
+       failed; a canary, --abort-above or --max-drift stopped the rest
   2    usage, setting or input file
   3    authentication or permission
   4    no such job or organization, or the job is not running
   5    gave up on transport or throttling
   6    internal error, or the journal could not be written
-  130  interrupted; `enos-ota resume` goes on. 129 for SIGHUP, 143 for SIGTERM
+  130  interrupted; `enos-ota resume` continues. 129 SIGHUP, 143 SIGTERM
 
 Try it without an account:
   enos-ota retry --emulator --failed --watch";
@@ -211,8 +211,8 @@ pub(crate) struct Keys {
     #[arg(value_name = "DEVICE_KEY")]
     pub(crate) device_keys: Vec<String>,
 
-    /// File with the devices, `-` for standard input: one a line, blank lines and lines that begin with # are passed
-    /// over
+    /// File with the devices, `-` for standard input: one per line; blank lines and lines that begin with # are
+    /// ignored
     #[arg(long, value_name = "FILE")]
     pub(crate) device_keys_file: Option<PathBuf>,
 }

@@ -4,6 +4,7 @@ use super::file::{Config, NamedProfile};
 use crate::demo;
 use crate::env::{self, Variable};
 use crate::failure::Failure;
+use crate::text::shell_word;
 
 /// A setting without which nothing can be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,25 +51,20 @@ pub(crate) fn failure(config: &Config, profile: Option<&NamedProfile>, missing: 
         (None, None) => format!("there is no {place}"),
     };
     let mut failure = Failure::usage(format!("not configured: {} {verb} missing; {looked_at}", and(&names)));
-    let login = match (profile, config.names()) {
-        (Some(profile), _) if profile.name != super::file::DEFAULT => {
-            format!("enos-ota login --profile {}", crate::text::shell_word(&profile.name))
-        }
-        (Some(_), _) => "enos-ota login".to_owned(),
-        (None, Some(names)) => {
-            let first = config.profiles.keys().next().cloned().unwrap_or_default();
-            failure = failure.with_hint(format!(
-                "its profiles are {names}: use --profile {first} or {}={first}",
-                env::PROFILE
-            ));
-            "enos-ota login".to_owned()
-        }
-        (None, None) => "enos-ota login".to_owned(),
+    if let (None, Some(names), Some(first)) = (profile, config.names(), config.profiles.keys().next()) {
+        failure = failure.with_hint(format!(
+            "its profiles are {names}: use --profile {first} or {}={first}",
+            env::PROFILE
+        ));
+    }
+    let option = match profile {
+        Some(profile) if profile.name != super::file::DEFAULT => format!(" --profile {}", shell_word(&profile.name)),
+        _ => String::new(),
     };
     let variables: Vec<_> = missing.iter().map(|need| need.variable().name).collect();
     failure = failure
         .with_hint(format!(
-            "{login}    asks for {}, checks each, and writes a profile",
+            "enos-ota login{option}    asks for {}, checks each, and writes a profile",
             them(missing)
         ))
         .with_hint(format!("or set {}", and(&variables)));

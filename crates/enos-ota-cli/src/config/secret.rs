@@ -150,20 +150,15 @@ impl SecretSource {
 
 /// The app secret alone, for signing.
 pub(crate) fn app_secret(options: &SecretOptions<'_>) -> Result<enos_ota::AppSecret, Failure> {
-    let source = match SecretSource::given(options)? {
-        Some(source) => Some(source),
-        None => {
-            let config = Config::load(options.config)?;
-            let profile = config.chosen(options.profile)?;
-            let source = profile.as_ref().map(SecretSource::of_profile).transpose()?.flatten();
-            if source.is_none() {
-                return Err(missing::failure(&config, profile.as_ref(), &[missing::Need::AppSecret]));
-            }
-            source
-        }
+    let source = if let Some(source) = SecretSource::given(options)? {
+        source
+    } else {
+        let config = Config::load(options.config)?;
+        let profile = config.chosen(options.profile)?;
+        let source = profile.as_ref().map(SecretSource::of_profile).transpose()?.flatten();
+        source.ok_or_else(|| missing::failure(&config, profile.as_ref(), &[missing::Need::AppSecret]))?
     };
-    let secret = source.map(|source| source.read(options.allow_open_file)).transpose()?;
-    Ok(enos_ota::AppSecret::new(secret.unwrap_or_default()))
+    Ok(enos_ota::AppSecret::new(source.read(options.allow_open_file)?))
 }
 
 /// The secret that an option or the environment gives, for `login`.

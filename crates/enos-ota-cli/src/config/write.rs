@@ -29,7 +29,7 @@ pub(crate) struct NewProfile<'a> {
 pub(crate) fn save(file: &Path, profile: &NewProfile<'_>) -> Result<Option<PathBuf>, Failure> {
     let cannot = |file: &Path, error: &io::Error| {
         Failure::usage(format!("{} cannot be written: {error}", file.display()))
-            .with_hint("--config names another file, and --print-config writes none")
+            .with_hint("--config names another file")
     };
     let text = match limited::text(file, limited::CONFIG) {
         Ok(text) => text,

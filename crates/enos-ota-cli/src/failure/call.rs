@@ -66,13 +66,6 @@ impl Call {
         let Some(sources) = &self.sources else {
             return plain();
         };
-        // `1003: The encryption is not valid`, behind what that means.
-        let said = || {
-            let code = error.code().unwrap_or_default();
-            let text = error.to_string();
-            let text = text.strip_prefix(&code.to_string()).unwrap_or(&text).trim_start();
-            format!("({code}: {text})")
-        };
         let base_url = &sources.base_url;
         match (Blame::of(error), &sources.org_id) {
             (Blame::Organization, Some(org_id)) => format!(
@@ -80,12 +73,10 @@ impl Call {
                 org_id.value, org_id.origin, base_url.value
             ),
             (Blame::AppKey, _) => format!(
-                "{} does not know the app key {} {}",
-                base_url.value,
-                sources.app_key.value,
-                said()
+                "{} does not know the app key {} ({error})",
+                base_url.value, sources.app_key.value
             ),
-            (Blame::AppSecret, _) => format!("the platform refused the app secret {}", said()),
+            (Blame::AppSecret, _) => format!("the platform refused the app secret ({error})"),
             (Blame::Address, _) => format!("{} (base URL from {})", plain(), base_url.origin),
             (Blame::Organization | Blame::Setting(_) | Blame::Other, _) => plain(),
         }
