@@ -63,8 +63,16 @@ pub(crate) struct Listing {
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u8).range(1..=200))]
     pub(crate) page_size: u8,
 
+    /// Columns to show, such as `job-id,name`; `all` for all. For text and csv
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+
+    /// Sort by a column, `-NAME` for descending, once all is read. For text and csv
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
+
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: ListOutput,
 
     #[command(flatten)]
@@ -78,8 +86,10 @@ pub(crate) enum ListOutput {
     Text,
     /// One object with all items, in the platform's own field names.
     Json,
-    /// An item a line.
+    /// One item per line.
     Jsonl,
+    /// For spreadsheets: one item per line, after a line with the names of the columns.
+    Csv,
 }
 
 /// A job, as an argument or an option.

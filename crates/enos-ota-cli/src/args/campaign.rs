@@ -497,7 +497,7 @@ pub(crate) struct Report {
     pub(crate) force: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReportFormat {
     /// Tables, for a terminal.
     #[default]

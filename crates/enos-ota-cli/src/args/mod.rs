@@ -89,6 +89,14 @@ pub(crate) struct Cli {
     /// Say more on standard error: -v what is done, -vv every attempt, -vvv everything. Never a secret.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Messages")]
     pub(crate) verbose: u8,
+
+    /// Say nothing on standard error but warnings, errors and what is asked
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Messages")]
+    pub(crate) quiet: bool,
+
+    /// Do not show long output through a pager [env: PAGER names it; `cat` is none]
+    #[arg(long, global = true, help_heading = "Messages")]
+    pub(crate) no_pager: bool,
 }
 
 /// The heading of what stands under no other: after a group with a heading, it has to be said.

@@ -10,6 +10,7 @@ use crate::body;
 use crate::curl::{Place, Request};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::json;
 use crate::session::Settings;
 use crate::text::visible_but_for;
 
@@ -55,11 +56,15 @@ pub(crate) async fn run(args: &Api) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     if out.is_terminal() {
         let text = String::from_utf8_lossy(&answer.body);
-        out.write_all(visible_but_for(&text, |c| matches!(c, '\n' | '\t')).as_bytes())?;
+        match json::pretty(&text) {
+            Some(pretty) => out.write_all(pretty.as_bytes())?,
+            None => out.write_all(visible_but_for(&text, |c| matches!(c, '\n' | '\t')).as_bytes())?,
+        }
     } else {
         out.write_all(&answer.body)?;
     }
-    if !answer.body.is_empty() && !answer.body.ends_with(b"\n") {
+    let ends = answer.body.ends_with(b"\n") && !out.is_terminal();
+    if !answer.body.is_empty() && !ends {
         writeln!(out)?;
     }
     out.flush()?;

@@ -1,5 +1,7 @@
 //! `enos-ota jobs`
 
+mod show;
+
 use std::io::{self, Write as _};
 
 use enos_ota::enos_ota_client::operations::{CreateJob, DeleteJob, GetJob, SearchJobs, StartJob, StopJob};
@@ -17,7 +19,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::job::parse_job_id;
 use crate::json;
-use crate::listing::{self, Row, date};
+use crate::listing::{self, Column, Row, Shown, date};
 use crate::session::Session;
 use crate::text::visible;
 
@@ -53,8 +55,50 @@ async fn list(args: &JobsList) -> Result<Exit, Failure> {
 }
 
 impl Row for JobInfo {
-    const COLUMNS: &'static [(&'static str, usize)] =
-        &[("JOB ID", 24), ("STATUS", 8), ("TYPE", 8), ("CREATED", 20), ("NAME", 0)];
+    const COLUMNS: &'static [Column] = &[
+        Column {
+            name: "jobId",
+            heading: "JOB ID",
+            width: 24,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "status",
+            heading: "STATUS",
+            width: 8,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "type",
+            heading: "TYPE",
+            width: 8,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "createTime",
+            heading: "CREATED",
+            width: 20,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "firmwareId",
+            heading: "FIRMWARE ID",
+            width: 24,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "firmwareVersion",
+            heading: "VERSION",
+            width: 8,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "name",
+            heading: "NAME",
+            width: 0,
+            shown: Shown::Always,
+        },
+    ];
 
     fn cells(&self) -> Vec<String> {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -63,6 +107,8 @@ impl Row for JobInfo {
             or_dash(self.status.as_ref().map(ToString::to_string)),
             or_dash(self.type_.as_ref().map(ToString::to_string)),
             date(self.create_time),
+            or_dash(self.firmware_id.clone()),
+            or_dash(self.firmware_version.clone()),
             or_dash(self.name.as_ref().and_then(|name| name.default_value.clone())),
         ]
     }
@@ -80,19 +126,9 @@ async fn get(args: &JobsGet) -> Result<Exit, Failure> {
         .get_job(&job_id)
         .await
         .map_err(|error| session.failed(error))?;
-    let mut out = io::stdout().lock();
     match args.output {
-        ObjectOutput::Json => json::print(&mut out, &job)?,
-        ObjectOutput::Text => {
-            let value = serde_json::to_value(&job).map_err(io::Error::from)?;
-            for (name, value) in value.as_object().into_iter().flatten() {
-                let text = match value {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
-                writeln!(out, "{name:<20}  {}", visible(&text))?;
-            }
-        }
+        ObjectOutput::Json => json::print(&mut io::stdout().lock(), &job)?,
+        ObjectOutput::Text => show::show(&session, &args.target, &job_id, &job).await?,
     }
     Ok(Exit::Success)
 }

@@ -13,7 +13,7 @@ use crate::device_keys;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::job;
-use crate::listing::{self, Row};
+use crate::listing::{self, Column, Row, Shown, date};
 use crate::session::Session;
 
 pub(crate) async fn run(args: &Tasks) -> Result<Exit, Failure> {
@@ -62,13 +62,73 @@ fn criteria(args: &TasksList) -> impl Iterator<Item = Result<Criterion<enos_ota:
 }
 
 impl Row for TaskInfo {
-    const COLUMNS: &'static [(&'static str, usize)] = &[
-        ("DEVICE KEY", 16),
-        ("STATUS", 9),
-        ("PROGRESS", 8),
-        ("FROM", 8),
-        ("TO", 8),
-        ("REASON", 0),
+    const COLUMNS: &'static [Column] = &[
+        Column {
+            name: "deviceKey",
+            heading: "DEVICE KEY",
+            width: 16,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "status",
+            heading: "STATUS",
+            width: 9,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "progress",
+            heading: "PROGRESS",
+            width: 8,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "fromVersion",
+            heading: "FROM",
+            width: 8,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "toVersion",
+            heading: "TO",
+            width: 8,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "updateTime",
+            heading: "UPDATED",
+            width: 20,
+            shown: Shown::ToPeople,
+        },
+        Column {
+            name: "jobId",
+            heading: "JOB ID",
+            width: 24,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "taskId",
+            heading: "TASK ID",
+            width: 24,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "productKey",
+            heading: "PRODUCT KEY",
+            width: 16,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "assetId",
+            heading: "ASSET ID",
+            width: 16,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "reason",
+            heading: "REASON",
+            width: 0,
+            shown: Shown::Always,
+        },
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -86,6 +146,11 @@ impl Row for TaskInfo {
             or_dash(progress.map(|progress| progress.to_string())),
             or_dash(self.from_version.clone()),
             or_dash(self.to_version.clone()),
+            date(self.update_time),
+            or_dash(self.job_id.clone()),
+            or_dash(self.task_id.clone()),
+            or_dash(self.product_key.clone()),
+            or_dash(self.asset_id.clone()),
             or_dash(reason),
         ]
     }
