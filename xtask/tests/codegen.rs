@@ -117,6 +117,7 @@ fn two_runs_write_the_same_bytes() {
         one.files().into_keys().collect::<Vec<_>>(),
         [
             "bodies.rs",
+            "catalogue.rs",
             "client.rs",
             "codes.rs",
             "enums.rs",

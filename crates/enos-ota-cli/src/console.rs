@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 
@@ -76,6 +77,17 @@ pub(crate) fn warning_line(message: impl Display) -> String {
     format!("{WARNING}warning:{WARNING:#} {}", plain(message))
 }
 
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// For `--quiet`: warnings, errors and questions are left, and the hints of errors.
+pub(crate) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 pub(crate) fn hint(message: impl Display) {
     line(format_args!("{HINT}hint:{HINT:#} {}", plain(message)));
 }
@@ -90,6 +102,9 @@ pub(crate) fn failure(failure: &Failure) {
 }
 
 pub(crate) fn note(message: impl Display) {
+    if is_quiet() {
+        return;
+    }
     line(with_styles(&message.to_string()));
 }
 

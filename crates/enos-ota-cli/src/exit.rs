@@ -33,6 +33,8 @@ pub(crate) enum Exit {
     HungUp,
 }
 
+const RESUMABLE: &str = "`enos-ota resume` goes on with a campaign where it stopped.";
+
 /// Which upgrades were followed to their end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Followed {
@@ -66,6 +68,59 @@ impl Followed {
 }
 
 impl Exit {
+    /// All of them, by their codes.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Success,
+        Self::NotAll,
+        Self::Usage,
+        Self::Denied,
+        Self::Precondition,
+        Self::GaveUp,
+        Self::Internal,
+        Self::HungUp,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// What the code means, and what to do then.
+    pub(crate) fn explanation(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Success => (
+                "Every device was accepted, or the command did what it was asked. With --watch, every upgrade succeeded.",
+                "Nothing.",
+            ),
+            Self::NotAll => (
+                "Some devices were not accepted, or an upgrade failed again; a canary, --abort-above or --max-drift may \
+                 have stopped the rest. Of other commands: the platform refused what was asked.",
+                "Read the outcome of each device on standard output; `enos-ota report` sums them up.",
+            ),
+            Self::Usage => (
+                "The command line, a setting or an input file is wrong. Nothing was sent.",
+                "Correct what the message names; `enos-ota doctor` shows where each setting comes from.",
+            ),
+            Self::Denied => (
+                "The platform did not accept app key, app secret or signature, or the application may not do this.",
+                "Run `enos-ota doctor`: it tells a wrong secret from a wrong clock and a missing permission.",
+            ),
+            Self::Precondition => (
+                "The job or the organization does not exist, or the job is not running.",
+                "Check the ids with `enos-ota jobs list`; start the job with `enos-ota jobs start`.",
+            ),
+            Self::GaveUp => (
+                "There was no usable response: no connection, no answer in time, too many requests, or a failure of the \
+                 platform.",
+                "Run `enos-ota doctor`, then try again; `enos-ota resume` goes on with a campaign.",
+            ),
+            Self::Internal => (
+                "The journal or the output could not be written, or the program has a defect.",
+                "Check the disk that the message names. If it is a defect, report it.",
+            ),
+            Self::HungUp => ("The terminal was closed (SIGHUP).", RESUMABLE),
+            Self::Interrupted => ("Interrupted with Ctrl-C (SIGINT).", RESUMABLE),
+            Self::Terminated => ("Ended by another program (SIGTERM).", RESUMABLE),
+        }
+    }
+
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Success => 0,

@@ -22,6 +22,62 @@ pub(crate) fn print(out: &mut impl Write, value: &impl Serialize) -> Result<(), 
     Ok(())
 }
 
+/// JSON in lines, with every number, name and order as they are; `None` if it is no JSON.
+pub(crate) fn pretty(text: &str) -> Option<String> {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
+    let mut out = String::with_capacity(text.len().saturating_mul(2));
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut escaped = false;
+    let mut opened = false;
+    let indent = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    for character in text.chars() {
+        if in_string {
+            push_visible(&mut out, character);
+            in_string = escaped || character != '"';
+            escaped = character == '\\' && !escaped;
+            continue;
+        }
+        if character.is_ascii_whitespace() {
+            continue;
+        }
+        let closes = matches!(character, '}' | ']');
+        if closes {
+            depth = depth.saturating_sub(1);
+        }
+        // An empty object or list stays on its line.
+        if std::mem::take(&mut opened) != closes {
+            indent(&mut out, depth);
+        }
+        out.push(character);
+        match character {
+            '{' | '[' => {
+                depth += 1;
+                opened = true;
+            }
+            ',' => indent(&mut out, depth),
+            ':' => out.push(' '),
+            '"' => in_string = true,
+            _ => {}
+        }
+    }
+    Some(out)
+}
+
+/// A character of a string, as an escape if it could steer a terminal.
+fn push_visible(out: &mut String, character: char) {
+    if is_hidden(character) {
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            out.push_str(&format!("\\u{unit:04x}"));
+        }
+    } else {
+        out.push(character);
+    }
+}
+
 struct Escaping;
 
 impl Formatter for Escaping {
@@ -46,6 +102,34 @@ impl Formatter for Escaping {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_laid_out_and_nothing_in_it_changes() {
+        let text = r#"{"z":[],"a": [1.50, 12345678901234567890,{"b":"x, \\"{y}\\" \\\\"}],"e":{} }"#;
+        let laid_out = pretty(text).unwrap();
+        assert_eq!(
+            laid_out.lines().collect::<Vec<_>>(),
+            [
+                "{",
+                "  \"z\": [],",
+                "  \"a\": [",
+                "    1.50,",
+                "    12345678901234567890,",
+                "    {",
+                r#"      "b": "x, \\"{y}\\" \\\\""#,
+                "    }",
+                "  ],",
+                "  \"e\": {}",
+                "}",
+            ]
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&laid_out).unwrap(),
+            serde_json::from_str::<serde_json::Value>(text).unwrap()
+        );
+        assert_eq!(pretty("\"a\u{9b}\"").unwrap(), "\"a\\u009b\"");
+        assert_eq!((pretty("7").as_deref(), pretty("<html>")), (Some("7"), None));
+    }
 
     #[test]
     fn what_could_steer_a_terminal_is_escaped_and_read_back_as_it_was() {

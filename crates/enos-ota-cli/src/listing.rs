@@ -1,6 +1,6 @@
 //! Lists of jobs and tasks, in the forms that people and scripts read.
 
-use std::io::{self, BufWriter, Write};
+use std::io::Write as _;
 
 use enos_ota::search::{Criterion, Expression, Subject, ValueError};
 use enos_ota::{Error, Page, PageSize, UnreadableRow};
@@ -12,16 +12,11 @@ use crate::console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::json;
+use crate::pager::Out;
 use crate::session::Session;
+use crate::table::Table;
+pub(crate) use crate::table::{Column, Row, Shown};
 use crate::text::visible;
-
-/// How an item looks in a table.
-pub(crate) trait Row {
-    /// Headings and least widths of the columns. The last column is as wide as it is.
-    const COLUMNS: &'static [(&'static str, usize)];
-
-    fn cells(&self) -> Vec<String>;
-}
 
 impl Listing {
     /// The criteria of the options, and the expression that was given beside them.
@@ -58,40 +53,35 @@ pub(crate) async fn print<T: Row + Serialize>(
     mut pages: impl Stream<Item = Result<Page<T>, Error>> + Unpin,
 ) -> Result<Exit, Failure> {
     let limit = listing.limit.map_or(usize::MAX, std::num::NonZeroUsize::get);
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut table = Table::new::<T>(listing)?;
+    let mut out = Out::of(listing.output);
     let mut kept = Vec::new();
     let mut count = 0;
     let mut total = None;
     let mut changed = false;
     let mut unreadable = Unreadable::default();
     // If there is nothing to list, such as for a failure, standard output stays empty.
-    let mut headings = (listing.output == ListOutput::Text).then(|| {
-        T::COLUMNS
-            .iter()
-            .map(|(heading, _)| (*heading).to_owned())
-            .collect::<Vec<_>>()
-    });
     while count < limit
         && let Some(page) = pages.try_next().await.map_err(|error| session.failed(error))?
     {
-        if let Some(headings) = headings.take() {
-            write_row::<T>(&mut out, &headings)?;
-        }
         total = page.total_size.or(total);
         changed |= page.total_changed;
         unreadable.take(page.unreadable);
+        let mut cells = Vec::new();
         for item in page.items.into_iter().take(limit - count) {
             count += 1;
             match listing.output {
-                ListOutput::Text => write_row::<T>(&mut out, &item.cells())?,
-                ListOutput::Jsonl => {
-                    json::print(&mut out, &item)?;
-                }
+                ListOutput::Text | ListOutput::Csv => cells.push(item.cells()),
+                ListOutput::Jsonl => json::print(&mut out, &item)?,
                 ListOutput::Json => kept.push(item),
             }
         }
+        if matches!(listing.output, ListOutput::Text | ListOutput::Csv) {
+            table.page(&mut out, cells)?;
+        }
         out.flush()?;
     }
+    table.end(&mut out)?;
     let total_size = total.unwrap_or_else(|| i64::try_from(count).unwrap_or(i64::MAX));
     if listing.output == ListOutput::Json {
         let whole = Whole {
@@ -101,8 +91,8 @@ pub(crate) async fn print<T: Row + Serialize>(
             unreadable: &unreadable.kept,
         };
         json::print(&mut out, &whole)?;
-        out.flush()?;
     }
+    out.close()?;
     unreadable.warn();
     if changed {
         console::warning("the list changed while it was read: some items may be missing and others there twice");
@@ -192,20 +182,6 @@ pub(crate) fn unreadable(row: &UnreadableRow) -> String {
         row.position.saturating_add(1),
         visible(&row.why)
     )
-}
-
-fn write_row<T: Row>(out: &mut impl Write, cells: &[String]) -> io::Result<()> {
-    let last = cells.len().saturating_sub(1);
-    let mut line = String::new();
-    for (index, (cell, (_, width))) in cells.iter().zip(T::COLUMNS).enumerate() {
-        let cell = visible(cell);
-        line.push_str(&cell);
-        if index < last {
-            let filling = width.saturating_sub(cell.chars().count()) + 2;
-            line.extend(std::iter::repeat_n(' ', filling));
-        }
-    }
-    writeln!(out, "{}", line.trim_end())
 }
 
 /// A time in milliseconds since 1970, as a date that sorts.

@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod consent;
 mod console;
+mod curl;
 mod demo;
 mod device_keys;
 mod env;
@@ -19,11 +20,14 @@ mod interrupt;
 mod job;
 mod json;
 mod keyring;
+mod layout;
 mod limited;
 mod listing;
 mod log;
+mod pager;
 mod results;
 mod session;
+mod table;
 mod text;
 mod upgrades;
 
@@ -47,12 +51,18 @@ fn main() -> ExitCode {
             console::styled_text(error.render().ansi());
             return ExitCode::from(Exit::Usage.code());
         }
-        Err(help) => help.exit(),
+        Err(help) => return show(&help),
     };
     match cli.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),
         Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    if cli.no_pager {
+        pager::switch_off();
+    }
+    if cli.quiet {
+        console::be_quiet();
     }
     log::init(cli.verbose);
     match run(&cli.command) {
@@ -61,6 +71,25 @@ fn main() -> ExitCode {
             console::failure(&failure);
             failure.exit().into()
         }
+    }
+}
+
+/// The help or the version. Nothing has been parsed that could say how to show it.
+fn show(help: &clap::Error) -> ExitCode {
+    let is_given = |option: &str| std::env::args_os().any(|word| word == option);
+    if is_given("--no-pager") || help.kind() == ErrorKind::DisplayVersion {
+        pager::switch_off();
+    }
+    let text = help.render();
+    let color = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
+    let text = if color {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    match pager::show(&text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => Failure::from(error).exit().into(),
     }
 }
 

@@ -24,6 +24,11 @@ impl Settings {
         Self::with(connection, None, None, false).await
     }
 
+    /// For calls in an organization, which has to be set.
+    pub(crate) async fn of_target(target: &Target) -> Result<Self, Failure> {
+        Self::with(&target.connection, target.org_id.as_ref(), None, true).await
+    }
+
     async fn with(
         connection: &Connection,
         org_id: Option<&String>,

@@ -2,7 +2,7 @@
 
 use enos_ota_client::{
     CancelTaskErrorCode, Category, CreateJobErrorCode, DeleteJobErrorCode, ErrorCode, GatewayErrorCode,
-    GetJobErrorCode, RetryTaskErrorCode, SearchJobsErrorCode, SearchTasksErrorCode, StartJobErrorCode,
+    GetJobErrorCode, OperationDoc, RetryTaskErrorCode, SearchJobsErrorCode, SearchTasksErrorCode, StartJobErrorCode,
     StopJobErrorCode,
 };
 
@@ -86,4 +86,17 @@ fn an_unknown_code_keeps_its_number() {
     assert_eq!(code.to_string(), "-12345 (a code that the spec does not list)");
     assert_eq!((code.info(), code.message(), code.remedy()), (None, None, None));
     assert_eq!(code.category(), Category::Unknown);
+}
+
+#[test]
+fn the_catalogue_has_every_operation_with_its_permissions_and_codes() {
+    let ids: Vec<_> = OperationDoc::ALL.iter().map(|operation| operation.id).collect();
+    assert_eq!(ids.len(), 9);
+    let retry = OperationDoc::of(RetryTaskErrorCode::OPERATION).unwrap();
+    assert_eq!((retry.action, retry.codes), ("retryTask", RetryTaskErrorCode::ALL));
+    assert_eq!(
+        (retry.permissions[0].versions, retry.permissions[0].permission),
+        ("2.2.0, 2.3.0", "Device Management: Full Access")
+    );
+    assert_eq!(OperationDoc::of("gateway"), None);
 }

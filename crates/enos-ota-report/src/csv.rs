@@ -76,8 +76,9 @@ fn into_io(error: csv::Error) -> io::Error {
     }
 }
 
-/// A text that no spreadsheet takes for a formula.
-fn harmless(text: &str) -> Cow<'_, str> {
+/// A text that no spreadsheet takes for a formula, as [`Report::write_csv`] writes texts.
+#[must_use]
+pub fn harmless(text: &str) -> Cow<'_, str> {
     if text.chars().all(char::is_alphanumeric) {
         return Cow::Borrowed(text);
     }

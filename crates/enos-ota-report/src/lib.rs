@@ -52,6 +52,7 @@ mod text;
 mod timeline;
 mod waves;
 
+pub use csv::harmless;
 pub use error::ReportError;
 pub use json::REPORT_SCHEMA;
 pub use report::Report;

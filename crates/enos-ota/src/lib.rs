@@ -120,9 +120,9 @@ pub use token::TokenSource;
 pub use enos_ota_client::types;
 pub use enos_ota_client::{
     CancelTaskErrorCode, Category, CodeInfo, CreateJobErrorCode, DeleteJobErrorCode, DeviceKey, DeviceKeys,
-    DeviceKeysError, Effect, ErrorCode, FirmwareId, GatewayErrorCode, GetJobErrorCode, Integer, JobId, JobStatus,
-    JobType, OrgId, RetryTaskErrorCode, SearchJobsErrorCode, SearchTasksErrorCode, StartJobErrorCode, StopJobErrorCode,
-    TaskStatus, UpgradePolicy, UpgradeScopeType,
+    DeviceKeysError, Effect, ErrorCode, FirmwareId, GatewayErrorCode, GatewayRefusal, GetJobErrorCode, Integer, JobId,
+    JobStatus, JobType, OperationDoc, OrgId, Permission, RetryTaskErrorCode, SearchJobsErrorCode, SearchTasksErrorCode,
+    StartJobErrorCode, StopJobErrorCode, TaskStatus, UpgradePolicy, UpgradeScopeType,
 };
 // Both are part of this crate's public interface.
 pub use enos_ota_client;

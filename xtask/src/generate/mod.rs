@@ -1,6 +1,7 @@
 //! From the document to the files of the generated module.
 
 mod bodies;
+mod catalogue;
 mod client;
 mod codes;
 mod doc_text;
@@ -45,6 +46,7 @@ pub fn generate(document: &Document) -> Result<Vec<GeneratedFile>, Vec<Diagnosti
     let client = client::generate(document, &model)?;
     let operations = operations::generate(&model, &client)?;
     let bodies = bodies::generate(document, &model, &client);
+    let catalogue = catalogue::generate(&model);
     let codes = codes::generate(&model);
     let enums = enums::generate(&model);
     let integers = integers::generate(&model);
@@ -54,6 +56,7 @@ pub fn generate(document: &Document) -> Result<Vec<GeneratedFile>, Vec<Diagnosti
     let rust = |name, tokens| Ok::<_, Vec<Diagnostic>>(rust_file(document, name, parsed(name, tokens)?));
     Ok(vec![
         rust("bodies.rs", bodies)?,
+        rust("catalogue.rs", catalogue)?,
         rust_file(document, "client.rs", client),
         rust("codes.rs", codes)?,
         rust("enums.rs", enums)?,
@@ -112,6 +115,7 @@ fn module(model: &Model, client: &syn::File) -> TokenStream {
         .map(|operation| codes::enum_ident(&operation.id));
     quote! {
         mod bodies;
+        mod catalogue;
         mod client;
         mod codes;
         mod enums;
@@ -120,6 +124,7 @@ fn module(model: &Model, client: &syn::File) -> TokenStream {
 
         pub mod operations;
 
+        pub use catalogue::{OperationDoc, Permission};
         pub use client::types;
         pub use client::{ByteStream, Client, ClientInfo, Error, ResponseValue};
         pub use client::types::{#(#newtypes),*};

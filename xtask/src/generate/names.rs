@@ -5,7 +5,7 @@ use proc_macro2::Ident;
 use quote::format_ident;
 
 /// Names at the root of the client crate, which no generated type may take.
-pub(crate) const ROOT: [&str; 19] = [
+pub(crate) const ROOT: [&str; 21] = [
     "Authorize",
     "Authorizer",
     "ByteStream",
@@ -21,6 +21,8 @@ pub(crate) const ROOT: [&str; 19] = [
     "GatewayRefusal",
     "MAX_ANSWER_BYTES",
     "Operation",
+    "OperationDoc",
+    "Permission",
     "ResponseValue",
     "Self",
     "operations",

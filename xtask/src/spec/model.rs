@@ -53,6 +53,8 @@ pub struct Operation {
     pub effect: String,
     /// The operation's own codes, ascending.
     pub codes: Vec<Code>,
+    /// The permissions that a call needs, in the order of the document.
+    pub permissions: Vec<Permission>,
     /// How an answer reports failure.
     pub envelope: Envelope,
 }
@@ -64,6 +66,15 @@ pub struct Parameter {
     pub name: String,
     /// What the document says about it.
     pub description: Option<String>,
+}
+
+/// An entry of `x-permissions`.
+#[derive(Clone, Debug)]
+pub struct Permission {
+    /// The versions of the platform that have it.
+    pub versions: String,
+    /// What it is called there.
+    pub permission: String,
 }
 
 /// One entry of a list of error codes.
@@ -349,6 +360,7 @@ fn operation(document: &Document, path_item: &Node, method: &Entry) -> Result<Op
             .ok_or_else(|| missing(method.at, "x-effect"))?
             .to_owned(),
         codes: codes(node.get("x-error-codes"))?,
+        permissions: permissions(node.get("x-permissions"))?,
         envelope: Envelope {
             code: member(envelope, "code").ok_or_else(|| missing(envelope.at, "code"))?,
             message: member(envelope, "message"),
@@ -379,6 +391,19 @@ fn codes(node: Option<&Node>) -> Result<Vec<Code>, Diagnostic> {
         .collect::<Result<Vec<_>, _>>()?;
     codes.sort_by_key(|code| code.code);
     Ok(codes)
+}
+
+fn permissions(node: Option<&Node>) -> Result<Vec<Permission>, Diagnostic> {
+    let items = node.map(Node::items).unwrap_or_default().iter();
+    items
+        .map(|node| {
+            let text = |key| node.text(key).map(str::to_owned).ok_or_else(|| missing(node.at, key));
+            Ok(Permission {
+                versions: text("versions")?,
+                permission: text("permission")?,
+            })
+        })
+        .collect()
 }
 
 fn refusals(node: Option<&Node>) -> Result<Vec<Refusal>, Diagnostic> {

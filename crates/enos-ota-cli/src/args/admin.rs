@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Consent, Keys, ObjectOutput, Output, Target, values};
+use super::{Consent, Keys, ObjectOutput, Output, PrintCurl, Target, values};
 
 /// List, show, create, start, stop and delete OTA jobs.
 #[derive(Args, Debug)]
@@ -63,9 +63,20 @@ pub(crate) struct Listing {
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u8).range(1..=200))]
     pub(crate) page_size: u8,
 
+    /// Columns to show, such as `job-id,name`; `all` for all. For text and csv
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+
+    /// Sort by a column, `-NAME` for descending, once all is read. For text and csv
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
+
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: ListOutput,
+
+    #[command(flatten)]
+    pub(crate) curl: PrintCurl,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -75,8 +86,10 @@ pub(crate) enum ListOutput {
     Text,
     /// One object with all items, in the platform's own field names.
     Json,
-    /// An item a line.
+    /// One item per line.
     Jsonl,
+    /// For spreadsheets: one item per line, after a line with the names of the columns.
+    Csv,
 }
 
 /// A job, as an argument or an option.
@@ -108,6 +121,9 @@ pub(crate) struct JobsGet {
     pub(crate) output: ObjectOutput,
 
     #[command(flatten)]
+    pub(crate) curl: PrintCurl,
+
+    #[command(flatten)]
     pub(crate) target: Target,
 }
 
@@ -135,6 +151,9 @@ pub(crate) struct JobsCreate {
     pub(crate) output: ObjectOutput,
 
     #[command(flatten)]
+    pub(crate) curl: PrintCurl,
+
+    #[command(flatten)]
     pub(crate) target: Target,
 }
 
@@ -146,6 +165,9 @@ pub(crate) struct JobsChange {
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: ObjectOutput,
+
+    #[command(flatten)]
+    pub(crate) curl: PrintCurl,
 
     #[command(flatten)]
     pub(crate) target: Target,
@@ -243,6 +265,9 @@ pub(crate) struct TasksCancel {
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: Output,
+
+    #[command(flatten)]
+    pub(crate) curl: PrintCurl,
 
     #[command(flatten)]
     pub(crate) consent: Consent,

@@ -9,7 +9,7 @@ use enos_ota_campaign::{Cause, Pattern, WaveSize};
 
 use super::moment::{Moment, moment};
 use super::values::{self, Steps};
-use super::{Consent, Keys, OPTIONS, ObjectOutput, Output, Target};
+use super::{Consent, Keys, OPTIONS, ObjectOutput, Output, PrintCurl, Target};
 
 /// Retry the failed tasks of devices in an OTA job.
 ///
@@ -64,6 +64,9 @@ pub(crate) struct Retry {
 
     #[command(flatten)]
     pub(crate) how: HowToRetry,
+
+    #[command(flatten)]
+    pub(crate) curl: PrintCurl,
 
     /// Show what would be retried, and end. With --output json, that is the first line of a plan file
     #[arg(long, help_heading = OPTIONS)]
@@ -494,7 +497,7 @@ pub(crate) struct Report {
     pub(crate) force: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReportFormat {
     /// Tables, for a terminal.
     #[default]

@@ -24,7 +24,9 @@ pub(crate) use admin::{
 pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Report, ReportFormat, Resume, Retry, Watch};
 pub(crate) use help::command;
 pub(crate) use profile::{Config, ConfigCommand, ConfigPath, ConfigShow, Login, Profiles};
-pub(crate) use tools::{Api, Emulator, QuotaHeaders, Sign, Token, TokenOutput};
+pub(crate) use tools::{
+    Api, Completions, Doctor, Emulator, Explain, Man, PrintCurl, QuotaHeaders, Sign, Token, TokenOutput, Version,
+};
 pub(crate) use values::duration_in_words;
 
 const STYLES: Styles = Styles::styled()
@@ -87,6 +89,14 @@ pub(crate) struct Cli {
     /// Say more on standard error: -v what is done, -vv every attempt, -vvv everything. Never a secret.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Messages")]
     pub(crate) verbose: u8,
+
+    /// Say nothing on standard error but warnings, errors and what is asked
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Messages")]
+    pub(crate) quiet: bool,
+
+    /// Do not show long output through a pager [env: PAGER names it; `cat` is none]
+    #[arg(long, global = true, help_heading = "Messages")]
+    pub(crate) no_pager: bool,
 }
 
 /// The heading of what stands under no other: after a group with a heading, it has to be said.
@@ -118,6 +128,11 @@ pub(crate) enum Command {
     Sign(Sign),
     Token(Token),
     Emulator(Emulator),
+    Doctor(Box<Doctor>),
+    Explain(Explain),
+    Completions(Completions),
+    Man(Man),
+    Version(Version),
     Login(Box<Login>),
     Profiles(Profiles),
     Config(Config),

@@ -1,12 +1,21 @@
-//! `api`, `sign`, `token` and `emulator`.
+//! `api`, `sign`, `token`, `emulator`, and what tells about the program itself.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use clap_complete::Shell;
 use enos_ota_emulator::Quota;
 
-use super::Connection;
+use super::{Connection, ObjectOutput, Target};
+
+/// What is printed in place of a call.
+#[derive(Args, Debug)]
+pub(crate) struct PrintCurl {
+    /// Print a shell script that makes the call with curl, and send nothing. The app secret is not in it
+    #[arg(long, conflicts_with = "emulator")]
+    pub(crate) print_curl: bool,
+}
 
 /// Call any API of the platform, signed, and print the answer.
 ///
@@ -32,6 +41,9 @@ pub(crate) struct Api {
     /// Body of the request, byte for byte; `@FILE` reads it from a file, `@-` from standard input
     #[arg(long, value_name = "BODY|@FILE", allow_hyphen_values = true)]
     pub(crate) data: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) curl: PrintCurl,
 
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -71,6 +83,10 @@ pub(crate) struct Sign {
     /// Also print the string to sign, with token and secret masked
     #[arg(long)]
     pub(crate) explain: bool,
+
+    /// Print a curl command in place of the headers. A token from the environment stays there
+    #[arg(long, conflicts_with = "explain")]
+    pub(crate) curl: bool,
 
     /// File whose only line is the app secret
     #[arg(long, value_name = "FILE")]
@@ -174,4 +190,95 @@ pub(crate) enum QuotaHeaders {
     XRateLimit,
     /// The same, with RateLimit-* and Retry-After.
     RateLimit,
+}
+
+/// Walk the path of a call, and show where it stops and what to do.
+///
+/// Looks at the settings, proxy, name service, connection, TLS certificate, clock, access token, signature and
+/// permission, then makes a search, which changes nothing. Each request is sent once. The report has no secret in it, so
+/// that it can be put into a ticket.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Each step is `ok`, `failed` or `skipped`. The exit code is 0, or that of a call which fails for the same reason.
+
+With --output json, one object: `schema` (enos-ota/doctor/1), `time`, `version`, `target`, `stoppedAt` (a step or null),
+`exit`, `settings` (each with `name`, `value` and `source`) and `steps`. A step has `step`, `status`, `message`, `hints`
+and, where something is known, `facts`:
+  dns     addresses
+  tls     subject, issuer, names, notBefore, notAfter, selfSigned, isAuthority
+  clock   skewSeconds: how far this machine is ahead of the gateway
+  token   expiresInSeconds
+  read    totalSize: how many jobs there are
+  limits  limits: each with window, limit, remaining, resetSeconds
+
+Examples:
+  enos-ota doctor
+  enos-ota doctor --profile prod --output json
+  enos-ota doctor > report.txt")]
+pub(crate) struct Doctor {
+    /// Form of the report on standard output
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Explain a code, an exit code or an outcome.
+///
+/// Takes codes of the platform, HTTP statuses of its gateway, exit codes of this program, outcomes of devices, and the
+/// causes that a negative progress stands for.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota explain 24621
+  enos-ota explain exit 4
+  enos-ota explain skipped")]
+pub(crate) struct Explain {
+    /// Such as 24621, 429, `exit 4`, skipped or -2
+    #[arg(value_name = "CODE", required = true, allow_negative_numbers = true)]
+    pub(crate) code: Vec<String>,
+
+    /// Form of the result on standard output
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
+}
+
+/// Print a completion script for a shell.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota completions bash > ~/.local/share/bash-completion/completions/enos-ota
+  enos-ota completions zsh > ~/.zfunc/_enos-ota        # a folder of $fpath
+  enos-ota completions fish > ~/.config/fish/completions/enos-ota.fish
+  enos-ota completions powershell >> $PROFILE")]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// Print the manual page, or write the pages of all commands.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enos-ota man | man -l -
+  enos-ota man jobs list | man -l -
+  enos-ota man --out-dir ~/.local/share/man/man1")]
+pub(crate) struct Man {
+    /// The command whose page is printed [default: that of enos-ota itself]
+    #[arg(value_name = "COMMAND", conflicts_with = "out_dir")]
+    pub(crate) command: Vec<String>,
+
+    /// Write a page for each command into this folder, which is made if need be
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: Option<PathBuf>,
+}
+
+/// Print the version, and what the program was built from.
+#[derive(Args, Debug)]
+pub(crate) struct Version {
+    /// Form of the result on standard output
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: ObjectOutput,
 }

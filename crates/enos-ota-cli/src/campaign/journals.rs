@@ -253,12 +253,12 @@ pub(crate) fn retry_command(job_id: &str, target: &Target) -> String {
     command_line(&words)
 }
 
-fn command_line(words: &[String]) -> String {
+pub(crate) fn command_line(words: &[String]) -> String {
     words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// The options that lead to the same gateway, with the same credentials.
-fn connection_options(connection: &Connection) -> Vec<String> {
+pub(crate) fn connection_options(connection: &Connection) -> Vec<String> {
     let mut words = Vec::new();
     let text = |option: &Option<String>| option.clone();
     let file = |option: &Option<PathBuf>| option.as_ref().map(|path| path.to_string_lossy().into_owned());

@@ -2,14 +2,11 @@
 
 use std::io::{self, Write as _};
 
-use enos_ota::ProxyUrl;
 use serde::Serialize;
 
 use crate::args::{Config as Args, ConfigCommand, ConfigPath, ConfigShow, ObjectOutput};
-use crate::campaign::journals;
-use crate::config::{Config, Found, Origin, Sourced, wanted};
+use crate::config::{Config, Setting, settings};
 use crate::console;
-use crate::env;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::json;
@@ -38,24 +35,6 @@ fn path(args: &ConfigPath) -> Result<Exit, Failure> {
 struct Shown {
     schema: &'static str,
     settings: Vec<Setting>,
-}
-
-/// A setting as it is shown. Of the secret, only where it is.
-#[derive(Serialize)]
-struct Setting {
-    name: &'static str,
-    value: Option<String>,
-    source: Option<String>,
-}
-
-impl Setting {
-    fn new<T>(name: &'static str, value: Option<&Sourced<T>>, show: impl FnOnce(&T) -> String) -> Self {
-        Self {
-            name,
-            value: value.map(|value| show(&value.value)),
-            source: value.map(|value| value.origin.to_string()),
-        }
-    }
 }
 
 fn show(args: &ConfigShow) -> Result<Exit, Failure> {
@@ -88,42 +67,4 @@ fn show(args: &ConfigShow) -> Result<Exit, Failure> {
     }
     out.flush()?;
     Ok(Exit::Success)
-}
-
-fn settings(found: &Found, profile: Option<&str>) -> Result<Vec<Setting>, Failure> {
-    let text = Clone::clone;
-    let chosen = match (wanted(profile)?, &found.profile) {
-        (Some(wanted), _) => Some(wanted),
-        (None, Some(profile)) => Some(Sourced::new(profile.name.clone(), Origin::Default)),
-        (None, None) => None,
-    };
-    let journals = match env::JOURNAL_DIR.get()? {
-        Some(folder) => Some(Sourced::new(folder.into(), Origin::Variable(&env::JOURNAL_DIR))),
-        None => journals::default_folder()
-            .ok()
-            .map(|folder| Sourced::new(folder, Origin::Default)),
-    };
-    Ok(vec![
-        Setting::new("config", found.config.file.as_ref(), |file| {
-            let missing = if found.config.exists { "" } else { " (there is none)" };
-            format!("{}{missing}", file.display())
-        }),
-        Setting::new("profile", chosen.as_ref(), text),
-        Setting::new("base-url", found.base_url.as_ref(), |url| {
-            journals::without_password(url)
-        }),
-        Setting::new("app-key", found.app_key.as_ref(), text),
-        Setting {
-            name: "app-secret",
-            value: found.secret.as_ref().map(|_| "(not shown)".to_owned()),
-            source: found.secret.as_ref().map(ToString::to_string),
-        },
-        Setting::new("org-id", found.org_id.as_ref(), text),
-        Setting::new("allow-http", found.allow_http.as_ref(), ToString::to_string),
-        Setting::new("ca-cert", found.ca_cert.as_ref(), |file| file.display().to_string()),
-        Setting::new("proxy", found.proxy.as_ref(), |proxy| {
-            ProxyUrl::parse(proxy).map_or_else(|_| "(not an address)".to_owned(), |proxy| proxy.to_string())
-        }),
-        Setting::new("journals", journals.as_ref(), |folder| folder.display().to_string()),
-    ])
 }

@@ -1,7 +1,10 @@
 //! `enos-ota jobs`
 
+mod show;
+
 use std::io::{self, Write as _};
 
+use enos_ota::enos_ota_client::operations::{CreateJob, DeleteJob, GetJob, SearchJobs, StartJob, StopJob};
 use enos_ota::search::jobs;
 use enos_ota::types::{CreateJobRequest, JobInfo};
 use enos_ota::{Client, FirmwareId, JobId};
@@ -11,11 +14,12 @@ use serde_json::Value;
 use crate::args::{Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ObjectOutput};
 use crate::body;
 use crate::consent;
+use crate::curl::{self, Place};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::job::parse_job_id;
 use crate::json;
-use crate::listing::{self, Row, date};
+use crate::listing::{self, Column, Row, Shown, date};
 use crate::session::Session;
 use crate::text::visible;
 
@@ -24,7 +28,7 @@ pub(crate) async fn run(args: &Jobs) -> Result<Exit, Failure> {
         JobsCommand::List(args) => list(args).await,
         JobsCommand::Get(args) => get(args).await,
         JobsCommand::Create(args) => create(args).await,
-        JobsCommand::Start(args) => change(args, "started", Client::start_job).await,
+        JobsCommand::Start(args) => start(args).await,
         JobsCommand::Stop(args) => stop(args).await,
         JobsCommand::Delete(args) => delete(args).await,
     }
@@ -35,6 +39,11 @@ async fn list(args: &JobsList) -> Result<Exit, Failure> {
     let job_type = args.job_type.as_ref().map(|job_type| jobs::TYPE.equals(job_type));
     let expression = args.listing.expression(status.into_iter().chain(job_type))?;
     let page_size = args.listing.page_size()?;
+    if args.listing.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        let body = curl::search(expression.as_str(), page_size);
+        return place.print(&SearchJobs::new(&org_id, &body)).await;
+    }
     let session = Session::open(&args.target).await?;
     listing::print(
         &args.listing,
@@ -46,8 +55,50 @@ async fn list(args: &JobsList) -> Result<Exit, Failure> {
 }
 
 impl Row for JobInfo {
-    const COLUMNS: &'static [(&'static str, usize)] =
-        &[("JOB ID", 24), ("STATUS", 8), ("TYPE", 8), ("CREATED", 20), ("NAME", 0)];
+    const COLUMNS: &'static [Column] = &[
+        Column {
+            name: "jobId",
+            heading: "JOB ID",
+            width: 24,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "status",
+            heading: "STATUS",
+            width: 8,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "type",
+            heading: "TYPE",
+            width: 8,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "createTime",
+            heading: "CREATED",
+            width: 20,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "firmwareId",
+            heading: "FIRMWARE ID",
+            width: 24,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "firmwareVersion",
+            heading: "VERSION",
+            width: 8,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "name",
+            heading: "NAME",
+            width: 0,
+            shown: Shown::Always,
+        },
+    ];
 
     fn cells(&self) -> Vec<String> {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -56,6 +107,8 @@ impl Row for JobInfo {
             or_dash(self.status.as_ref().map(ToString::to_string)),
             or_dash(self.type_.as_ref().map(ToString::to_string)),
             date(self.create_time),
+            or_dash(self.firmware_id.clone()),
+            or_dash(self.firmware_version.clone()),
             or_dash(self.name.as_ref().and_then(|name| name.default_value.clone())),
         ]
     }
@@ -63,25 +116,19 @@ impl Row for JobInfo {
 
 async fn get(args: &JobsGet) -> Result<Exit, Failure> {
     let job_id = parse_job_id(args.job.text())?;
+    if args.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        return place.print(&GetJob::new(&org_id, &job_id)).await;
+    }
     let session = Session::open(&args.target).await?;
     let job = session
         .client
         .get_job(&job_id)
         .await
         .map_err(|error| session.failed(error))?;
-    let mut out = io::stdout().lock();
     match args.output {
-        ObjectOutput::Json => json::print(&mut out, &job)?,
-        ObjectOutput::Text => {
-            let value = serde_json::to_value(&job).map_err(io::Error::from)?;
-            for (name, value) in value.as_object().into_iter().flatten() {
-                let text = match value {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
-                writeln!(out, "{name:<20}  {}", visible(&text))?;
-            }
-        }
+        ObjectOutput::Json => json::print(&mut io::stdout().lock(), &job)?,
+        ObjectOutput::Text => show::show(&session, &args.target, &job_id, &job).await?,
     }
     Ok(Exit::Success)
 }
@@ -112,6 +159,10 @@ async fn create(args: &JobsCreate) -> Result<Exit, Failure> {
         .parse()
         .map_err(|_| Failure::usage("the firmware id is empty"))?;
     let job = parse_job(&body::read(&args.data)?)?;
+    if args.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        return place.print(&CreateJob::new(&org_id, &firmware_id, &job)).await;
+    }
     let session = Session::open(&args.target).await?;
     let created = session
         .client
@@ -186,12 +237,31 @@ async fn change(
     .print(args.output)
 }
 
+async fn start(args: &JobsChange) -> Result<Exit, Failure> {
+    if args.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        let job_id = parse_job_id(args.job.text())?;
+        return place.print(&StartJob::new(&org_id, &job_id)).await;
+    }
+    change(args, "started", Client::start_job).await
+}
+
 async fn stop(args: &JobsStop) -> Result<Exit, Failure> {
+    if args.change.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.change.target)?;
+        let job_id = parse_job_id(args.change.job.text())?;
+        return place.print(&StopJob::new(&org_id, &job_id)).await;
+    }
     consent::ask(&args.consent, &format!("stop the job {}", args.change.job.text()))?;
     change(&args.change, "stopped", Client::stop_job).await
 }
 
 async fn delete(args: &JobsDelete) -> Result<Exit, Failure> {
+    if args.change.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.change.target)?;
+        let job_id = parse_job_id(args.change.job.text())?;
+        return place.print(&DeleteJob::new(&org_id, &job_id)).await;
+    }
     consent::ask(&args.consent, &format!("delete the job {}", args.change.job.text()))?;
     change(&args.change, "deleted", Client::delete_job).await
 }

@@ -2,10 +2,14 @@
 
 mod api;
 mod apply;
+mod completions;
 mod config;
+mod doctor;
 mod emulator;
+mod explain;
 mod jobs;
 mod login;
+mod man;
 mod plan;
 mod profiles;
 mod rehearse;
@@ -15,6 +19,7 @@ mod retry;
 mod sign;
 mod tasks;
 mod token;
+mod version;
 mod watch;
 
 use crate::args::Command;
@@ -39,5 +44,10 @@ pub(crate) async fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Config(args) => config::run(args),
         Command::Report(args) => report::run(args),
         Command::Sign(args) => sign::run(args),
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Explain(args) => explain::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+        Command::Version(args) => version::run(args),
     }
 }

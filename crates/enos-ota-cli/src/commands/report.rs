@@ -12,6 +12,7 @@ use crate::campaign::{columns_of_output, journals};
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
+use crate::pager::Out;
 use crate::text::visible;
 
 pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
@@ -51,9 +52,9 @@ pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
             console::note(visible(&report.sentence()));
         }
         Some(_) | None => {
-            let mut out = BufWriter::new(io::stdout().lock());
+            let mut out = Out::paged_if(args.format == ReportFormat::Table);
             write(&report, args.format, &mut out, columns_of_output())?;
-            out.flush()?;
+            out.close()?;
         }
     }
     Ok(Exit::Success)

@@ -2,12 +2,18 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crate::args::{Connection, Retry};
+use enos_ota::JobId;
+use enos_ota::enos_ota_client::operations::RetryTask;
+use enos_ota::types::RetryTaskRequest;
+
+use crate::args::{Connection, Keys, Retry};
 use crate::campaign::select::{self, LookUp};
 use crate::campaign::{self, Display, Request};
 use crate::consent;
 use crate::console;
+use crate::curl::Place;
 use crate::demo;
+use crate::device_keys;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::job;
@@ -21,6 +27,9 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
         return explain_the_demo_fleet();
     }
     let job_id = job::job_id_of(job_id.as_deref(), connection, failed)?;
+    if args.curl.print_curl {
+        return print_curl(args, &job_id, &keys).await;
+    }
     if failed && !args.dry_run && !connection.emulator {
         consent::can_ask(
             &args.consent,
@@ -76,6 +85,24 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
         drift: None,
     };
     campaign::carry_out(&session, chosen, &request).await
+}
+
+/// The calls alone: which devices have failed is for a search to say, and what became of a call for the platform.
+async fn print_curl(args: &Retry, job_id: &JobId, keys: &Keys) -> Result<Exit, Failure> {
+    if args.criteria.failed {
+        return Err(
+            Failure::usage("--print-curl needs the devices by name").with_hint(format!(
+                "enos-ota tasks list --job-id {} --status failed --print-curl    prints the search for them",
+                job_id.as_str()
+            )),
+        );
+    }
+    let (place, org_id) = Place::of_target(&args.target)?;
+    for keys in device_keys::of(keys)?.chunks(args.chunk_size) {
+        let body = RetryTaskRequest::new(keys);
+        place.print(&RetryTask::new(&org_id, job_id, &body)).await?;
+    }
+    Ok(Exit::Success)
 }
 
 fn explain_the_demo_fleet() -> Result<Exit, Failure> {

@@ -3,16 +3,21 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use enos_ota::sign::{self, Unsigned};
-use enos_ota::{AccessToken, Clock as _, SystemClock};
+use enos_ota::{AccessToken, AppSecret, Clock as _, SystemClock};
 use url::Url;
 
 use crate::args::Sign;
 use crate::body;
 use crate::config::{self, SecretOptions};
+use crate::console;
+use crate::curl;
 use crate::env;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::text::visible;
+
+/// How long after its timestamp the platform takes a request, which it documents.
+const WINDOW_MS: i64 = 15 * 60 * 1000;
 
 pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
     let url = Url::parse(&args.url).map_err(|error| {
@@ -43,6 +48,9 @@ pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
         timestamp_ms: args.timestamp.unwrap_or_else(|| SystemClock.now_ms()),
     };
 
+    if args.curl {
+        return print_curl(args, &unsigned, &secret);
+    }
     let mut out = io::stdout().lock();
     let refuse = |error: sign::SignError| Failure::usage(format!("--url: {error}"));
     for (name, value) in sign::headers(&unsigned, &secret).map_err(refuse)? {
@@ -60,5 +68,31 @@ pub(crate) fn run(args: &Sign) -> Result<Exit, Failure> {
         }
     }
     out.flush()?;
+    Ok(Exit::Success)
+}
+
+/// A command that can be carried out until the timestamp is too old.
+fn print_curl(args: &Sign, unsigned: &Unsigned<'_>, secret: &AppSecret) -> Result<Exit, Failure> {
+    let mut headers = Vec::new();
+    for (name, value) in sign::headers(unsigned, secret).map_err(|error| Failure::usage(format!("--url: {error}")))? {
+        let stays = name.as_str() == sign::ACCESS_TOKEN_HEADER.as_str() && args.access_token.is_none();
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers.push((name.to_string(), (!stays).then_some(value)));
+    }
+    let body = args.data.is_some().then_some(unsigned.body);
+    let method = match &args.method {
+        Some(method) => method.to_ascii_uppercase(),
+        None if body.is_some() => "POST".to_owned(),
+        None => "GET".to_owned(),
+    };
+    let command = curl::signed(&method, &args.url, body, &headers)?;
+    writeln!(io::stdout(), "{command}")?;
+    let until = unsigned.timestamp_ms.saturating_add(WINDOW_MS);
+    if let Ok(until) = jiff::Timestamp::from_millisecond(until) {
+        let until = until.strftime("%Y-%m-%d %H:%M:%S UTC");
+        console::note(format_args!(
+            "the platform takes it until {until}, 15 minutes after its timestamp"
+        ));
+    }
     Ok(Exit::Success)
 }

@@ -1,17 +1,19 @@
 //! `enos-ota tasks`
 
+use enos_ota::enos_ota_client::operations::{CancelTask, SearchTasks};
 use enos_ota::search::{Criterion, EqualsOrIn, Field, ValueError, tasks};
-use enos_ota::types::TaskInfo;
+use enos_ota::types::{CancelTaskRequest, TaskInfo};
 use enos_ota::{FailureCause, Integer};
 
 use crate::args::{Tasks, TasksCancel, TasksCommand, TasksList};
 use crate::cancel;
 use crate::consent;
+use crate::curl::{self, Place};
 use crate::device_keys;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::job;
-use crate::listing::{self, Row};
+use crate::listing::{self, Column, Row, Shown, date};
 use crate::session::Session;
 
 pub(crate) async fn run(args: &Tasks) -> Result<Exit, Failure> {
@@ -24,6 +26,11 @@ pub(crate) async fn run(args: &Tasks) -> Result<Exit, Failure> {
 async fn list(args: &TasksList) -> Result<Exit, Failure> {
     let expression = args.listing.expression(criteria(args))?;
     let page_size = args.listing.page_size()?;
+    if args.listing.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        let body = curl::search(expression.as_str(), page_size);
+        return place.print(&SearchTasks::new(&org_id, &body)).await;
+    }
     let session = Session::open(&args.target).await?;
     listing::print(
         &args.listing,
@@ -55,13 +62,73 @@ fn criteria(args: &TasksList) -> impl Iterator<Item = Result<Criterion<enos_ota:
 }
 
 impl Row for TaskInfo {
-    const COLUMNS: &'static [(&'static str, usize)] = &[
-        ("DEVICE KEY", 16),
-        ("STATUS", 9),
-        ("PROGRESS", 8),
-        ("FROM", 8),
-        ("TO", 8),
-        ("REASON", 0),
+    const COLUMNS: &'static [Column] = &[
+        Column {
+            name: "deviceKey",
+            heading: "DEVICE KEY",
+            width: 16,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "status",
+            heading: "STATUS",
+            width: 9,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "progress",
+            heading: "PROGRESS",
+            width: 8,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "fromVersion",
+            heading: "FROM",
+            width: 8,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "toVersion",
+            heading: "TO",
+            width: 8,
+            shown: Shown::Always,
+        },
+        Column {
+            name: "updateTime",
+            heading: "UPDATED",
+            width: 20,
+            shown: Shown::ToPeople,
+        },
+        Column {
+            name: "jobId",
+            heading: "JOB ID",
+            width: 24,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "taskId",
+            heading: "TASK ID",
+            width: 24,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "productKey",
+            heading: "PRODUCT KEY",
+            width: 16,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "assetId",
+            heading: "ASSET ID",
+            width: 16,
+            shown: Shown::OnRequest,
+        },
+        Column {
+            name: "reason",
+            heading: "REASON",
+            width: 0,
+            shown: Shown::Always,
+        },
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -79,6 +146,11 @@ impl Row for TaskInfo {
             or_dash(progress.map(|progress| progress.to_string())),
             or_dash(self.from_version.clone()),
             or_dash(self.to_version.clone()),
+            date(self.update_time),
+            or_dash(self.job_id.clone()),
+            or_dash(self.task_id.clone()),
+            or_dash(self.product_key.clone()),
+            or_dash(self.asset_id.clone()),
             or_dash(reason),
         ]
     }
@@ -88,6 +160,14 @@ async fn cancel_tasks(args: &TasksCancel) -> Result<Exit, Failure> {
     let (job_id, keys) = job::and_devices(args.job_id.as_deref(), &args.keys);
     let job_id = job::job_id_of(job_id.as_deref(), &args.target.connection, false)?;
     let devices = device_keys::of(&keys)?;
+    if args.curl.print_curl {
+        let (place, org_id) = Place::of_target(&args.target)?;
+        for keys in devices.chunks(args.chunk_size) {
+            let body = CancelTaskRequest::new(keys);
+            place.print(&CancelTask::new(&org_id, &job_id, &body)).await?;
+        }
+        return Ok(Exit::Success);
+    }
     let count = devices.len();
     let tasks = if count == 1 {
         "the task of 1 device"

@@ -4,6 +4,7 @@ mod file;
 mod missing;
 mod origin;
 mod secret;
+mod shown;
 mod write;
 
 use std::io;
@@ -17,6 +18,7 @@ pub(crate) use file::{Config, DEFAULT, NamedProfile, Profile, wanted};
 use missing::Need;
 pub(crate) use origin::{Origin, Sourced, Sources};
 pub(crate) use secret::{SecretOptions, SecretSource, app_secret, given_secret, only_line};
+pub(crate) use shown::{Setting, settings, settings_of_emulator};
 pub(crate) use write::{NewProfile, save};
 
 use crate::args::Connection;
