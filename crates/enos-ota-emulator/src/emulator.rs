@@ -11,10 +11,10 @@ use crate::builder::EmulatorBuilder;
 use crate::faults::FaultQueue;
 use crate::gateway::quota::Quota;
 use crate::journal::{Counters, RequestRecord};
-use crate::model::JobStatus;
 use crate::model::{JobInfo, JobState, RetryCount, TaskInfo};
 use crate::readings::Readings;
 use crate::shared::Shared;
+use crate::state::Switch;
 
 /// A running emulator. It stops when this is dropped, or with [`shutdown`](Emulator::shutdown).
 ///
@@ -149,14 +149,14 @@ impl Emulator {
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn start_job(&self, job_id: &str) -> bool {
         let (mut inner, now) = self.shared.lock_now();
-        inner.world.set_job_status(job_id, JobStatus::Started, now)
+        inner.world.force_job(job_id, Switch::Start, now)
     }
 
     /// Stops a job, so that its tasks stand still; false if there is no such job.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn stop_job(&self, job_id: &str) -> bool {
         let (mut inner, now) = self.shared.lock_now();
-        inner.world.set_job_status(job_id, JobStatus::Stopped, now)
+        inner.world.force_job(job_id, Switch::Stop, now)
     }
 
     /// How it reads what is not documented.

@@ -30,7 +30,7 @@
 //!
 //! // What became of a device, whatever the client was told.
 //! let task = emulator.task(DEMO_JOB_ID, "pump-01").ok_or("the demo fleet has this device")?;
-//! assert_eq!(task.status, TaskStatus::Failed);
+//! assert_eq!(task.status, Some(TaskStatus::Failed));
 //! assert_eq!(emulator.retry_count(DEMO_JOB_ID, "pump-01").ok_or("and its task")?.applied, 0);
 //!
 //! emulator.shutdown().await;
@@ -131,8 +131,11 @@ mod journal;
 mod model;
 mod random;
 mod readings;
+mod reason;
+mod refusal;
 mod server;
 mod service;
+mod setters;
 mod shared;
 mod signature;
 mod state;
@@ -153,8 +156,8 @@ pub use gateway::GatewayStyle;
 pub use gateway::quota::{Quota, QuotaError, QuotaHeaders, Window};
 pub use journal::{ActionCount, ActionCounters, AnswerRecord, Counters, RequestRecord, SearchRecord};
 pub use model::{
-    JobInfo, JobState, JobStatus, JobType, RetryCount, ScopeType, StringI18n, Tally, TaskInfo, TaskStatus,
-    UpgradePolicy, UpgradeScope,
+    JobInfo, JobState, JobStatus, JobType, RetryCount, StringI18n, Tally, TaskInfo, TaskStatus, UpgradePolicy,
+    UpgradeScope, UpgradeScopeType,
 };
 pub use readings::{FailureAfterRetry, MixedList, Readings, SearchByDeviceKey, TaskIdAfterRetry, UpdateTime};
 pub use state::Pace;

@@ -13,9 +13,8 @@ use bytes::Bytes;
 use hyper::body::Frame;
 use tokio::time::{Sleep, sleep};
 
-use crate::answer::{Answer, HTML, JSON, PLAIN, json, response};
+use crate::answer::{Answer, HTML, JSON, PLAIN, json, refused_body, response};
 use crate::faults::{FaultBody, RetryAfter};
-use crate::gateway::refusal;
 use crate::waits::Waiting;
 
 /// Marks a response that must not be sent: the connection is closed instead.
@@ -97,7 +96,7 @@ impl ForeignAnswer<'_> {
                     code = status.as_u16(),
                 )),
             ),
-            FaultBody::Gateway => (JSON, refusal::body(status)),
+            FaultBody::Gateway => (JSON, refused_body(status)),
             FaultBody::Empty => (PLAIN, Bytes::new()),
         };
         let mut response = response(status, content_type, Body::from(body));

@@ -59,7 +59,7 @@ async fn what_is_over_the_quota_is_answered_429_and_has_no_effect() {
         "{record:?}"
     );
     assert_eq!(
-        emulator.task(DEMO_JOB_ID, "pump-01").unwrap().status,
+        common::task(&emulator, DEMO_JOB_ID, "pump-01").status,
         TaskStatus::Failed
     );
     assert_eq!(emulator.faults().pending().len(), 1);
