@@ -348,7 +348,6 @@ fn open_record(shared: &Shared, service: Service, node: usize, parts: &Parts, qu
         }
     }
     shared.journal.open(RequestRecord {
-        number: 0,
         node,
         at_ms: shared.now(),
         method: parts.method.to_string(),
@@ -356,12 +355,7 @@ fn open_record(shared: &Shared, service: Service, node: usize, parts: &Parts, qu
         action,
         org_id: query.get("orgId").map(str::to_owned),
         job_id: query.get("jobId").map(str::to_owned),
-        device_keys: None,
-        applied: 0,
-        created_job_id: None,
-        search: None,
-        faults: Vec::new(),
-        answer: AnswerRecord::Pending,
+        ..RequestRecord::default()
     })
 }
 
@@ -369,20 +363,11 @@ fn open_record(shared: &Shared, service: Service, node: usize, parts: &Parts, qu
 /// shows in the journal that way.
 pub(crate) fn unknown_path(shared: &Shared, request: &Request) -> Response {
     let number = shared.journal.open(RequestRecord {
-        number: 0,
         node: shared.nodes.take(),
         at_ms: shared.now(),
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
-        action: None,
-        org_id: None,
-        job_id: None,
-        device_keys: None,
-        applied: 0,
-        created_job_id: None,
-        search: None,
-        faults: Vec::new(),
-        answer: AnswerRecord::Pending,
+        ..RequestRecord::default()
     });
     finish(shared, number, Answer::refused(StatusCode::NOT_FOUND))
 }

@@ -14,6 +14,7 @@ pub use self::kind::{FaultBody, FaultKind, OddRows, Oddity, RetryAfter, Scope};
 pub use self::queue::FaultQueue;
 pub(crate) use self::queue::Plan;
 use crate::readings::MixedList;
+use crate::setters::setters;
 use crate::state::LONGEST_LAG_MS;
 
 /// An order to misbehave: what, on which requests, how often.
@@ -292,33 +293,19 @@ impl Fault {
         Self::new(FaultKind::NoData)
     }
 
-    /// Limits the fault to some requests.
-    #[must_use]
-    pub fn on(mut self, scope: Scope) -> Self {
-        self.scope = scope;
-        self
-    }
+    setters! {
+        /// Limits the fault to some requests.
+        on(self, scope: Scope) { self.scope = scope; }
 
-    /// Makes the fault strike so many times.
-    #[must_use]
-    pub fn times(mut self, times: u32) -> Self {
-        self.times = Some(times);
-        self
-    }
+        /// Makes the fault strike so many times.
+        times(self, times: u32) { self.times = Some(times); }
 
-    /// Makes the fault strike until it is cleared.
-    #[must_use]
-    pub fn forever(mut self) -> Self {
-        self.times = None;
-        self
-    }
+        /// Makes the fault strike until it is cleared.
+        forever(self) { self.times = None; }
 
-    /// Makes the fault strike only with this probability, 0 to 1, each time it could. The dice are those of
-    /// [`EmulatorBuilder::seed`](crate::EmulatorBuilder::seed), so a test sees the same throws in every run.
-    #[must_use]
-    pub fn probability(mut self, probability: f64) -> Self {
-        self.probability = probability;
-        self
+        /// Makes the fault strike only with this probability, 0 to 1, each time it could. The dice are those of
+        /// [`EmulatorBuilder::seed`](crate::EmulatorBuilder::seed), so a test sees the same throws in every run.
+        probability(self, probability: f64) { self.probability = probability; }
     }
 
     /// What goes wrong.
