@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::answer::Integers;
 use crate::clock::{Clock, SkewedClock, SystemClock, to_ms};
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, reachable};
 use crate::faults::{Fault, FaultQueue};
 use crate::fleet::{Fleet, FleetError};
 use crate::gateway::GatewayStyle;
@@ -270,14 +270,14 @@ impl EmulatorBuilder {
             closing,
         });
         let server = tokio::spawn(server::run(listener, Arc::clone(&shared)));
-        Ok(Emulator::new(
+        Ok(Emulator {
             shared,
-            address,
+            base_url: format!("http://{}", reachable(address)),
             org_id,
-            (self.app_key, self.app_secret),
+            credentials: (self.app_key, self.app_secret),
             close,
             server,
-        ))
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 mod action;
 mod actions;
 mod answer;
+mod apply;
 mod builder;
 mod clock;
 mod emulator;
@@ -31,7 +32,7 @@ pub use action::Action;
 pub use builder::{DEMO_APP_KEY, DEMO_APP_SECRET, EmulatorBuilder, StartError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use emulator::Emulator;
-pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, OddRows, Oddity, RetryAfter, Scope};
+pub use faults::{Fault, FaultBody, FaultKind, FaultQueue, ForeignAnswer, OddRows, Oddity, RetryAfter, Scope};
 pub use fleet::{
     DEMO_DENIED_ORG_ID, DEMO_FLEET_JOB_ID, DEMO_JOB_ID, DEMO_ORG_ID, DEMO_STOPPED_JOB_ID, Fleet, FleetError, Job,
     Outcome, Task, TaskTimes,

@@ -107,7 +107,8 @@ async fn the_outcome_does_not_depend_on_when_somebody_looks() {
             _ => Task::upgrading(format!("d{n}")),
         });
         let job = Job::started("j1").maximum_concurrency(4).with_tasks(tasks);
-        let (emulator, clock) = start_at(job, Pace::default()).await;
+        let pace = [2, 3, 15].map(Duration::from_secs);
+        let (emulator, clock) = start_at(job, Pace::new(pace[0], pace[1], pace[2])).await;
         for look in looks {
             clock.set_ms(NOW + look);
             assert_eq!(emulator.jobs().len(), 1);

@@ -58,7 +58,7 @@ async fn a_job_rebuilt_from_its_tasks_answers_searches_alike() {
             .send(&emulator)
             .await;
     }
-    clock.advance(Duration::from_secs(4));
+    clock.advance(Duration::from_millis(1500));
     let before = emulator.tasks(DEMO_FLEET_JOB_ID);
     let mixture: Vec<&TaskStatus> = TaskStatus::KNOWN
         .iter()

@@ -301,3 +301,39 @@ async fn a_retry_of_all_of_the_wind_farm_ends_within_half_a_minute_and_helps_onl
     assert_eq!((after.succeeded, after.failed), (558, 42));
     assert!(failed(&emulator).iter().any(|task| task.desc.contains("flash space")));
 }
+
+#[tokio::test]
+async fn a_retried_job_moves_from_its_first_seconds_on() {
+    let clock = ManualClock::at_ms(NOW);
+    let emulator = Emulator::builder().clock(clock.clone()).start().await.unwrap();
+    let keys: Vec<String> = Fleet::demo().jobs()[2]
+        .failed_device_keys()
+        .map(str::to_owned)
+        .collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let token = token(&emulator).await;
+    let retry = Call::retry(&emulator, &token, &keys).with("jobId", DEMO_FLEET_JOB_ID);
+    assert_eq!(retry.send(&emulator).await.code(), 0);
+    let under_way = || {
+        let tasks = common::tasks(&emulator, DEMO_FLEET_JOB_ID).into_iter();
+        let retried: Vec<Shown> = tasks.filter(|task| keys.contains(&task.device_key.as_str())).collect();
+        let count = |status: &TaskStatus| retried.iter().filter(|task| task.status == *status).count();
+        let progress: i64 = retried.iter().map(|task| task.progress.max(0)).sum();
+        (count(&TaskStatus::Published), count(&TaskStatus::Upgrading), progress)
+    };
+
+    clock.advance(Duration::from_secs(1));
+    let (published, ..) = under_way();
+    assert!(published > 20, "{published} are published after 1 s");
+    let mut before = 0;
+    for second in 2..=9 {
+        clock.advance(Duration::from_secs(1));
+        let (_, upgrading, progress) = under_way();
+        assert!(upgrading > 40, "{upgrading} upgrade after {second} s");
+        assert!(
+            progress > before,
+            "{progress} percent in all after {second} s, {before} a second earlier"
+        );
+        before = progress;
+    }
+}

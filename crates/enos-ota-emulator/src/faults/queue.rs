@@ -46,7 +46,7 @@ impl Plan {
                 self.stale_reads_ms = Some(i64::try_from(*ms).unwrap_or(LONGEST_LAG_MS).min(LONGEST_LAG_MS));
             }
             FaultKind::RepeatFirstPage { total_size } => self.repeat_first_page = Some(*total_size),
-            FaultKind::Http { .. }
+            FaultKind::Http(_)
             | FaultKind::BigBody { .. }
             | FaultKind::TruncatedBody
             | FaultKind::SlowBody { .. }

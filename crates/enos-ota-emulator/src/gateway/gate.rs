@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::quota::{Quota, QuotaHeaders, Rule, Window};
 use crate::clock::{Clock, SkewedClock};
-use crate::wire::ForeignAnswer;
+use crate::faults::ForeignAnswer;
+use crate::wire;
 
 /// Keeps a quota.
 #[derive(Debug)]
@@ -81,12 +82,10 @@ impl Gate {
             return Admission::Admitted(headers);
         }
         let answer = ForeignAnswer {
-            status: 429,
-            body: quota.refusal_body(),
             retry_after: quota.retry_after,
-            location: None,
+            ..ForeignAnswer::new(429, quota.refusal_body())
         };
-        let mut response = answer.into_response(now_ms);
+        let mut response = wire::foreign(&answer, now_ms);
         for (name, value) in &headers {
             // A `Retry-After` that was asked for is there already.
             response.headers_mut().entry(name).or_insert_with(|| value.clone());

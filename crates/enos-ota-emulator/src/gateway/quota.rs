@@ -142,7 +142,7 @@ impl Quota {
     /// A limit for each window of one kind on the clock. 0 counts as 1.
     #[must_use]
     pub fn per(window: Window, requests: u32) -> Self {
-        Self::default().and(window, requests)
+        Self::on_the_clock().and(window, requests)
     }
 
     /// A limit for each whole minute. 0 counts as 1.
@@ -151,24 +151,13 @@ impl Quota {
         Self::per(Window::Minute, requests)
     }
 
-    /// A limit for each whole hour. 0 counts as 1.
-    #[must_use]
-    pub fn per_hour(requests: u32) -> Self {
-        Self::per(Window::Hour, requests)
-    }
-
-    /// A limit for each day in UTC. 0 counts as 1.
-    #[must_use]
-    pub fn per_day(requests: u32) -> Self {
-        Self::per(Window::Day, requests)
-    }
-
     /// A token bucket: a bucket that holds [`burst`](Self::burst) tokens is filled evenly with so many a second, and each
     /// request takes one. 0 counts as 1.
     #[must_use]
     pub fn per_second(requests: u32) -> Self {
         Self {
             per_second: Some(requests.max(1)),
+            body: Some(FaultBody::Empty),
             ..Self::default()
         }
     }
@@ -179,6 +168,14 @@ impl Quota {
     pub fn windows(requests: u32) -> Self {
         Self {
             windows: Some(requests.max(1)),
+            body: Some(FaultBody::Empty),
+            ..Self::default()
+        }
+    }
+
+    fn on_the_clock() -> Self {
+        Self {
+            body: Some(FaultBody::Gateway),
             ..Self::default()
         }
     }
@@ -246,7 +243,8 @@ impl Serialize for Quota {
 
 impl<'de> Deserialize<'de> for Quota {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let quota = Self::deserialize(deserializer)?;
+        let mut quota = Self::deserialize(deserializer)?;
+        quota.body = Some(quota.refusal_body());
         let limits = quota
             .limits()
             .into_iter()
@@ -288,7 +286,7 @@ impl FromStr for Quota {
     /// Reads limits of windows on the clock, like `600/m` or `600/m,10000/h`; `s`, `m`, `h` and `d` stand for a second, a
     /// minute, an hour and a day.
     fn from_str(text: &str) -> Result<Self, QuotaError> {
-        text.split(',').try_fold(Self::default(), |quota, part| {
+        text.split(',').try_fold(Self::on_the_clock(), |quota, part| {
             let limit = part.trim().split_once('/').and_then(|(requests, letter)| {
                 let requests = requests.parse::<u32>().ok().filter(|requests| *requests > 0)?;
                 Some((Window::from_letter(letter)?, requests))

@@ -1,6 +1,6 @@
 use super::*;
 use crate::action::Action;
-use crate::faults::Scope;
+use crate::faults::{ForeignAnswer, Scope};
 
 const RETRY: Endpoint = Endpoint::Jobs(Some(Action::RetryTask));
 
@@ -29,7 +29,7 @@ fn the_first_decisive_fault_decides_and_the_second_waits_for_the_next_request() 
     let queue = queue([Fault::http(503), Fault::code(24500, "")]);
     assert!(matches!(
         queue.draw(RETRY).decisive,
-        Some(FaultKind::Http { status: 503, .. })
+        Some(FaultKind::Http(ForeignAnswer { status: 503, .. }))
     ));
     assert!(matches!(
         queue.draw(RETRY).decisive,

@@ -18,7 +18,7 @@ fn json_says_the_same_of_every_form() {
     for quota in [
         Quota::per_second(50).burst(7),
         Quota::windows(3).retry_after(RetryAfter::Seconds(1)),
-        Quota::per_day(9)
+        Quota::per(Window::Day, 9)
             .and(Window::Minute, 2)
             .headers(QuotaHeaders::XRateLimit),
         Quota::per_second(5).and(Window::Hour, 100).body(FaultBody::Html),
