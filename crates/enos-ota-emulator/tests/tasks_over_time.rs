@@ -39,7 +39,7 @@ async fn retry(emulator: &Emulator, key: &str) -> i64 {
 }
 
 fn task(emulator: &Emulator, key: &str) -> Shown {
-    common::task(&emulator, "j1", key)
+    common::task(emulator, "j1", key)
 }
 
 /// Status, progress and the seconds since the start at which the task last changed.
@@ -210,7 +210,7 @@ async fn every_task_has_ids_of_its_own_that_are_the_same_in_every_run() {
     let (first, second) = (start().await, start().await);
     let ids = |emulator: &Emulator| -> Vec<(String, String)> {
         let jobs = emulator.jobs();
-        let tasks = jobs.iter().flat_map(|job| common::tasks(&emulator, &job.job_id));
+        let tasks = jobs.iter().flat_map(|job| common::tasks(emulator, &job.job_id));
         tasks.map(|task| (task.task_id, task.asset_id)).collect()
     };
     let mut all = ids(&first);
@@ -264,7 +264,7 @@ async fn a_retry_of_all_of_the_wind_farm_ends_within_half_a_minute_and_helps_onl
     let before = job(&emulator);
     assert_eq!((before.failed, before.total()), (150, 600));
     let failed = |emulator: &Emulator| -> Vec<Shown> {
-        let tasks = common::tasks(&emulator, DEMO_FLEET_JOB_ID).into_iter();
+        let tasks = common::tasks(emulator, DEMO_FLEET_JOB_ID).into_iter();
         tasks.filter(|task| task.status == TaskStatus::Failed).collect()
     };
     let reasons: BTreeMap<String, usize> = failed(&emulator).into_iter().fold(BTreeMap::new(), |mut counts, task| {

@@ -16,6 +16,8 @@ pub(super) struct ByStatus {
     states: Vec<u8>,
     /// How many tasks of each block are in each state.
     blocks: Vec<[usize; STATES]>,
+    /// How many tasks are in each state.
+    totals: [usize; STATES],
 }
 
 impl ByStatus {
@@ -23,24 +25,22 @@ impl ByStatus {
         // There are five states, and a task of a job is in one of them.
         let states = statuses.map(|status| u8::try_from(place(&status)).unwrap_or(0));
         let states: Vec<u8> = states.collect();
-        let blocks = states.chunks(BLOCK).map(|block| {
-            let mut counts = [0; STATES];
-            for state in block {
-                counts[usize::from(*state)] += 1;
-            }
-            counts
-        });
-        Self {
-            blocks: blocks.collect(),
-            states,
+        let mut blocks = vec![[0; STATES]; states.len().div_ceil(BLOCK)];
+        let mut totals = [0; STATES];
+        for (task, state) in states.iter().enumerate() {
+            blocks[task / BLOCK][usize::from(*state)] += 1;
+            totals[usize::from(*state)] += 1;
         }
+        Self { states, blocks, totals }
     }
 
     /// Puts a task where it belongs. Says whether it was elsewhere.
     pub(super) fn put(&mut self, task: usize, status: &TaskStatus) -> bool {
         let (old, new) = (usize::from(self.states[task]), place(status));
-        self.blocks[task / BLOCK][old] -= 1;
-        self.blocks[task / BLOCK][new] += 1;
+        for counts in [&mut self.blocks[task / BLOCK], &mut self.totals] {
+            counts[old] -= 1;
+            counts[new] += 1;
+        }
         self.states[task] = u8::try_from(new).unwrap_or(0);
         old != new
     }
@@ -54,8 +54,7 @@ impl ByStatus {
     }
 
     pub(super) fn tally(&self) -> Tally {
-        let [init, published, upgrading, succeeded, failed] =
-            from_fn(|state| self.blocks.iter().map(|counts| counts[state]).sum());
+        let [init, published, upgrading, succeeded, failed] = self.totals;
         Tally {
             init,
             published,
@@ -80,32 +79,34 @@ pub(super) struct Matching<'a> {
 }
 
 impl<'a> Matching<'a> {
-    fn count(&self, block: usize) -> usize {
-        let counts = self.by_status.blocks[block].iter().zip(self.is_wanted);
+    /// How many of these tasks are in the states that are wanted.
+    fn count(&self, counts: &[usize; STATES]) -> usize {
+        let counts = counts.iter().zip(self.is_wanted);
         counts
             .map(|(count, is_wanted)| if is_wanted { *count } else { 0 })
             .sum()
     }
 
     pub(super) fn len(&self) -> usize {
-        (0..self.by_status.blocks.len()).map(|block| self.count(block)).sum()
+        self.count(&self.by_status.totals)
     }
 
     /// The tasks without the first `skip`.
     pub(super) fn iter_from(self, mut skip: usize) -> impl Iterator<Item = usize> + use<'a> {
-        let (states, blocks) = (&self.by_status.states, self.by_status.blocks.len());
-        let mut first = 0;
-        while first < blocks && self.count(first) <= skip {
-            skip -= self.count(first);
-            first += 1;
-        }
+        let ByStatus { states, blocks, .. } = self.by_status;
+        let is_before = |counts: &&[usize; STATES]| {
+            let left = skip.checked_sub(self.count(counts));
+            skip = left.unwrap_or(skip);
+            left.is_some()
+        };
+        let first = blocks.iter().take_while(is_before).count();
         let in_block = move |block: usize| {
             let start = block * BLOCK;
             let tasks = start..states.len().min(start + BLOCK);
             tasks.filter(move |task| self.is_wanted[usize::from(states[*task])])
         };
-        (first..blocks)
-            .filter(move |block| self.count(*block) > 0)
+        (first..blocks.len())
+            .filter(move |block| self.count(&blocks[*block]) > 0)
             .flat_map(in_block)
             .skip(skip)
     }
