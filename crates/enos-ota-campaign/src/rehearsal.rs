@@ -197,12 +197,12 @@ fn as_task(task: TaskInfo, success_percent: f64) -> Option<Task> {
     let key = task.device_key.filter(|key| key.parse::<DeviceKey>().is_ok())?;
     let status = task.status.as_ref().map_or("failed", |status| status.as_str());
     // One that no page lists is not failed, and that is all that matters here.
-    let status = TaskStatus::ALL
-        .into_iter()
+    let status = TaskStatus::KNOWN
+        .iter()
         .find(|known| known.as_str() == status)
-        .unwrap_or(TaskStatus::Upgrading);
+        .unwrap_or(&TaskStatus::Upgrading);
     let succeeds = share_of(&key) * 100.0 < success_percent;
-    let mut shown = Task::new(key, status).retry_outcome(if succeeds {
+    let mut shown = Task::new(key, status.clone()).retry_outcome(if succeeds {
         emulated::Outcome::Succeeds
     } else {
         emulated::Outcome::Fails

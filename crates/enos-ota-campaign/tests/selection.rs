@@ -624,7 +624,10 @@ async fn named_devices_are_looked_up_in_bulk() {
         .await
         .unwrap();
     // 457 devices: three searches, each of one page.
-    assert_eq!((found.calls, emulator.counters().actions.search_task.calls), (3, 3));
+    assert_eq!(
+        (found.calls, emulator.counters().actions.of(Action::SearchTask).calls),
+        (3, 3)
+    );
     assert_eq!(told, [200, 400, 457]);
     assert_eq!(keys(&found.devices), keys(&devices));
     let state = |key| found.state(devices.find(key).unwrap());
@@ -691,7 +694,10 @@ async fn where_devices_cannot_be_searched_for_by_key_the_failed_tasks_are_read()
     );
     assert_eq!(keys(&found.devices), keys(&devices));
     // Two in vain, and three pages: not one for each device.
-    assert_eq!((found.calls, emulator.counters().actions.search_task.calls), (5, 5));
+    assert_eq!(
+        (found.calls, emulator.counters().actions.of(Action::SearchTask).calls),
+        (5, 5)
+    );
     assert_eq!(
         (found.count(TaskState::Failed), found.count(TaskState::NotFailed)),
         (451, 3)

@@ -244,7 +244,7 @@ fn tasks_are_cancelled_with_consent_only() {
         (&json!("enos-ota/cancel/1"), &json!(1))
     );
     let task = gateway.emulator.task(DEMO_JOB_ID, "pump-23").unwrap();
-    assert_eq!(task.desc, "Cancelled by user");
+    assert_eq!(task.desc.as_deref(), Some("Cancelled by user"));
 
     let end = gateway.run(cancel.iter().chain(&["--yes", "pump-11"]));
     assert_eq!(end.code, Some(1), "{end:?}");

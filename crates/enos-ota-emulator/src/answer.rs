@@ -5,11 +5,13 @@ use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
+use enos_ota_client::types::PageInfo;
 use serde::Serialize;
-use serde_json::Value;
+use serde::ser::{Error as _, Serializer};
+use serde_json::{Value, json};
 
-use crate::gateway::refusal;
 use crate::model::{JobInfo, TaskInfo};
+use crate::refusal;
 use crate::state::Page;
 
 pub(crate) const JSON: &str = "application/json;charset=UTF-8";
@@ -52,32 +54,47 @@ pub(crate) enum Data {
         #[serde(rename = "jobId")]
         job_id: String,
     },
-    Job(Box<JobInfo>),
-    Jobs(Vec<JobInfo>),
+    Job(Box<ShownJob>),
+    Jobs(Vec<ShownJob>),
     Tasks(Vec<TaskInfo>),
 }
 
 /// Where in a result a page lies. The form is documented for other operations of the platform.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PageInfo {
-    page_no: u64,
-    page_size: usize,
-    total_size: usize,
-    /// Null in the published sample, and these searches cannot be sorted.
-    sorted_by: Option<()>,
-}
-
-impl PageInfo {
-    pub(crate) fn new(page: Page, total: usize) -> Self {
-        Self {
-            page_no: page.number,
-            page_size: page.size,
-            total_size: total,
-            sorted_by: None,
-        }
+pub(crate) fn page_info(page: Page, total: usize) -> PageInfo {
+    let integer = |number: usize| i64::try_from(number).unwrap_or(i64::MAX).into();
+    PageInfo {
+        page_no: Some(i64::try_from(page.number).unwrap_or(i64::MAX).into()),
+        page_size: Some(integer(page.size)),
+        total_size: Some(integer(total)),
+        // Null in the published sample, and these searches cannot be sorted.
+        sorted_by: Some(Value::Null),
     }
 }
+
+/// A job with null for what it does not have, as the published sample shows one. The types of the spec leave it out.
+fn job_with_nulls<S: Serializer>(job: &JobInfo, serializer: S) -> Result<S::Ok, S::Error> {
+    let nulls = |value: &mut Value, members: &[&str]| {
+        for member in members {
+            if let Some(object) = value.as_object_mut() {
+                object.entry(*member).or_insert(Value::Null);
+            }
+        }
+    };
+    let mut shown = serde_json::to_value(job).map_err(S::Error::custom)?;
+    nulls(
+        &mut shown,
+        &["productKey", "name", "firmwareName", "enableUpgradeRequest"],
+    );
+    nulls(&mut shown, &["upgradePolicy", "retryPolicy", "schedulePolicy"]);
+    if let Some(scope) = shown.get_mut("upgradeScope") {
+        nulls(scope, &["versionNumbers", "deviceKeys"]);
+    }
+    shown.serialize(serializer)
+}
+
+/// A job as it is shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct ShownJob(#[serde(serialize_with = "job_with_nulls")] pub(crate) JobInfo);
 
 /// Whether whole numbers are answered as text. Only `code` never is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,16 +122,11 @@ fn numbers_as_text(value: &impl Serialize) -> Value {
 /// The envelope of the token service, which the gateway uses for its own rejections too (assumed).
 #[derive(Serialize)]
 struct StatusEnvelope<'a> {
-    status: i64,
-    msg: &'a str,
-    business: &'a str,
-    data: Option<Value>,
-}
-
-/// The same with the key as the samples of many doc versions spell it.
-#[derive(Serialize)]
-struct MisspeltStatusEnvelope<'a> {
-    stauts: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<i64>,
+    /// The same as the samples of many doc versions spell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stauts: Option<i64>,
     msg: &'a str,
     business: &'a str,
     data: Option<Value>,
@@ -165,21 +177,13 @@ impl Answer {
 
     /// An answer with a `status`: of the token service, or a rejection by the gateway.
     pub(crate) fn status(status: i64, msg: &str, business: &str, data: Option<Value>, misspelt: bool) -> Self {
-        let body = if misspelt {
-            json(&MisspeltStatusEnvelope {
-                stauts: status,
-                msg,
-                business,
-                data,
-            })
-        } else {
-            json(&StatusEnvelope {
-                status,
-                msg,
-                business,
-                data,
-            })
-        };
+        let body = json(&StatusEnvelope {
+            status: (!misspelt).then_some(status),
+            stauts: misspelt.then_some(status),
+            msg,
+            business,
+            data,
+        });
         Self::json(StatusCode::OK, body, Some(status))
     }
 
@@ -202,7 +206,7 @@ impl Answer {
 
     /// A refusal in the words of the platform's gateway.
     pub(crate) fn refused(status: StatusCode) -> Self {
-        Self::json(status, refusal::body(status), None)
+        Self::json(status, refused_body(status), None)
     }
 
     pub(crate) fn method_not_allowed(allowed: &Method) -> Self {
@@ -245,6 +249,11 @@ pub(crate) fn response(status: StatusCode, content_type: &'static str, body: Bod
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+/// The body of a refusal by the gateway: neither `code` nor `status` is in it.
+pub(crate) fn refused_body(status: StatusCode) -> Bytes {
+    json(&json!({ "message": refusal::text(status) }))
 }
 
 pub(crate) fn json(value: &impl Serialize) -> Bytes {

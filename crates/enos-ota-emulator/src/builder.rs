@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::answer::Integers;
 use crate::clock::{Clock, SkewedClock, SystemClock, to_ms};
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, reachable};
 use crate::faults::{Fault, FaultQueue};
 use crate::fleet::{Fleet, FleetError};
 use crate::gateway::GatewayStyle;
@@ -22,6 +22,7 @@ use crate::journal::{Counters, Journal};
 use crate::random::Random;
 use crate::readings::{MixedList, Readings};
 use crate::server;
+use crate::setters::setters;
 use crate::shared::{Inner, Shared};
 use crate::state::{Pace, World};
 use crate::token::{OldToken, TokenService};
@@ -90,210 +91,116 @@ impl EmulatorBuilder {
         }
     }
 
-    /// Sets the organization, jobs and tasks. [`Fleet::demo`] by default.
-    #[must_use]
-    pub fn fleet(mut self, fleet: Fleet) -> Self {
-        self.fleet = fleet;
-        self
-    }
+    setters! {
+        /// Sets the organization, jobs and tasks. [`Fleet::demo`] by default.
+        fleet(self, fleet: Fleet) { self.fleet = fleet; }
 
-    /// Sets the only application that the emulator knows. [`DEMO_APP_KEY`] and [`DEMO_APP_SECRET`] by default; a real
-    /// secret has no business here.
-    #[must_use]
-    pub fn credentials(mut self, app_key: impl Into<String>, app_secret: impl Into<String>) -> Self {
-        self.app_key = app_key.into();
-        self.app_secret = app_secret.into();
-        self
-    }
+        /// Sets the only application that the emulator knows. [`DEMO_APP_KEY`] and [`DEMO_APP_SECRET`] by default; a real
+        /// secret has no business here.
+        credentials(self, app_key: impl Into<String>, app_secret: impl Into<String>) {
+            self.app_key = app_key.into();
+            self.app_secret = app_secret.into();
+        }
 
-    /// Sets the clock: [`SystemClock`] by default.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
-        self
-    }
+        /// Sets the clock: [`SystemClock`] by default.
+        clock(self, clock: impl Clock) { self.clock = Box::new(clock); }
 
-    /// Makes the emulator's clock run ahead of [`clock`](Self::clock) by so many milliseconds, or behind it if negative: for
-    /// a gateway and a client whose clocks differ.
-    ///
-    /// All times of the emulator are by that clock: those of jobs and tasks, the header `Date` of its answers, and the 15
-    /// minutes for a request's timestamp. How well the platform's clock is set is not documented.
-    #[must_use]
-    pub fn clock_skew_ms(mut self, ms: i64) -> Self {
-        self.clock_skew_ms = ms;
-        self
-    }
+        /// Makes the emulator's clock run ahead of [`clock`](Self::clock) by so many milliseconds, or behind it if negative: for
+        /// a gateway and a client whose clocks differ.
+        ///
+        /// All times of the emulator are by that clock: those of jobs and tasks, the header `Date` of its answers, and the 15
+        /// minutes for a request's timestamp. How well the platform's clock is set is not documented.
+        clock_skew_ms(self, ms: i64) { self.clock_skew_ms = ms; }
 
-    /// Sets the address to listen on: by default 127.0.0.1 and a port that the system chooses.
-    #[must_use]
-    pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen = address;
-        self
-    }
+        /// Sets the address to listen on: by default 127.0.0.1 and a port that the system chooses.
+        listen(self, address: SocketAddr) { self.listen = address; }
 
-    /// Allows an address that other machines can reach. Anyone there can then read and change the emulator's state.
-    #[must_use]
-    pub fn allow_remote(mut self, allow: bool) -> Self {
-        self.allow_remote = allow;
-        self
-    }
+        /// Allows an address that other machines can reach. Anyone there can then read and change the emulator's state.
+        allow_remote(self, allow: bool) { self.allow_remote = allow; }
 
-    /// Sets the form in which the gateway rejects calls; none is documented.
-    #[must_use]
-    pub fn gateway_style(mut self, style: GatewayStyle) -> Self {
-        self.gateway_style = style;
-        self
-    }
+        /// Sets the form in which the gateway rejects calls; none is documented.
+        gateway_style(self, style: GatewayStyle) { self.gateway_style = style; }
 
-    /// Sets all [`Readings`] of what is not documented, with those that [`mixed_list`](Self::mixed_list) and
-    /// [`stale_reads`](Self::stale_reads) set one by one.
-    #[must_use]
-    pub fn readings(mut self, readings: Readings) -> Self {
-        self.readings = readings;
-        self
-    }
+        /// Sets all [`Readings`] of what is not documented, with those that [`mixed_list`](Self::mixed_list) and
+        /// [`stale_reads`](Self::stale_reads) set one by one.
+        readings(self, readings: Readings) { self.readings = readings; }
 
-    /// Sets what `retryTask` and `cancelTask` do with a list in which only some tasks can be retried or cancelled;
-    /// that is not documented.
-    #[must_use]
-    pub fn mixed_list(mut self, mode: MixedList) -> Self {
-        self.readings.mixed_list = mode;
-        self
-    }
+        /// Sets what `retryTask` and `cancelTask` do with a list in which only some tasks can be retried or cancelled;
+        /// that is not documented.
+        mixed_list(self, mode: MixedList) { self.readings.mixed_list = mode; }
 
-    /// Sets how fast tasks move.
-    #[must_use]
-    pub fn pace(mut self, pace: Pace) -> Self {
-        self.pace = pace;
-        self
-    }
+        /// Sets how fast tasks move.
+        pace(self, pace: Pace) { self.pace = pace; }
 
-    /// Sets how long a token lives: 7200 s by default, as documented.
-    #[must_use]
-    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
-        self.token_lifetime = lifetime;
-        self
-    }
+        /// Sets how long a token lives: 7200 s by default, as documented.
+        token_lifetime(self, lifetime: Duration) { self.token_lifetime = lifetime; }
 
-    /// Sets what becomes of the old token when it is refreshed; that is not documented.
-    #[must_use]
-    pub fn old_token(mut self, fate: OldToken) -> Self {
-        self.old_token = fate;
-        self
-    }
+        /// Sets what becomes of the old token when it is refreshed; that is not documented.
+        old_token(self, fate: OldToken) { self.old_token = fate; }
 
-    /// Makes `get`, `search` and `searchTask` show everything as it was so long ago, by the emulator's clock: at most
-    /// ten seconds, and not at all by default. What a call has changed since, a reader does not see yet; a job created
-    /// since is not found, and a deleted one still is.
-    ///
-    /// The platform documents that reads may be about two seconds behind after many changes. All else, `retryTask` for
-    /// one, acts on the present, and so does what is read from [`Emulator`].
-    #[must_use]
-    pub fn stale_reads(mut self, lag: Duration) -> Self {
-        self.readings.reads_behind = lag;
-        self
-    }
+        /// Makes `get`, `search` and `searchTask` show everything as it was so long ago, by the emulator's clock: at most
+        /// ten seconds, and not at all by default. What a call has changed since, a reader does not see yet; a job created
+        /// since is not found, and a deleted one still is.
+        ///
+        /// The platform documents that reads may be about two seconds behind after many changes. All else, `retryTask` for
+        /// one, acts on the present, and so does what is read from [`Emulator`].
+        stale_reads(self, lag: Duration) { self.readings.reads_behind = lag; }
 
-    /// Limits how many calls are taken, by second, minute, hour or day; without this there is no limit.
-    /// [`Emulator::set_quota`] changes it later.
-    #[must_use]
-    pub fn quota(mut self, quota: Quota) -> Self {
-        self.quota = Some(quota);
-        self
-    }
+        /// Limits how many calls are taken, by second, minute, hour or day; without this there is no limit.
+        /// [`Emulator::set_quota`] changes it later.
+        quota(self, quota: Quota) { self.quota = Some(quota); }
 
-    /// Makes the gateway consist of so many nodes, which take the requests in turn: one by default, and 0 counts as 1.
-    ///
-    /// A new token is known at once to the node that issued it. To the others it is dead (1203) until
-    /// [`node_lag`](Self::node_lag) is over, also if `token/get` hands it out again. That a token is killed, or replaced by
-    /// *refresh*, all know at once. Limits of a [`Quota`] by windows on the clock are counted by each node for itself, with
-    /// the requests to the others added late, so that more are let through than the limit says.
-    ///
-    /// Inferred: the gateway is, or speaks like, Kong, which runs so. Of EnOS nothing is documented.
-    #[must_use]
-    pub fn nodes(mut self, nodes: usize) -> Self {
-        self.nodes = nodes;
-        self
-    }
+        /// Makes the gateway consist of so many nodes, which take the requests in turn: one by default, and 0 counts as 1.
+        ///
+        /// A new token is known at once to the node that issued it. To the others it is dead (1203) until
+        /// [`node_lag`](Self::node_lag) is over, also if `token/get` hands it out again. That a token is killed, or replaced by
+        /// *refresh*, all know at once. Limits of a [`Quota`] by windows on the clock are counted by each node for itself, with
+        /// the requests to the others added late, so that more are let through than the limit says.
+        ///
+        /// Inferred: the gateway is, or speaks like, Kong, which runs so. Of EnOS nothing is documented.
+        nodes(self, nodes: usize) { self.nodes = nodes; }
 
-    /// Sets how long a node does not know what another has done, by the emulator's clock: one second by default.
-    #[must_use]
-    pub fn node_lag(mut self, lag: Duration) -> Self {
-        self.node_lag = lag;
-        self
-    }
+        /// Sets how long a node does not know what another has done, by the emulator's clock: one second by default.
+        node_lag(self, lag: Duration) { self.node_lag = lag; }
 
-    /// Makes every request to the platform wait so long before it is looked at, counted from when its head has come in,
-    /// and to the millisecond: not at all by default.
-    ///
-    /// In real time the requests wait side by side. A [`Fault::latency`] comes on top.
-    #[must_use]
-    pub fn latency(mut self, time: Duration) -> Self {
-        self.latency = time;
-        self
-    }
+        /// Makes every request to the platform wait so long before it is looked at, counted from when its head has come in,
+        /// and to the millisecond: not at all by default.
+        ///
+        /// In real time the requests wait side by side. A [`Fault::latency`] comes on top.
+        latency(self, time: Duration) { self.latency = time; }
 
-    /// Sets how the emulator waits where it is told to: in real time by default.
-    #[must_use]
-    pub fn waits(mut self, waits: Waits) -> Self {
-        self.waits = waits;
-        self
-    }
+        /// Sets how the emulator waits where it is told to: in real time by default.
+        waits(self, waits: Waits) { self.waits = waits; }
 
-    /// Makes `create`, `get`, `search` and `searchTask` answer whole numbers as text, `code` aside, for clients that
-    /// should take both. That the platform may do so is inferred: the vendor's Python sample sends some numbers as
-    /// text.
-    #[must_use]
-    pub fn integers_as_text(mut self, as_text: bool) -> Self {
-        self.integers = if as_text { Integers::AsText } else { Integers::AsNumbers };
-        self
-    }
+        /// Makes `create`, `get`, `search` and `searchTask` answer whole numbers as text, `code` aside, for clients that
+        /// should take both. That the platform may do so is inferred: the vendor's Python sample sends some numbers as
+        /// text.
+        integers_as_text(self, as_text: bool) {
+            self.integers = if as_text { Integers::AsText } else { Integers::AsNumbers };
+        }
 
-    /// Makes the token service spell the member `status` of its answers `stauts`, as the samples of EnOS 2.1 to 2.4.4
-    /// do.
-    #[must_use]
-    pub fn misspell_status(mut self, misspell: bool) -> Self {
-        self.misspell_status = misspell;
-        self
-    }
+        /// Makes the token service spell the member `status` of its answers `stauts`, as the samples of EnOS 2.1 to 2.4.4
+        /// do.
+        misspell_status(self, misspell: bool) { self.misspell_status = misspell; }
 
-    /// Sets how big a request's body may be, 64 MiB by default; a bigger one is refused by the gateway with 413 and *Request
-    /// size limit exceeded*. That there can be such a limit is documented, but not how big a body may be.
-    #[must_use]
-    pub fn max_request_bytes(mut self, bytes: usize) -> Self {
-        self.max_request_bytes = bytes;
-        self
-    }
+        /// Sets how big a request's body may be, 64 MiB by default; a bigger one is refused by the gateway with 413 and *Request
+        /// size limit exceeded*. That there can be such a limit is documented, but not how big a body may be.
+        max_request_bytes(self, bytes: usize) { self.max_request_bytes = bytes; }
 
-    /// Sets how long a client may take, in real time, to send the head of a request, and again for its body: 10 seconds
-    /// each by default. Then the connection is closed. One that is idle between requests is not.
-    #[must_use]
-    pub fn request_timeout(mut self, limit: Duration) -> Self {
-        self.request_timeout = limit;
-        self
-    }
+        /// Sets how long a client may take, in real time, to send the head of a request, and again for its body: 10 seconds
+        /// each by default. Then the connection is closed. One that is idle between requests is not.
+        request_timeout(self, limit: Duration) { self.request_timeout = limit; }
 
-    /// Sets how many connections there may be at a time: 1,024 by default, and 0 counts as 1. For one more, that which has
-    /// been without a request for longest is closed; if all have one, the new one waits.
-    #[must_use]
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = connections;
-        self
-    }
+        /// Sets how many connections there may be at a time: 1,024 by default, and 0 counts as 1. For one more, that which has
+        /// been without a request for longest is closed; if all have one, the new one waits.
+        max_connections(self, connections: usize) { self.max_connections = connections; }
 
-    /// Sets the seed of the dice for [`Fault::probability`], of request ids and of tokens: 0 by default. The same
-    /// requests in the same order get the same answers.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
+        /// Sets the seed of the dice for [`Fault::probability`], of request ids and of tokens: 0 by default. The same
+        /// requests in the same order get the same answers.
+        seed(self, seed: u64) { self.seed = seed; }
 
-    /// Adds a fault; more can be added to [`Emulator::faults`] later.
-    #[must_use]
-    pub fn fault(mut self, fault: Fault) -> Self {
-        self.faults.push(fault);
-        self
+        /// Adds a fault; more can be added to [`Emulator::faults`] later.
+        fault(self, fault: Fault) { self.faults.push(fault); }
     }
 
     /// Starts the emulator on the current tokio runtime. It accepts connections when this returns.
@@ -363,14 +270,14 @@ impl EmulatorBuilder {
             closing,
         });
         let server = tokio::spawn(server::run(listener, Arc::clone(&shared)));
-        Ok(Emulator::new(
+        Ok(Emulator {
             shared,
-            address,
+            base_url: format!("http://{}", reachable(address)),
             org_id,
-            (self.app_key, self.app_secret),
+            credentials: (self.app_key, self.app_secret),
             close,
             server,
-        ))
+        })
     }
 }
 

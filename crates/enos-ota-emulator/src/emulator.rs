@@ -11,45 +11,25 @@ use crate::builder::EmulatorBuilder;
 use crate::faults::FaultQueue;
 use crate::gateway::quota::Quota;
 use crate::journal::{Counters, RequestRecord};
-use crate::model::JobStatus;
 use crate::model::{JobInfo, JobState, RetryCount, TaskInfo};
 use crate::readings::Readings;
 use crate::shared::Shared;
+use crate::state::Switch;
 
 /// A running emulator. It stops when this is dropped, or with [`shutdown`](Emulator::shutdown).
 ///
 /// All that is read here is read past the faults and without HTTP: a test can see what really became of a request.
 pub struct Emulator {
-    shared: Arc<Shared>,
-    address: SocketAddr,
-    base_url: String,
-    org_id: String,
-    credentials: (String, String),
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) base_url: String,
+    pub(crate) org_id: String,
+    pub(crate) credentials: (String, String),
     /// The server stops when this is dropped.
-    close: watch::Sender<bool>,
-    server: JoinHandle<()>,
+    pub(crate) close: watch::Sender<bool>,
+    pub(crate) server: JoinHandle<()>,
 }
 
 impl Emulator {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        address: SocketAddr,
-        org_id: String,
-        credentials: (String, String),
-        close: watch::Sender<bool>,
-        server: JoinHandle<()>,
-    ) -> Self {
-        Self {
-            shared,
-            address,
-            base_url: format!("http://{}", reachable(address)),
-            org_id,
-            credentials,
-            close,
-            server,
-        }
-    }
-
     /// Sets up an emulator.
     #[must_use]
     pub fn builder() -> EmulatorBuilder {
@@ -66,7 +46,7 @@ impl Emulator {
     /// The address on which it listens.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.address
+        self.shared.address
     }
 
     /// The app key (access key) of the only application.
@@ -149,14 +129,14 @@ impl Emulator {
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn start_job(&self, job_id: &str) -> bool {
         let (mut inner, now) = self.shared.lock_now();
-        inner.world.set_job_status(job_id, JobStatus::Started, now)
+        inner.world.force_job(job_id, Switch::Start, now)
     }
 
     /// Stops a job, so that its tasks stand still; false if there is no such job.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn stop_job(&self, job_id: &str) -> bool {
         let (mut inner, now) = self.shared.lock_now();
-        inner.world.set_job_status(job_id, JobStatus::Stopped, now)
+        inner.world.force_job(job_id, Switch::Stop, now)
     }
 
     /// How it reads what is not documented.
@@ -204,7 +184,7 @@ impl Emulator {
 }
 
 /// Where a client on this machine reaches what listens on an address.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),

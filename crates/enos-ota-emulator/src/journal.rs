@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::action::Action;
 use crate::state::Page;
@@ -12,7 +12,7 @@ use crate::state::Page;
 pub(crate) const REMEMBERED_REQUESTS: usize = 10_000;
 
 /// One request that the emulator has received.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct RequestRecord {
@@ -84,11 +84,12 @@ impl SearchRecord {
 }
 
 /// What became of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 #[non_exhaustive]
 pub enum AnswerRecord {
     /// It is being worked on, or the emulator was shut down before it was answered.
+    #[default]
     Pending,
     /// It was answered.
     Answered {
@@ -165,50 +166,24 @@ pub struct ActionCount {
 }
 
 /// [`ActionCount`]s by action.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct ActionCounters {
-    /// `create`.
-    pub create: ActionCount,
-    /// `get`.
-    pub get: ActionCount,
-    /// `search`.
-    pub search: ActionCount,
-    /// `searchTask`.
-    pub search_task: ActionCount,
-    /// `start`.
-    pub start: ActionCount,
-    /// `stop`.
-    pub stop: ActionCount,
-    /// `delete`.
-    pub delete: ActionCount,
-    /// `cancelTask`.
-    pub cancel_task: ActionCount,
-    /// `retryTask`.
-    pub retry_task: ActionCount,
-}
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ActionCounters([ActionCount; Action::ALL.len()]);
 
 impl ActionCounters {
     /// The counts of an action.
     #[must_use]
     pub fn of(&self, action: Action) -> ActionCount {
-        let mut counters = *self;
-        *counters.of_mut(action)
+        self.0[action as usize]
     }
 
     pub(crate) fn of_mut(&mut self, action: Action) -> &mut ActionCount {
-        match action {
-            Action::Create => &mut self.create,
-            Action::Get => &mut self.get,
-            Action::Search => &mut self.search,
-            Action::SearchTask => &mut self.search_task,
-            Action::Start => &mut self.start,
-            Action::Stop => &mut self.stop,
-            Action::Delete => &mut self.delete,
-            Action::CancelTask => &mut self.cancel_task,
-            Action::RetryTask => &mut self.retry_task,
-        }
+        &mut self.0[action as usize]
+    }
+}
+
+impl Serialize for ActionCounters {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Action::ALL.into_iter().zip(&self.0))
     }
 }
 
@@ -257,42 +232,4 @@ impl Journal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record() -> RequestRecord {
-        RequestRecord {
-            number: 0,
-            node: 0,
-            at_ms: 0,
-            method: "POST".to_owned(),
-            path: "/".to_owned(),
-            action: None,
-            org_id: None,
-            job_id: None,
-            device_keys: None,
-            applied: 0,
-            created_job_id: None,
-            search: None,
-            faults: Vec::new(),
-            answer: AnswerRecord::Pending,
-        }
-    }
-
-    #[test]
-    fn the_oldest_requests_are_forgotten_and_the_rest_can_still_be_amended() {
-        let journal = Journal::default();
-        let last = (0..=REMEMBERED_REQUESTS)
-            .map(|_| journal.open(record()))
-            .max()
-            .unwrap_or(0);
-        journal.amend(1, |record| record.applied = 1);
-        journal.amend(2, |record| record.applied = 2);
-        journal.amend(last, |record| record.applied = 3);
-        let records = journal.records();
-        assert_eq!(records.len(), REMEMBERED_REQUESTS);
-        assert_eq!((records[0].number, records[0].applied), (2, 2));
-        assert_eq!(records[records.len() - 1].applied, 3);
-        assert!(records[1..records.len() - 1].iter().all(|record| record.applied == 0));
-    }
-}
+mod tests;

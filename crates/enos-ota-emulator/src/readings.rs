@@ -113,10 +113,10 @@ const SWEEPS: i64 = 2_000;
 
 impl UpdateTime {
     /// The `updateTime` at a moment of a task that changed itself at `own`.
-    pub(crate) fn shown(self, own: i64, at: i64, status: TaskStatus, device_key: &str) -> i64 {
+    pub(crate) fn shown(self, own: i64, at: i64, status: &TaskStatus, device_key: &str) -> i64 {
         let (every, percent) = match self {
             Self::Swept { every } => (to_ms(every), 100),
-            Self::FailedSwept { every, percent } if status == TaskStatus::Failed => (to_ms(every), percent),
+            Self::FailedSwept { every, percent } if *status == TaskStatus::Failed => (to_ms(every), percent),
             Self::WithStatus | Self::FailedSwept { .. } => return own,
         };
         if every == 0 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use enos_ota_client::{ErrorCode, GatewayErrorCode};
@@ -14,40 +14,17 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
 
 use crate::action::Action;
-use crate::actions::{self, Call, Notes, Outcome};
+use crate::actions;
 use crate::answer::Answer;
-use crate::clock::to_ms;
+use crate::apply::{Received, Service, action, apply, business};
 use crate::faults::{Endpoint, FaultKind, Plan, rows};
-use crate::gateway;
 use crate::gateway::gate::Admission;
 use crate::journal::{AnswerRecord, RequestRecord};
-use crate::server::connections::late;
-use crate::shared::{Inner, Shared};
+use crate::shared::Shared;
 use crate::signature::Query;
-use crate::state::LONGEST_LAG_MS;
 use crate::token::TokenCall;
-use crate::wire::{self, ForeignAnswer};
-
-/// Where the paths of the platform lead.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Service {
-    Token(TokenCall),
-    Jobs,
-}
-
-/// A request that has been received in full.
-struct Received {
-    service: Service,
-    parts: Parts,
-    query: Query,
-    body: Bytes,
-    /// Its number in the journal.
-    number: u64,
-    /// The node of the gateway to which it came.
-    node: usize,
-    /// When its head had come in.
-    arrived: Instant,
-}
+use crate::waits::late;
+use crate::wire;
 
 pub(crate) async fn serve(shared: Arc<Shared>, service: Service, request: Request) -> Response {
     let arrived = Instant::now();
@@ -154,17 +131,11 @@ fn respond(shared: &Shared, received: &Received, plan: &Plan) -> Response {
     match &plan.decisive {
         // The way of all requests that no fault spoils.
         None => finish(shared, number, applied()),
-        Some(FaultKind::Http { status, body, retry_after, location, after_applying }) => {
-            if *after_applying {
+        Some(FaultKind::Http(foreign)) => {
+            if foreign.after_applying {
                 applied();
             }
-            let foreign = ForeignAnswer {
-                status: *status,
-                body: *body,
-                retry_after: *retry_after,
-                location: location.as_deref(),
-            };
-            let response = foreign.into_response(shared.now());
+            let response = wire::foreign(foreign, shared.now());
             record_answer(shared, number, response.status(), None, None);
             response
         }
@@ -237,89 +208,6 @@ fn text_or_documented<'a>(
     }
 }
 
-/// Does what the request asks for.
-fn apply(shared: &Shared, received: &Received, plan: &Plan) -> (Answer, Notes) {
-    let (mut inner, now) = shared.lock_now();
-    match received.service {
-        Service::Token(call) => (token(shared, &mut inner, received, call, now), Notes::default()),
-        Service::Jobs => jobs(shared, &mut inner, received, plan, now),
-    }
-}
-
-fn token(shared: &Shared, inner: &mut Inner, received: &Received, call: TokenCall, now: i64) -> Answer {
-    if received.parts.method != Method::POST {
-        return Answer::method_not_allowed(&Method::POST);
-    }
-    let at = (now, received.node);
-    let result = inner.tokens.answer(call, &received.body, at, &mut inner.random);
-    inner.counters.tokens_issued = inner.tokens.issued();
-    inner.counters.encryptions_used = inner.tokens.used_encryptions();
-    let business = business(received.service);
-    match result {
-        Ok(data) => Answer::status(0, "SUCCESS", business, Some(data), shared.misspell_status),
-        Err(error) => {
-            let msg = gateway::message(error.code, error.detail.as_deref());
-            Answer::status(error.code.code(), &msg, business, None, shared.misspell_status)
-        }
-    }
-}
-
-fn jobs(shared: &Shared, inner: &mut Inner, received: &Received, plan: &Plan, now: i64) -> (Answer, Notes) {
-    let Received { parts, query, body, .. } = received;
-    if let Err(rejection) = gateway::check(&inner.tokens, &parts.headers, query, body, (now, received.node)) {
-        inner.counters.gateway_rejections += 1;
-        return (rejection.into_answer(shared.gateway_style), Notes::default());
-    }
-    let call = Call {
-        method: &parts.method,
-        query,
-        body,
-        now,
-        lag_ms: plan
-            .stale_reads_ms
-            .unwrap_or_else(|| to_ms(shared.readings.reads_behind).min(LONGEST_LAG_MS)),
-        mixed_list: plan.mixed_list.unwrap_or(shared.readings.mixed_list),
-        repeat_first_page: plan.repeat_first_page,
-        search_by_device_key: shared.readings.search_by_device_key,
-    };
-    let Inner {
-        world,
-        random,
-        counters,
-        ..
-    } = inner;
-    let done = match actions::call(world, random, &call) {
-        Outcome::Other(answer) => return (answer, Notes::default()),
-        Outcome::Service(done) => done,
-    };
-    let request_id = random.uuid_v4();
-    let answer = match done.result {
-        Ok(reply) => {
-            if let Some(action) = action(query) {
-                counters.actions.of_mut(action).succeeded += 1;
-                if action == Action::RetryTask {
-                    counters.retry_calls_applied += 1;
-                }
-            }
-            Answer::success(&reply.data, reply.pagination.as_ref(), shared.integers, request_id)
-        }
-        Err(refusal) => Answer::service(refusal.code, &refusal.msg, request_id),
-    };
-    (answer, done.notes)
-}
-
-/// The member `business` of an answer. That of the token service is documented, the gateway's assumed.
-fn business(service: Service) -> &'static str {
-    match service {
-        Service::Token(_) => "apim-token-service",
-        Service::Jobs => "apim",
-    }
-}
-
-fn action(query: &Query) -> Option<Action> {
-    query.get("action").and_then(Action::from_name)
-}
-
 fn endpoint(received: &Received) -> Endpoint {
     match received.service {
         Service::Token(TokenCall::Get) => Endpoint::TokenGet,
@@ -348,7 +236,6 @@ fn open_record(shared: &Shared, service: Service, node: usize, parts: &Parts, qu
         }
     }
     shared.journal.open(RequestRecord {
-        number: 0,
         node,
         at_ms: shared.now(),
         method: parts.method.to_string(),
@@ -356,12 +243,7 @@ fn open_record(shared: &Shared, service: Service, node: usize, parts: &Parts, qu
         action,
         org_id: query.get("orgId").map(str::to_owned),
         job_id: query.get("jobId").map(str::to_owned),
-        device_keys: None,
-        applied: 0,
-        created_job_id: None,
-        search: None,
-        faults: Vec::new(),
-        answer: AnswerRecord::Pending,
+        ..RequestRecord::default()
     })
 }
 
@@ -369,20 +251,11 @@ fn open_record(shared: &Shared, service: Service, node: usize, parts: &Parts, qu
 /// shows in the journal that way.
 pub(crate) fn unknown_path(shared: &Shared, request: &Request) -> Response {
     let number = shared.journal.open(RequestRecord {
-        number: 0,
         node: shared.nodes.take(),
         at_ms: shared.now(),
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
-        action: None,
-        org_id: None,
-        job_id: None,
-        device_keys: None,
-        applied: 0,
-        created_job_id: None,
-        search: None,
-        faults: Vec::new(),
-        answer: AnswerRecord::Pending,
+        ..RequestRecord::default()
     });
     finish(shared, number, Answer::refused(StatusCode::NOT_FOUND))
 }

@@ -52,3 +52,10 @@ impl Waiting {
         }
     }
 }
+
+/// Comes back once `limit` has passed in real time, also if a test has stopped or moved tokio's.
+pub(crate) async fn late(since: std::time::Instant, limit: Duration) {
+    while let Some(left) = limit.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
+        tokio::time::sleep(left).await;
+    }
+}

@@ -13,9 +13,8 @@ use bytes::Bytes;
 use hyper::body::Frame;
 use tokio::time::{Sleep, sleep};
 
-use crate::answer::{Answer, HTML, JSON, PLAIN, json, response};
-use crate::faults::{FaultBody, RetryAfter};
-use crate::gateway::refusal;
+use crate::answer::{Answer, HTML, JSON, PLAIN, json, refused_body, response};
+use crate::faults::{FaultBody, ForeignAnswer, RetryAfter};
 use crate::waits::Waiting;
 
 /// Marks a response that must not be sent: the connection is closed instead.
@@ -70,49 +69,39 @@ pub(crate) fn big(megabytes: u32) -> Response {
     response(StatusCode::OK, JSON, Body::new(Script::new(steps)))
 }
 
-/// What an [`Http`](crate::FaultKind::Http) fault sends.
-pub(crate) struct ForeignAnswer<'a> {
-    pub(crate) status: u16,
-    pub(crate) body: FaultBody,
-    pub(crate) retry_after: Option<RetryAfter>,
-    pub(crate) location: Option<&'a str>,
-}
-
-impl ForeignAnswer<'_> {
-    /// An HTTP answer that is not the platform's.
-    pub(crate) fn into_response(self, now_ms: i64) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let phrase = status.canonical_reason().unwrap_or("Unknown");
-        let (content_type, body) = match self.body {
-            FaultBody::Plain => (PLAIN, Bytes::from(format!("{phrase}\n"))),
-            FaultBody::Json => (
-                JSON,
-                json(&serde_json::json!({ "error": phrase, "status": status.as_u16().to_string() })),
-            ),
-            FaultBody::Html => (
-                HTML,
-                Bytes::from(format!(
-                    "<html>\r\n<head><title>{code} {phrase}</title></head>\r\n<body>\r\n<center><h1>{code} {phrase}\
-                     </h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
-                    code = status.as_u16(),
-                )),
-            ),
-            FaultBody::Gateway => (JSON, refusal::body(status)),
-            FaultBody::Empty => (PLAIN, Bytes::new()),
-        };
-        let mut response = response(status, content_type, Body::from(body));
-        let headers = response.headers_mut();
-        if let Some(Ok(value)) = self
-            .retry_after
-            .map(|after| HeaderValue::try_from(retry_after(after, now_ms)))
-        {
-            headers.insert(RETRY_AFTER, value);
-        }
-        if let Some(Ok(value)) = self.location.map(HeaderValue::from_str) {
-            headers.insert(LOCATION, value);
-        }
-        response
+/// An HTTP answer that is not the platform's.
+pub(crate) fn foreign(answer: &ForeignAnswer, now_ms: i64) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let phrase = status.canonical_reason().unwrap_or("Unknown");
+    let (content_type, body) = match answer.body {
+        FaultBody::Plain => (PLAIN, Bytes::from(format!("{phrase}\n"))),
+        FaultBody::Json => (
+            JSON,
+            json(&serde_json::json!({ "error": phrase, "status": status.as_u16().to_string() })),
+        ),
+        FaultBody::Html => (
+            HTML,
+            Bytes::from(format!(
+                "<html>\r\n<head><title>{code} {phrase}</title></head>\r\n<body>\r\n<center><h1>{code} {phrase}\
+                 </h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
+                code = status.as_u16(),
+            )),
+        ),
+        FaultBody::Gateway => (JSON, refused_body(status)),
+        FaultBody::Empty => (PLAIN, Bytes::new()),
+    };
+    let mut response = response(status, content_type, Body::from(body));
+    let headers = response.headers_mut();
+    if let Some(Ok(value)) = answer
+        .retry_after
+        .map(|after| HeaderValue::try_from(retry_after(after, now_ms)))
+    {
+        headers.insert(RETRY_AFTER, value);
     }
+    if let Some(Ok(value)) = answer.location.as_deref().map(HeaderValue::from_str) {
+        headers.insert(LOCATION, value);
+    }
+    response
 }
 
 fn retry_after(after: RetryAfter, now_ms: i64) -> String {
@@ -195,12 +184,4 @@ impl HttpBody for Script {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_date_beyond_what_http_can_write_is_the_last_that_it_can() {
-        let date = retry_after(RetryAfter::DateInSeconds(u32::MAX), i64::MAX);
-        assert_eq!(date, "Fri, 31 Dec 9999 23:59:59 GMT");
-    }
-}
+mod tests;

@@ -118,7 +118,7 @@ async fn faults_are_added_shown_and_cleared() {
     let pending = emulator.faults().pending();
     assert_eq!(pending[1], Fault::token_status(1005, "").on(Scope::TokenGet).times(3));
     assert_eq!(pending[2].remaining(), None);
-    assert!(matches!(pending[0].kind(), FaultKind::Http { status: 429, .. }));
+    assert!(matches!(pending[0].kind(), FaultKind::Http(answer) if answer.status == 429));
     assert_eq!(get(&emulator, "/_emulator/faults").await.json(), shown);
 
     let throttled = token_reply(&emulator, NOW).await;

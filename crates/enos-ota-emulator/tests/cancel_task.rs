@@ -28,7 +28,7 @@ async fn cancel(emulator: &Emulator, token: &str, device_keys: &[&str]) -> Reply
 }
 
 fn status(emulator: &Emulator, device_key: &str) -> TaskStatus {
-    emulator.task(DEMO_JOB_ID, device_key).unwrap().status
+    common::task(&emulator, DEMO_JOB_ID, device_key).status
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_cancelled_task_has_failed_and_stays_so() {
     );
     clock.advance(Duration::from_mins(10));
     for key in ["pump-21", "pump-23"] {
-        let task = emulator.task(DEMO_JOB_ID, key).unwrap();
+        let task = common::task(&emulator, DEMO_JOB_ID, key);
         assert_eq!(
             (task.status, task.progress, task.desc.as_str(), task.update_time),
             (TaskStatus::Failed, -1, "Cancelled by user", NOW + 1)

@@ -92,7 +92,7 @@ async fn a_connection_with_a_request_is_not_closed_for_another_which_waits_inste
     emulator.faults().push(Fault::delay_answer(Duration::from_millis(100)));
     let call = Job::retry(&emulator, &token, &["pump-01"]).request(&emulator);
     let first = tokio::spawn(async move { call.send().await.unwrap().status() });
-    while emulator.task(DEMO_JOB_ID, "pump-01").unwrap().status == TaskStatus::Failed {
+    while common::task(&emulator, DEMO_JOB_ID, "pump-01").status == TaskStatus::Failed {
         tokio::task::yield_now().await;
     }
     // It comes to its turn once the first has its answer and its connection is idle.

@@ -59,7 +59,7 @@ async fn what_is_over_the_quota_is_answered_429_and_has_no_effect() {
         "{record:?}"
     );
     assert_eq!(
-        emulator.task(DEMO_JOB_ID, "pump-01").unwrap().status,
+        common::task(&emulator, DEMO_JOB_ID, "pump-01").status,
         TaskStatus::Failed
     );
     assert_eq!(emulator.faults().pending().len(), 1);
@@ -223,8 +223,8 @@ async fn a_quota_by_minute_begins_anew_with_each_whole_minute_and_refuses_in_the
 async fn a_quota_by_hour_and_by_day_begins_anew_on_the_clock() {
     for (quota, ms) in [
         (Quota::per(Window::Second, 1), 211),
-        (Quota::per_hour(1), 1_503_211),
-        (Quota::per_day(1), 41_103_211),
+        (Quota::per(Window::Hour, 1), 1_503_211),
+        (Quota::per(Window::Day, 1), 41_103_211),
     ] {
         let (emulator, clock, _) = start_at(AFTERNOON, quota).await;
         let statuses = async || {

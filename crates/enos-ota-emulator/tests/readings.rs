@@ -6,10 +6,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Job, Reply, token_at, token_reply};
+use common::{Job, Reply, Shown, token_at, token_reply};
 use enos_ota_emulator::{
     DEMO_JOB_ID, Emulator, FailureAfterRetry, Fleet, ManualClock, MixedList, Outcome, Pace, Readings,
-    SearchByDeviceKey, Task, TaskIdAfterRetry, TaskInfo, UpdateTime,
+    SearchByDeviceKey, Task, TaskIdAfterRetry, UpdateTime,
 };
 use serde_json::json;
 
@@ -55,8 +55,8 @@ async fn retry(emulator: &Emulator, keys: &[&str]) -> i64 {
     call(emulator, "retryTask", json!({ "deviceKeys": keys })).await.code()
 }
 
-fn task(emulator: &Emulator, key: &str) -> TaskInfo {
-    emulator.task(JOB, key).unwrap()
+fn task(emulator: &Emulator, key: &str) -> Shown {
+    common::task(&emulator, JOB, key)
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn a_sweep_can_touch_a_share_of_the_failed_tasks_alone() {
     let builder = Emulator::builder().clock(clock.clone()).readings(readings);
     let emulator = builder.fleet(Fleet::new("o1").job(job)).start().await.unwrap();
     let moved = |since: i64| {
-        let tasks = emulator.tasks(JOB);
+        let tasks = common::tasks(&emulator, JOB);
         tasks.iter().filter(|task| task.update_time > since).count()
     };
     assert_eq!(moved(NOW), 0);
@@ -160,11 +160,11 @@ async fn a_retried_task_can_show_its_failure_until_the_device_reports() {
     let mut seen = Vec::new();
     for _ in 0..8 {
         let task = task(&emulator, "d1");
-        seen.push((task.status.as_str(), task.progress, task.desc));
+        seen.push((task.status.to_string(), task.progress, task.desc));
         clock.advance(Duration::from_secs(2));
     }
-    let kept = |status| (status, -2, "no download".to_owned());
-    let reported = |progress| ("upgrading", progress, String::new());
+    let kept = |status: &str| (status.to_owned(), -2, "no download".to_owned());
+    let reported = |progress| ("upgrading".to_owned(), progress, String::new());
     assert_eq!(
         seen,
         [
@@ -234,7 +234,7 @@ async fn a_gateway_whose_clock_is_off_dates_everything_by_its_own() {
         let token = reply.json()["data"]["accessToken"].as_str().unwrap().to_owned();
         let call = Job::retry(&emulator, &token, &["pump-01"]);
         assert_eq!(call.clone().timestamp(NOW).send(&emulator).await.code(), 0);
-        let retried = emulator.task(DEMO_JOB_ID, "pump-01").unwrap();
+        let retried = common::task(&emulator, DEMO_JOB_ID, "pump-01");
         assert_eq!(retried.update_time, NOW + offset_s * 1_000);
         // Its clock decides about the 15 minutes.
         let edge = NOW + offset_s * 1_000 + offset_s.signum() * 900_000;

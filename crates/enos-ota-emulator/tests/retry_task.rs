@@ -33,11 +33,11 @@ fn applied(emulator: &Emulator, device_key: &str) -> u32 {
 async fn failed_tasks_go_back_to_init() {
     let clock = ManualClock::at_ms(NOW);
     let emulator = Emulator::builder().clock(clock.clone()).start().await.unwrap();
-    let before = emulator.task(DEMO_JOB_ID, "pump-01").unwrap();
+    let before = common::task(&emulator, DEMO_JOB_ID, "pump-01");
     assert_eq!((before.status, before.progress), (TaskStatus::Failed, -2));
     clock.advance(Duration::from_millis(1));
     assert_eq!(retry(&emulator, &["pump-01", "pump-02"]).await.code(), 0);
-    let after = emulator.task(DEMO_JOB_ID, "pump-01").unwrap();
+    let after = common::task(&emulator, DEMO_JOB_ID, "pump-01");
     assert_eq!(
         (after.status, after.progress, after.desc.as_str()),
         (TaskStatus::Init, 0, "")

@@ -258,7 +258,7 @@ async fn a_task_is_shown_with_all_that_the_pages_list() {
     let (emulator, token) = start_with(Fleet::demo()).await;
     let expression = format!("jobId='{DEMO_JOB_ID}' and deviceKey='pump-04'");
     let found = send(&emulator, &token, "searchTask", &json!({ "expression": expression })).await;
-    let task = emulator.task(DEMO_JOB_ID, "pump-04").unwrap();
+    let task = common::task(&emulator, DEMO_JOB_ID, "pump-04");
     assert_eq!(
         found["data"],
         json!([{

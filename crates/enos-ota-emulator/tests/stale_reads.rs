@@ -52,7 +52,7 @@ async fn a_retry_is_seen_only_after_the_lag() {
         send(&emulator, &token, "retryTask", DEMO_JOB_ID, &keys).await["code"],
         0
     );
-    assert_eq!(emulator.task(DEMO_JOB_ID, "pump-01").unwrap().status, TaskStatus::Init);
+    assert_eq!(common::task(&emulator, DEMO_JOB_ID, "pump-01").status, TaskStatus::Init);
     clock.advance(Duration::from_millis(1999));
     assert_eq!(statuses(&emulator, &token, "pump-01").await, "failed");
     // A second retry acts on the present: the task is no longer failed.

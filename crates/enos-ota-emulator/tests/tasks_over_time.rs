@@ -7,10 +7,8 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use common::{Job as Call, token};
-use enos_ota_emulator::{
-    DEMO_FLEET_JOB_ID, Emulator, Fleet, Job, ManualClock, Outcome, Pace, Task, TaskInfo, TaskStatus,
-};
+use common::{Job as Call, Shown, token};
+use enos_ota_emulator::{DEMO_FLEET_JOB_ID, Emulator, Fleet, Job, ManualClock, Outcome, Pace, Tally, Task, TaskStatus};
 
 const NOW: i64 = 1_700_000_000_000;
 const ALL_MS: u64 = 10_000 + 20_000 + 100_000;
@@ -40,12 +38,12 @@ async fn retry(emulator: &Emulator, key: &str) -> i64 {
         .code()
 }
 
-fn task(emulator: &Emulator, key: &str) -> TaskInfo {
-    emulator.task("j1", key).unwrap()
+fn task(emulator: &Emulator, key: &str) -> Shown {
+    common::task(emulator, "j1", key)
 }
 
 /// Status, progress and the seconds since the start at which the task last changed.
-fn state(emulator: &Emulator, key: &str) -> (TaskStatus, i32, i64) {
+fn state(emulator: &Emulator, key: &str) -> (TaskStatus, i64, i64) {
     let task = task(emulator, key);
     (task.status, task.progress, (task.update_time - NOW) / 1000)
 }
@@ -196,7 +194,7 @@ async fn devices_differ_in_their_pace_but_each_is_the_same_in_every_run() {
             .unwrap();
         // The average task is about to succeed now.
         clock.advance(Duration::from_secs(19));
-        (emulator.job("j1").unwrap().tally, emulator.tasks("j1"))
+        (emulator.job("j1").unwrap().tally, common::tasks(&emulator, "j1"))
     };
     let (tally, tasks) = states().await;
     assert!(
@@ -212,7 +210,7 @@ async fn every_task_has_ids_of_its_own_that_are_the_same_in_every_run() {
     let (first, second) = (start().await, start().await);
     let ids = |emulator: &Emulator| -> Vec<(String, String)> {
         let jobs = emulator.jobs();
-        let tasks = jobs.iter().flat_map(|job| emulator.tasks(&job.job_id));
+        let tasks = jobs.iter().flat_map(|job| common::tasks(emulator, &job.job_id));
         tasks.map(|task| (task.task_id, task.asset_id)).collect()
     };
     let mut all = ids(&first);
@@ -231,9 +229,21 @@ async fn the_demo_fleet_has_a_device_in_every_state_and_settles_within_a_minute(
     let clock = ManualClock::at_ms(NOW);
     let emulator = Emulator::builder().clock(clock.clone()).start().await.unwrap();
     let job = &emulator.jobs()[0];
-    for status in TaskStatus::ALL {
-        assert!(job.tally.of(status) > 0, "{status}");
-    }
+    let Tally {
+        init,
+        published,
+        upgrading,
+        succeeded,
+        failed,
+        ..
+    } = job.tally;
+    assert!(
+        [init, published, upgrading, succeeded, failed]
+            .iter()
+            .all(|count| *count > 0),
+        "{:?}",
+        job.tally
+    );
     let failed: Vec<String> = Fleet::demo().jobs()[0]
         .failed_device_keys()
         .map(str::to_owned)
@@ -253,8 +263,8 @@ async fn a_retry_of_all_of_the_wind_farm_ends_within_half_a_minute_and_helps_onl
     let job = |emulator: &Emulator| emulator.job(DEMO_FLEET_JOB_ID).unwrap().tally;
     let before = job(&emulator);
     assert_eq!((before.failed, before.total()), (150, 600));
-    let failed = |emulator: &Emulator| -> Vec<TaskInfo> {
-        let tasks = emulator.tasks(DEMO_FLEET_JOB_ID).into_iter();
+    let failed = |emulator: &Emulator| -> Vec<Shown> {
+        let tasks = common::tasks(emulator, DEMO_FLEET_JOB_ID).into_iter();
         tasks.filter(|task| task.status == TaskStatus::Failed).collect()
     };
     let reasons: BTreeMap<String, usize> = failed(&emulator).into_iter().fold(BTreeMap::new(), |mut counts, task| {
@@ -262,8 +272,8 @@ async fn a_retry_of_all_of_the_wind_farm_ends_within_half_a_minute_and_helps_onl
         counts
     });
     assert_eq!((reasons.len(), reasons.get("Cancelled by user")), (6, Some(&10)));
-    let distinct = |field: fn(TaskInfo) -> String| -> usize {
-        let tasks = emulator.tasks(DEMO_FLEET_JOB_ID).into_iter();
+    let distinct = |field: fn(Shown) -> String| -> usize {
+        let tasks = common::tasks(&emulator, DEMO_FLEET_JOB_ID).into_iter();
         tasks.map(field).collect::<BTreeSet<_>>().len()
     };
     assert_eq!(
@@ -290,4 +300,40 @@ async fn a_retry_of_all_of_the_wind_farm_ends_within_half_a_minute_and_helps_onl
     let after = job(&emulator);
     assert_eq!((after.succeeded, after.failed), (558, 42));
     assert!(failed(&emulator).iter().any(|task| task.desc.contains("flash space")));
+}
+
+#[tokio::test]
+async fn a_retried_job_moves_from_its_first_seconds_on() {
+    let clock = ManualClock::at_ms(NOW);
+    let emulator = Emulator::builder().clock(clock.clone()).start().await.unwrap();
+    let keys: Vec<String> = Fleet::demo().jobs()[2]
+        .failed_device_keys()
+        .map(str::to_owned)
+        .collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let token = token(&emulator).await;
+    let retry = Call::retry(&emulator, &token, &keys).with("jobId", DEMO_FLEET_JOB_ID);
+    assert_eq!(retry.send(&emulator).await.code(), 0);
+    let under_way = || {
+        let tasks = common::tasks(&emulator, DEMO_FLEET_JOB_ID).into_iter();
+        let retried: Vec<Shown> = tasks.filter(|task| keys.contains(&task.device_key.as_str())).collect();
+        let count = |status: &TaskStatus| retried.iter().filter(|task| task.status == *status).count();
+        let progress: i64 = retried.iter().map(|task| task.progress.max(0)).sum();
+        (count(&TaskStatus::Published), count(&TaskStatus::Upgrading), progress)
+    };
+
+    clock.advance(Duration::from_secs(1));
+    let (published, ..) = under_way();
+    assert!(published > 20, "{published} are published after 1 s");
+    let mut before = 0;
+    for second in 2..=9 {
+        clock.advance(Duration::from_secs(1));
+        let (_, upgrading, progress) = under_way();
+        assert!(upgrading > 40, "{upgrading} upgrade after {second} s");
+        assert!(
+            progress > before,
+            "{progress} percent in all after {second} s, {before} a second earlier"
+        );
+        before = progress;
+    }
 }

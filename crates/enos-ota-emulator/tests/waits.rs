@@ -60,7 +60,7 @@ async fn latency_of_all_requests_moves_the_clock_and_the_tasks_with_it() {
     assert_eq!(emulator.now_ms(), NOW + 500);
     let retry = Job::retry(&emulator, &token, &["pump-01"]);
     assert_eq!(retry.send(&emulator).await.code(), 0);
-    let status = || emulator.task(DEMO_JOB_ID, "pump-01").unwrap().status;
+    let status = || common::task(&emulator, DEMO_JOB_ID, "pump-01").status;
     assert_eq!(status(), TaskStatus::Init);
     for expected in [
         TaskStatus::Published,

@@ -157,11 +157,11 @@ async fn the_records_of_a_campaign_that_was_killed_three_times_agree_with_those_
     // What the gateway has noted, device by device and call by call.
     let tasks = stage.emulator.tasks(JOB);
     assert_eq!(tasks.len(), DEVICES);
-    for task in tasks {
-        let count = stage.emulator.retry_count(JOB, &task.device_key).unwrap();
-        let id = recovered.plan.devices.find(&task.device_key).unwrap();
+    for key in tasks.into_iter().filter_map(|task| task.device_key) {
+        let count = stage.emulator.retry_count(JOB, &key).unwrap();
+        let id = recovered.plan.devices.find(&key).unwrap();
         let accepted = recovered.standing(id).state == DeviceState::Settled(Outcome::Accepted);
-        assert_eq!(count.applied == 1, accepted, "{}", task.device_key);
+        assert_eq!(count.applied == 1, accepted, "{key}");
     }
     let requests = stage.emulator.requests();
     let retries: Vec<_> = requests

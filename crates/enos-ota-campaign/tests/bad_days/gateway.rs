@@ -324,7 +324,8 @@ async fn calls_to_a_port_that_is_closed_leave_nothing_in_doubt() {
     let path = before.path();
     let applied: HashMap<_, _> = tasks
         .iter()
-        .map(|task| (task.device_key.clone(), before.applied(&task.device_key)))
+        .filter_map(|task| task.device_key.clone())
+        .map(|key| (key.clone(), before.applied(&key)))
         .collect();
     let retried = before.retried();
     let _folder = before.close().await;

@@ -138,18 +138,20 @@ async fn devices_without_a_task_are_rejected_whatever_becomes_of_their_call() {
 async fn without(stage: &Stage, gone: &[usize]) -> Stage {
     let gone: Vec<_> = gone.iter().map(|number| key(*number)).collect();
     let tasks = stage.emulator.tasks(JOB).into_iter();
-    let tasks = tasks.filter(|task| !gone.contains(&task.device_key)).map(|task| {
-        let under_way = matches!(
-            task.status,
-            TaskStatus::Init | TaskStatus::Published | TaskStatus::Upgrading
-        );
-        let task = Task::from(task).retry_outcome(emulated::Outcome::Succeeds);
-        if under_way {
-            task.outcome(emulated::Outcome::Succeeds)
-        } else {
-            task
-        }
-    });
+    let tasks = tasks
+        .filter(|task| !gone.iter().any(|gone| task.device_key.as_ref() == Some(gone)))
+        .map(|task| {
+            let under_way = matches!(
+                task.status,
+                Some(TaskStatus::Init | TaskStatus::Published | TaskStatus::Upgrading)
+            );
+            let task = Task::from(task).retry_outcome(emulated::Outcome::Succeeds);
+            if under_way {
+                task.outcome(emulated::Outcome::Succeeds)
+            } else {
+                task
+            }
+        });
     let fleet = Fleet::new(ORG).job(Job::started(JOB).with_tasks(tasks));
     Stage::set_at(stage.emulator.now_ms(), stage.mixed, |builder| builder.fleet(fleet)).await
 }

@@ -218,7 +218,8 @@ impl Stage {
     /// How many devices were retried.
     pub(crate) fn retried(&self) -> usize {
         let tasks = self.emulator.tasks(JOB);
-        tasks.iter().filter(|task| self.applied(&task.device_key) > 0).count()
+        let keys = tasks.iter().filter_map(|task| task.device_key.as_deref());
+        keys.filter(|key| self.applied(key) > 0).count()
     }
 
     /// Resumes the campaign, which comes to its end, and sees to it that every device that was failed has been retried.

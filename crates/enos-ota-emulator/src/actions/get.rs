@@ -3,7 +3,7 @@
 use enos_ota_client::GetJobErrorCode as Code;
 
 use super::{Call, Refusal, Reply, arguments, org_and_job};
-use crate::answer::Data;
+use crate::answer::{Data, ShownJob};
 use crate::state::World;
 
 pub(super) fn call(world: &mut World, call: &Call<'_>) -> Result<Reply, Refusal> {
@@ -12,5 +12,5 @@ pub(super) fn call(world: &mut World, call: &Call<'_>) -> Result<Reply, Refusal>
     let info = world
         .job_info(org_id, job_id, call.when())
         .ok_or_else(|| Refusal::plain(Code::JobNotFound))?;
-    Ok(Reply::data(Data::Job(Box::new(info))))
+    Ok(Reply::data(Data::Job(Box::new(ShownJob(info)))))
 }

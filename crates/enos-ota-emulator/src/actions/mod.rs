@@ -12,13 +12,14 @@ mod start;
 mod stop;
 
 use axum::http::Method;
+use enos_ota_client::types::PageInfo;
 use enos_ota_client::{
     CancelTaskErrorCode, CreateJobErrorCode, DeleteJobErrorCode, ErrorCode, GetJobErrorCode, RetryTaskErrorCode,
     SearchJobsErrorCode, SearchTasksErrorCode, StartJobErrorCode, StopJobErrorCode,
 };
 
 use crate::action::Action;
-use crate::answer::{Answer, Data, PageInfo};
+use crate::answer::{Answer, Data, page_info};
 use crate::journal::SearchRecord;
 use crate::random::Random;
 use crate::readings::{MixedList, SearchByDeviceKey};
@@ -63,7 +64,7 @@ impl Call<'_> {
             .repeat_first_page
             .map(|total| usize::try_from(total).unwrap_or(usize::MAX));
         Reply {
-            pagination: Some(PageInfo::new(asked, claimed.unwrap_or(found.total))),
+            pagination: Some(page_info(asked, claimed.unwrap_or(found.total))),
             data: data(found.items),
         }
     }

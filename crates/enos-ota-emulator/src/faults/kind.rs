@@ -83,22 +83,7 @@ pub enum FaultKind {
         ms: u64,
     },
     /// An HTTP answer that is not the platform's: of a proxy, or of an overloaded gateway.
-    Http {
-        /// The HTTP status: 200 to 599.
-        status: u16,
-        /// The body.
-        #[serde(default)]
-        body: FaultBody,
-        /// The header `Retry-After`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        retry_after: Option<RetryAfter>,
-        /// The header `Location`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        location: Option<String>,
-        /// Whether the request is applied first, as when a gateway gives up waiting for a service.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        after_applying: bool,
-    },
+    Http(ForeignAnswer),
     /// HTTP 200 with a JSON body that is so big that a client should not read it to its end.
     BigBody {
         /// How many megabytes (1,000,000 bytes).
@@ -167,7 +152,7 @@ impl FaultKind {
             Self::KillToken => "killToken",
             Self::MixedList { .. } => "mixedList",
             Self::StaleReads { .. } => "staleReads",
-            Self::Http { .. } => "http",
+            Self::Http(_) => "http",
             Self::BigBody { .. } => "bigBody",
             Self::TruncatedBody => "truncatedBody",
             Self::SlowBody { .. } => "slowBody",
@@ -195,6 +180,39 @@ impl FaultKind {
                 | Self::StaleReads { .. }
                 | Self::RepeatFirstPage { .. }
         )
+    }
+}
+
+/// An HTTP answer that is not the platform's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ForeignAnswer {
+    /// The HTTP status: 200 to 599.
+    pub status: u16,
+    /// The body.
+    #[serde(default)]
+    pub body: FaultBody,
+    /// The header `Retry-After`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<RetryAfter>,
+    /// The header `Location`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Whether the request is applied first, as when a gateway gives up waiting for a service.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_applying: bool,
+}
+
+impl ForeignAnswer {
+    pub(crate) fn new(status: u16, body: FaultBody) -> Self {
+        Self {
+            status,
+            body,
+            retry_after: None,
+            location: None,
+            after_applying: false,
+        }
     }
 }
 

@@ -10,10 +10,11 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::kind::Endpoint;
-pub use self::kind::{FaultBody, FaultKind, OddRows, Oddity, RetryAfter, Scope};
+pub use self::kind::{FaultBody, FaultKind, ForeignAnswer, OddRows, Oddity, RetryAfter, Scope};
 pub use self::queue::FaultQueue;
 pub(crate) use self::queue::Plan;
 use crate::readings::MixedList;
+use crate::setters::setters;
 use crate::state::LONGEST_LAG_MS;
 
 /// An order to misbehave: what, on which requests, how often.
@@ -85,6 +86,10 @@ impl Fault {
         }
     }
 
+    fn foreign(answer: ForeignAnswer) -> Self {
+        Self::new(FaultKind::Http(answer))
+    }
+
     /// Makes a request wait before it is looked at.
     #[must_use]
     pub fn latency(time: Duration) -> Self {
@@ -124,25 +129,15 @@ impl Fault {
     /// Answers with an HTTP status and the given body, without applying the request.
     #[must_use]
     pub fn http_body(status: u16, body: FaultBody) -> Self {
-        Self::new(FaultKind::Http {
-            status,
-            body,
-            retry_after: None,
-            location: None,
-            after_applying: false,
-        })
+        Self::foreign(ForeignAnswer::new(status, body))
     }
 
     /// Answers 429, without applying the request.
     #[must_use]
     pub fn throttled(retry_after: Option<RetryAfter>) -> Self {
-        let (status, body) = (429, FaultBody::Plain);
-        Self::new(FaultKind::Http {
-            status,
-            body,
+        Self::foreign(ForeignAnswer {
             retry_after,
-            location: None,
-            after_applying: false,
+            ..ForeignAnswer::new(429, FaultBody::Plain)
         })
     }
 
@@ -157,12 +152,9 @@ impl Fault {
     /// owner of an API may set such a timeout is documented; its status is not, and 504 is Kong's (inferred).
     #[must_use]
     pub fn backend_timeout() -> Self {
-        Self::new(FaultKind::Http {
-            status: 504,
-            body: FaultBody::Gateway,
-            retry_after: None,
-            location: None,
+        Self::foreign(ForeignAnswer {
             after_applying: true,
+            ..ForeignAnswer::new(504, FaultBody::Gateway)
         })
     }
 
@@ -181,27 +173,18 @@ impl Fault {
     /// Sends the client elsewhere (307), without applying the request.
     #[must_use]
     pub fn redirect(location: impl Into<String>) -> Self {
-        let (status, body) = (307, FaultBody::Empty);
-        let location = Some(location.into());
-        Self::new(FaultKind::Http {
-            status,
-            body,
-            retry_after: None,
-            location,
-            after_applying: false,
+        Self::foreign(ForeignAnswer {
+            location: Some(location.into()),
+            ..ForeignAnswer::new(307, FaultBody::Empty)
         })
     }
 
     /// Applies the request, then answers with an HTTP status and a line of plain text.
     #[must_use]
     pub fn http_after_applying(status: u16) -> Self {
-        let body = FaultBody::Plain;
-        Self::new(FaultKind::Http {
-            status,
-            body,
-            retry_after: None,
-            location: None,
+        Self::foreign(ForeignAnswer {
             after_applying: true,
+            ..ForeignAnswer::new(status, FaultBody::Plain)
         })
     }
 
@@ -292,33 +275,19 @@ impl Fault {
         Self::new(FaultKind::NoData)
     }
 
-    /// Limits the fault to some requests.
-    #[must_use]
-    pub fn on(mut self, scope: Scope) -> Self {
-        self.scope = scope;
-        self
-    }
+    setters! {
+        /// Limits the fault to some requests.
+        on(self, scope: Scope) { self.scope = scope; }
 
-    /// Makes the fault strike so many times.
-    #[must_use]
-    pub fn times(mut self, times: u32) -> Self {
-        self.times = Some(times);
-        self
-    }
+        /// Makes the fault strike so many times.
+        times(self, times: u32) { self.times = Some(times); }
 
-    /// Makes the fault strike until it is cleared.
-    #[must_use]
-    pub fn forever(mut self) -> Self {
-        self.times = None;
-        self
-    }
+        /// Makes the fault strike until it is cleared.
+        forever(self) { self.times = None; }
 
-    /// Makes the fault strike only with this probability, 0 to 1, each time it could. The dice are those of
-    /// [`EmulatorBuilder::seed`](crate::EmulatorBuilder::seed), so a test sees the same throws in every run.
-    #[must_use]
-    pub fn probability(mut self, probability: f64) -> Self {
-        self.probability = probability;
-        self
+        /// Makes the fault strike only with this probability, 0 to 1, each time it could. The dice are those of
+        /// [`EmulatorBuilder::seed`](crate::EmulatorBuilder::seed), so a test sees the same throws in every run.
+        probability(self, probability: f64) { self.probability = probability; }
     }
 
     /// What goes wrong.
@@ -338,34 +307,20 @@ impl Fault {
         if !(0.0..=1.0).contains(&self.probability) {
             return Err(format!("`probability` is {}, expected 0 to 1", self.probability));
         }
-        match &self.kind {
-            FaultKind::Http { status, .. }
-                if !(200..=599).contains(status) || StatusCode::from_u16(*status).is_err() =>
-            {
-                Err(format!("`status` is {status}, expected an HTTP status from 200 to 599"))
-            }
-            FaultKind::SlowBody { chunk_bytes: 0, .. } => Err("`chunkBytes` is 0".to_owned()),
-            FaultKind::StaleReads { ms } if *ms > LONGEST_LAG_MS.unsigned_abs() => {
-                Err(format!("`ms` is {ms}, expected at most {LONGEST_LAG_MS}"))
-            }
-            FaultKind::StaleReads { .. }
-            | FaultKind::Latency { .. }
-            | FaultKind::DelayAnswer { .. }
-            | FaultKind::KillToken
-            | FaultKind::MixedList { .. }
-            | FaultKind::Http { .. }
-            | FaultKind::BigBody { .. }
-            | FaultKind::TruncatedBody
-            | FaultKind::SlowBody { .. }
-            | FaultKind::CutBeforeApplying
-            | FaultKind::CutAfterApplying
-            | FaultKind::Code { .. }
-            | FaultKind::TokenStatus { .. }
-            | FaultKind::ApimStatus { .. }
-            | FaultKind::OddRow { .. }
-            | FaultKind::RepeatFirstPage { .. }
-            | FaultKind::NoData => Ok(()),
+        if let FaultKind::Http(ForeignAnswer { status, .. }) = self.kind
+            && (!(200..=599).contains(&status) || StatusCode::from_u16(status).is_err())
+        {
+            return Err(format!("`status` is {status}, expected an HTTP status from 200 to 599"));
         }
+        if let FaultKind::SlowBody { chunk_bytes: 0, .. } = self.kind {
+            return Err("`chunkBytes` is 0".to_owned());
+        }
+        if let FaultKind::StaleReads { ms } = self.kind
+            && ms > LONGEST_LAG_MS.unsigned_abs()
+        {
+            return Err(format!("`ms` is {ms}, expected at most {LONGEST_LAG_MS}"));
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use super::task::progress_of;
 use super::{Fleet, Job, Outcome, Task, UPGRADE_TIMEOUTS};
 use crate::model::TaskStatus;
 
@@ -20,7 +21,7 @@ impl Fleet {
         let mut jobs = HashSet::new();
         for job in &self.jobs {
             if job.job_id.is_empty() {
-                return Err(FleetError::rule("a `jobId` is empty".to_owned()));
+                return Err(FleetError::rule("a job has no `jobId`".to_owned()));
             }
             if !jobs.insert(job.job_id.as_str()) {
                 return Err(FleetError::rule(format!("the job id `{}` occurs twice", job.job_id)));
@@ -69,19 +70,22 @@ impl Task {
             return Err("a `deviceKey` is empty".to_owned());
         }
         let key = &self.device_key;
-        if let Some(progress) = self.progress.filter(|_| !self.as_shown) {
-            let (fits, expected) = match self.status {
-                TaskStatus::Init | TaskStatus::Published => (progress == 0, "0"),
-                TaskStatus::Upgrading => ((1..=99).contains(&progress), "1 to 99"),
-                TaskStatus::Succeeded => (progress == 100, "100"),
-                TaskStatus::Failed => (progress < 0, "a negative number"),
+        let Some((_, possible)) = progress_of(&self.status) else {
+            return Err(format!("device `{key}`: the status `{}` does not exist", self.status));
+        };
+        if let Some(progress) = self
+            .progress
+            .filter(|progress| !self.as_shown && !possible.contains(progress))
+        {
+            let expected = match (*possible.start(), *possible.end()) {
+                (i32::MIN, _) => "a negative number".to_owned(),
+                (only, end) if only == end => only.to_string(),
+                (start, end) => format!("{start} to {end}"),
             };
-            if !fits {
-                return Err(format!(
-                    "device `{key}`: progress {progress} does not go with status `{}`, expected {expected}",
-                    self.status
-                ));
-            }
+            return Err(format!(
+                "device `{key}`: progress {progress} does not go with status `{}`, expected {expected}",
+                self.status
+            ));
         }
         if let Some(failure) = &self.retry_failure {
             if self.retry_outcome == Some(Outcome::Succeeds) {

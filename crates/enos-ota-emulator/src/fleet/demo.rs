@@ -1,8 +1,8 @@
 //! The fleet that needs no file.
 
-use super::reason;
 use super::{Fleet, Job, Outcome, Task, TaskTimes};
 use crate::model::UpgradePolicy;
+use crate::reason;
 
 /// The organization of [`Fleet::demo`].
 pub const DEMO_ORG_ID: &str = "o15724268424841";
@@ -14,18 +14,6 @@ pub const DEMO_JOB_ID: &str = "66f2a1c0d4e5b6a798011e01";
 pub const DEMO_STOPPED_JOB_ID: &str = "66f2a1c0d4e5b6a798011e02";
 /// The big job of [`Fleet::demo`]: it runs on 600 devices, of which 150 have failed.
 pub const DEMO_FLEET_JOB_ID: &str = "66f2a1c0d4e5b6a798011e03";
-
-pub(crate) fn product_key() -> String {
-    "demoProduct".to_owned()
-}
-
-pub(crate) fn from_version() -> String {
-    "1.0.0".to_owned()
-}
-
-pub(crate) fn to_version() -> String {
-    "1.1.0".to_owned()
-}
 
 impl Fleet {
     /// The built-in fleet: the organization [`DEMO_ORG_ID`] with three jobs.

@@ -8,8 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::check::FleetError;
-use super::{Fleet, Outcome, RetryFailure, Task};
-use crate::model::TaskStatus;
+use super::{Fleet, Task};
 
 impl Fleet {
     /// Reads a fleet from JSON text; [`Fleet`] describes the format.
@@ -29,49 +28,6 @@ impl Fleet {
     pub fn to_json(&self) -> String {
         // Serializing fails only for maps whose keys are no strings and for failing writers: neither occurs here.
         serde_json::to_string_pretty(self).unwrap_or_default()
-    }
-}
-
-/// A task as it stands in the file, before it is known to make sense.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawTask {
-    device_key: String,
-    status: TaskStatus,
-    progress: Option<i32>,
-    #[serde(default)]
-    desc: String,
-    outcome: Option<Outcome>,
-    retry_outcome: Option<Outcome>,
-    retry_failure: Option<Box<RetryFailure>>,
-    #[serde(default)]
-    as_shown: bool,
-    product_key: Option<String>,
-    from_version: Option<String>,
-    to_version: Option<String>,
-    task_id: Option<String>,
-    asset_id: Option<String>,
-    update_time: Option<i64>,
-}
-
-impl From<RawTask> for Task {
-    fn from(raw: RawTask) -> Self {
-        Self {
-            device_key: raw.device_key,
-            status: raw.status,
-            progress: raw.progress,
-            desc: raw.desc,
-            outcome: raw.outcome,
-            retry_outcome: raw.retry_outcome,
-            retry_failure: raw.retry_failure,
-            as_shown: raw.as_shown,
-            product_key: raw.product_key,
-            from_version: raw.from_version,
-            to_version: raw.to_version,
-            task_id: raw.task_id,
-            asset_id: raw.asset_id,
-            update_time: raw.update_time,
-        }
     }
 }
 
@@ -123,7 +79,7 @@ impl<'de> Visitor<'de> for OneTask<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Task, A::Error> {
-        let task = Task::from(RawTask::deserialize(MapAccessDeserializer::new(map))?);
+        let task = Task::deserialize(MapAccessDeserializer::new(map))?;
         task.check().map_err(A::Error::custom)?;
         if !self.keys.insert(task.device_key.clone()) {
             let key = &task.device_key;

@@ -3,7 +3,6 @@
 pub(crate) mod gate;
 pub(crate) mod nodes;
 pub(crate) mod quota;
-pub(crate) mod refusal;
 
 use axum::http::{HeaderMap, StatusCode};
 use enos_ota_client::{ErrorCode, GatewayErrorCode as Code};

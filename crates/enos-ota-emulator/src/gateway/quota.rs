@@ -3,9 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::faults::{FaultBody, RetryAfter};
+use crate::setters::setters;
 
 /// A limit of the requests to `/connect-service/v2.1/ota-jobs`. What is over it is answered 429 before anything else is
 /// looked at: the request has no effect, and no [`Fault`](crate::Fault) strikes it.
@@ -50,14 +52,27 @@ use crate::faults::{FaultBody, RetryAfter};
 /// `{"second": N, "minute": N, "hour": N, "day": N, "headers": "none"|"xRateLimit"|"rateLimit",
 /// "perSecond": N, "burst": N, "windows": N, "body": "gateway"|"plain"|"json"|"html"|"empty",
 /// "retryAfter": {"seconds": N}}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Form", into = "Form")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Quota {
-    pub(super) rule: Option<Rule>,
-    /// The limits of the windows on the clock, in the order of [`Window::ALL`].
-    pub(super) limits: [Option<u32>; 4],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    second: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minute: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hour: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    day: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per_second: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    burst: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    windows: Option<u32>,
     pub(super) headers: QuotaHeaders,
-    pub(super) body: FaultBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<FaultBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry_after: Option<RetryAfter>,
 }
 
@@ -136,172 +151,116 @@ impl Quota {
         Self::per(Window::Minute, requests)
     }
 
-    /// A limit for each whole hour. 0 counts as 1.
-    #[must_use]
-    pub fn per_hour(requests: u32) -> Self {
-        Self::per(Window::Hour, requests)
-    }
-
-    /// A limit for each day in UTC. 0 counts as 1.
-    #[must_use]
-    pub fn per_day(requests: u32) -> Self {
-        Self::per(Window::Day, requests)
-    }
-
     /// A token bucket: a bucket that holds [`burst`](Self::burst) tokens is filled evenly with so many a second, and each
     /// request takes one. 0 counts as 1.
     #[must_use]
     pub fn per_second(requests: u32) -> Self {
-        let per_second = requests.max(1);
-        let burst = (per_second / 10).max(1);
-        Self::off_the_clock(Rule::Bucket { per_second, burst })
+        Self {
+            per_second: Some(requests.max(1)),
+            body: Some(FaultBody::Empty),
+            ..Self::default()
+        }
     }
 
     /// Windows of one second, one after the other: so many requests are taken in each, however close together. 0 counts
     /// as 1. The windows of a manual clock are its whole seconds, those of real time begin with the emulator.
     #[must_use]
     pub fn windows(requests: u32) -> Self {
-        Self::off_the_clock(Rule::Windows {
-            requests: requests.max(1),
-        })
+        Self {
+            windows: Some(requests.max(1)),
+            body: Some(FaultBody::Empty),
+            ..Self::default()
+        }
     }
 
     fn on_the_clock() -> Self {
         Self {
-            rule: None,
-            limits: [None; 4],
-            headers: QuotaHeaders::default(),
-            body: FaultBody::Gateway,
-            retry_after: None,
+            body: Some(FaultBody::Gateway),
+            ..Self::default()
         }
     }
 
-    fn off_the_clock(rule: Rule) -> Self {
-        Self {
-            rule: Some(rule),
-            body: FaultBody::Empty,
-            ..Self::on_the_clock()
-        }
+    /// The limits of the windows on the clock, in the order of [`Window::ALL`].
+    pub(super) fn limits(&self) -> [Option<u32>; 4] {
+        [self.second, self.minute, self.hour, self.day]
     }
 
-    /// Adds a limit for each window of another kind; a request has to keep all limits. 0 counts as 1.
-    #[must_use]
-    pub fn and(mut self, window: Window, requests: u32) -> Self {
-        self.limits[window as usize] = Some(requests.max(1));
-        self
-    }
-
-    /// Sets the headers that tell the limits of windows on the clock: none by default.
-    #[must_use]
-    pub fn headers(mut self, headers: QuotaHeaders) -> Self {
-        self.headers = headers;
-        self
-    }
-
-    /// Sets how many requests a bucket takes at once after a while without any: a tenth of the requests a second by
-    /// default, and at least 1. Windows have no such number.
-    #[must_use]
-    pub fn burst(mut self, requests: u32) -> Self {
-        if let Some(Rule::Bucket { burst, .. }) = &mut self.rule {
-            *burst = requests.max(1);
-        }
-        self
-    }
-
-    /// Sets the body of the refusal: the gateway's message for windows on the clock, otherwise none.
-    #[must_use]
-    pub fn body(mut self, body: FaultBody) -> Self {
-        self.body = body;
-        self
-    }
-
-    /// Sends the header `Retry-After` with the refusal. It says always the same, whatever is left, and replaces that of
-    /// [`QuotaHeaders::RateLimit`].
-    #[must_use]
-    pub fn retry_after(mut self, after: RetryAfter) -> Self {
-        self.retry_after = Some(after);
-        self
-    }
-}
-
-/// The JSON of a quota.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Form {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    second: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    minute: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hour: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    day: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    per_second: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    burst: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    windows: Option<u32>,
-    headers: QuotaHeaders,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<FaultBody>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<RetryAfter>,
-}
-
-impl From<Quota> for Form {
-    fn from(quota: Quota) -> Self {
-        let [second, minute, hour, day] = quota.limits;
-        let (per_second, burst, windows) = match quota.rule {
-            None => (None, None, None),
-            Some(Rule::Bucket { per_second, burst }) => (Some(per_second), Some(burst), None),
-            Some(Rule::Windows { requests }) => (None, None, Some(requests)),
-        };
-        Self {
-            second,
-            minute,
-            hour,
-            day,
+    pub(super) fn rule(&self) -> Option<Rule> {
+        let bucket = self.per_second.map(|per_second| Rule::Bucket {
             per_second,
-            burst,
-            windows,
-            headers: quota.headers,
-            body: Some(quota.body),
-            retry_after: quota.retry_after,
+            burst: self.burst.unwrap_or(per_second / 10).max(1),
+        });
+        bucket.or(self.windows.map(|requests| Rule::Windows { requests }))
+    }
+
+    /// The body of a refusal: that of the gateway for windows on the clock, otherwise none.
+    pub(super) fn refusal_body(&self) -> FaultBody {
+        let usual = if self.rule().is_some() {
+            FaultBody::Empty
+        } else {
+            FaultBody::Gateway
+        };
+        self.body.unwrap_or(usual)
+    }
+
+    setters! {
+        /// Adds a limit for each window of another kind; a request has to keep all limits. 0 counts as 1.
+        and(self, window: Window, requests: u32) {
+            let limit = match window {
+                Window::Second => &mut self.second,
+                Window::Minute => &mut self.minute,
+                Window::Hour => &mut self.hour,
+                Window::Day => &mut self.day,
+            };
+            *limit = Some(requests.max(1));
         }
+
+        /// Sets the headers that tell the limits of windows on the clock: none by default.
+        headers(self, headers: QuotaHeaders) { self.headers = headers; }
+
+        /// Sets how many requests a bucket takes at once after a while without any: a tenth of the requests a second by
+        /// default, and at least 1. Windows have no such number.
+        burst(self, requests: u32) {
+            if self.per_second.is_some() {
+                self.burst = Some(requests.max(1));
+            }
+        }
+
+        /// Sets the body of the refusal: the gateway's message for windows on the clock, otherwise none.
+        body(self, body: FaultBody) { self.body = Some(body); }
+
+        /// Sends the header `Retry-After` with the refusal. It says always the same, whatever is left, and replaces that of
+        /// [`QuotaHeaders::RateLimit`].
+        retry_after(self, after: RetryAfter) { self.retry_after = Some(after); }
     }
 }
 
-impl TryFrom<Form> for Quota {
-    type Error = String;
+impl Serialize for Quota {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
 
-    fn try_from(form: Form) -> Result<Self, String> {
-        let limits = [form.second, form.minute, form.hour, form.day];
-        let all = limits
+impl<'de> Deserialize<'de> for Quota {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut quota = Self::deserialize(deserializer)?;
+        quota.body = Some(quota.refusal_body());
+        let limits = quota
+            .limits()
             .into_iter()
-            .chain([form.per_second, form.burst, form.windows])
-            .flatten();
-        if all.clone().count() == 0 {
-            return Err("it has no limit".to_owned());
+            .chain([quota.per_second, quota.burst, quota.windows]);
+        let limits: Vec<u32> = limits.flatten().collect();
+        if limits.is_empty() {
+            return Err(D::Error::custom("it has no limit"));
         }
-        if all.clone().any(|limit| limit == 0) {
-            return Err("a limit is 0, expected 1 or more".to_owned());
+        if limits.contains(&0) {
+            return Err(D::Error::custom("a limit is 0, expected 1 or more"));
         }
-        let quota = match (form.per_second, form.windows, form.burst) {
-            (Some(_), Some(_), _) => return Err("`perSecond` and `windows` exclude each other".to_owned()),
-            (None, _, Some(_)) => return Err("`burst` goes only with `perSecond`".to_owned()),
-            (Some(per_second), None, None) => Self::per_second(per_second),
-            (Some(per_second), None, Some(burst)) => Self::per_second(per_second).burst(burst),
-            (None, Some(requests), None) => Self::windows(requests),
-            (None, None, None) => Self::on_the_clock(),
-        };
-        Ok(Self {
-            limits,
-            headers: form.headers,
-            body: form.body.unwrap_or(quota.body),
-            retry_after: form.retry_after,
-            ..quota
-        })
+        match (quota.per_second, quota.windows, quota.burst) {
+            (Some(_), Some(_), _) => Err(D::Error::custom("`perSecond` and `windows` exclude each other")),
+            (None, _, Some(_)) => Err(D::Error::custom("`burst` goes only with `perSecond`")),
+            (Some(_), None, _) | (None, _, None) => Ok(quota),
+        }
     }
 }
 
@@ -339,48 +298,4 @@ impl FromStr for Quota {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_names_the_windows_on_the_clock() {
-        assert_eq!("50/s".parse(), Ok(Quota::per(Window::Second, 50)));
-        let all = Quota::per(Window::Second, 1)
-            .and(Window::Minute, 2)
-            .and(Window::Hour, 3)
-            .and(Window::Day, 4);
-        assert_eq!("1/s, 2/m,3/h ,4/d".parse(), Ok(all));
-        for text in ["", "50", "0/m", "5/w", "-1/m", "5/m,", "m/5", "4294967296/d"] {
-            assert!(text.parse::<Quota>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn json_says_the_same_of_every_form() {
-        for quota in [
-            Quota::per_second(50).burst(7),
-            Quota::windows(3).retry_after(RetryAfter::Seconds(1)),
-            Quota::per_day(9)
-                .and(Window::Minute, 2)
-                .headers(QuotaHeaders::XRateLimit),
-            Quota::per_second(5).and(Window::Hour, 100).body(FaultBody::Html),
-        ] {
-            let json = serde_json::to_string(&quota).unwrap();
-            assert_eq!(serde_json::from_str::<Quota>(&json).unwrap(), quota, "{json}");
-        }
-    }
-
-    #[test]
-    fn json_that_contradicts_itself_is_refused() {
-        for (json, reason) in [
-            ("{}", "no limit"),
-            (r#"{"minute":0}"#, "a limit is 0"),
-            (r#"{"minute":1,"burst":2}"#, "`burst` goes only with `perSecond`"),
-            (r#"{"perSecond":1,"windows":2}"#, "exclude each other"),
-            (r#"{"month":1}"#, "unknown field `month`"),
-        ] {
-            let error = serde_json::from_str::<Quota>(json).unwrap_err().to_string();
-            assert!(error.contains(reason), "{error}");
-        }
-    }
-}
+mod tests;

@@ -18,6 +18,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
+use crate::waits::late;
+
 /// What a connection is at.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
@@ -104,13 +106,6 @@ impl Activity {
                 None => self.begun.notified().await,
             }
         }
-    }
-}
-
-/// Comes back once `limit` has passed in real time, also if a test has stopped or moved tokio's.
-pub(crate) async fn late(since: Instant, limit: Duration) {
-    while let Some(left) = limit.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
-        tokio::time::sleep(left).await;
     }
 }
 

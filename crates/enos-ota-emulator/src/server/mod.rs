@@ -1,7 +1,7 @@
 //! The HTTP server: hyper on a listener, so that a connection can be closed in the middle of anything.
 
-pub(crate) mod admin;
-pub(crate) mod connections;
+mod admin;
+mod connections;
 mod own_origin;
 
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
 use self::connections::{Activity, Connections, Watched};
-use crate::service::{self, Service};
+use crate::apply::Service;
+use crate::service;
 use crate::shared::Shared;
 use crate::token::TokenCall;
 use crate::wire::{self, Closed, CutConnection};

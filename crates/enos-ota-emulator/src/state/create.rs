@@ -3,27 +3,21 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use enos_ota_client::types::CreateJobRequest;
 use serde_json::Value;
 
 use super::World;
 use super::job::RunningJob;
-use crate::fleet::{Job, Task, demo};
-use crate::model::{JobInfo, JobStatus, JobType, ScopeType, StringI18n, TaskStatus, UpgradePolicy, UpgradeScope};
+use super::seen::Seen;
+use crate::fleet::{DEFAULT_CONCURRENCY, DEFAULT_UPGRADE_TIMEOUT, Job, Task, default};
+use crate::model::{JobInfo, TaskStatus, UpgradeScope, UpgradeScopeType};
 
-/// What a request to create a job asks for, its arguments checked.
-#[derive(Clone, Debug)]
-pub(crate) struct NewJob {
-    pub(crate) org_id: String,
-    pub(crate) firmware_id: String,
-    pub(crate) name: Option<StringI18n>,
-    pub(crate) job_type: JobType,
-    pub(crate) scope: UpgradeScope,
-    pub(crate) upgrade_policy: Option<UpgradePolicy>,
-    pub(crate) enable_upgrade_request: Option<bool>,
-    pub(crate) upgrade_timeout: u32,
-    pub(crate) retry_policy: Option<Value>,
-    pub(crate) schedule_policy: Option<Value>,
-    pub(crate) maximum_concurrency: u32,
+/// A job to be created, its arguments checked.
+#[derive(Debug)]
+pub(crate) struct NewJob<'a> {
+    pub(crate) org_id: &'a str,
+    pub(crate) firmware_id: &'a str,
+    pub(crate) request: CreateJobRequest,
 }
 
 /// A device that the emulator knows, because a job has or had a task for it.
@@ -43,36 +37,33 @@ impl World {
     /// That it is stopped is inferred from the vendor's Java sample. Any firmware will do: what is answered for one
     /// that does not exist is not documented. If a job of the organization has the same firmware, product, version and
     /// name are taken from there.
-    pub(crate) fn create(&mut self, job_id: &str, new: NewJob, now: i64) -> usize {
-        let alike = self
-            .jobs
-            .values()
-            .map(|job| &job.info)
-            .find(|info| info.org_id == new.org_id && info.firmware_id == new.firmware_id);
-        let (version, firmware_name, known_product) = alike.map_or_else(
-            || (demo::to_version(), None, None),
-            |info| {
-                (
-                    info.firmware_version.clone(),
-                    info.firmware_name.clone(),
-                    info.product_key.clone(),
-                )
-            },
-        );
-        let named_product = new.scope.others.get("productKey").and_then(Value::as_str);
-        let product_key = named_product.map(str::to_owned).or(known_product);
-        let tasks = self.tasks_for(&new, product_key.as_deref(), now);
+    pub(crate) fn create(&mut self, job_id: &str, new: NewJob<'_>, now: i64) -> usize {
+        let NewJob {
+            org_id,
+            firmware_id,
+            request,
+        } = new;
+        let alike = self.jobs.values().find(|job| {
+            let same_firmware = job.info.firmware_id.as_deref() == Some(firmware_id);
+            job.org_id == org_id && same_firmware
+        });
+        let alike = alike.map(|job| job.info.clone()).unwrap_or_default();
+        let version = alike.firmware_version.unwrap_or_else(|| default::TO_VERSION.to_owned());
+        let named_product = request.upgrade_scope.product_key.as_ref().and_then(Value::as_str);
+        let product_key = named_product.map(str::to_owned).or(alike.product_key);
+        let tasks = self.tasks_for(org_id, &request.upgrade_scope, product_key.as_deref(), now);
         let count = tasks.len();
 
-        let mut job = Job::new(job_id.to_owned(), JobStatus::Stopped)
-            .org_id(new.org_id)
-            .firmware_id(new.firmware_id)
+        let or_default = |number: Option<i64>, default| number.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
+        let mut job = Job::stopped(job_id)
+            .org_id(org_id)
+            .firmware_id(firmware_id)
             .firmware_version(version.clone())
-            .job_type(new.job_type)
-            .upgrade_timeout(new.upgrade_timeout)
-            .maximum_concurrency(new.maximum_concurrency)
+            .job_type(request.type_)
+            .upgrade_timeout(or_default(request.upgrade_timeout, DEFAULT_UPGRADE_TIMEOUT))
+            .maximum_concurrency(or_default(request.maximum_concurrency, DEFAULT_CONCURRENCY))
             .create_time(now)
-            .versions(demo::from_version(), version)
+            .versions(default::FROM_VERSION, version)
             .with_tasks(tasks);
         if let Some(product_key) = &product_key {
             job = job.product_key(product_key);
@@ -80,13 +71,13 @@ impl World {
         let mut job = RunningJob::new(job, "", (self.pace, self.readings), now);
         job.info = JobInfo {
             product_key,
-            name: new.name,
-            firmware_name,
-            enable_upgrade_request: new.enable_upgrade_request,
-            upgrade_policy: new.upgrade_policy,
-            upgrade_scope: new.scope,
-            retry_policy: new.retry_policy,
-            schedule_policy: new.schedule_policy,
+            name: request.name,
+            firmware_name: alike.firmware_name,
+            enable_upgrade_request: request.enable_upgrade_request,
+            upgrade_policy: request.upgrade_policy,
+            upgrade_scope: Some(request.upgrade_scope),
+            retry_policy: request.retry_policy,
+            schedule_policy: request.schedule_policy,
             ..job.info
         };
         self.add(job, now);
@@ -98,48 +89,40 @@ impl World {
     /// - for a total scope, all known devices of the product that run one of the versions to upgrade from, or of all
     ///   products if the emulator does not know the product of the firmware;
     /// - for a partial scope, those of its device keys, whether they are known or not.
-    fn tasks_for(&self, new: &NewJob, product_key: Option<&str>, now: i64) -> Vec<Task> {
-        let devices = self.devices(&new.org_id, now);
-        let of_product = |device: &&Device| product_key.is_none_or(|key| key == &*device.product);
-        let versions = new.scope.version_numbers.as_deref().unwrap_or_default();
+    fn tasks_for(&self, org_id: &str, scope: &UpgradeScope, product_key: Option<&str>, now: i64) -> Vec<Task> {
+        let mut devices = self.devices(org_id, now);
+        devices.retain(|device| product_key.is_none_or(|key| key == &*device.product));
+        let versions = scope.version_numbers.as_deref().unwrap_or_default();
         let mut keys = HashSet::new();
-        match new.scope.scope_type {
-            ScopeType::Total => devices
+        if scope.type_ == Some(UpgradeScopeType::Total) {
+            return devices
                 .iter()
-                .filter(of_product)
                 .filter(|device| versions.is_empty() || versions.iter().any(|version| **version == *device.version))
                 // A device key may occur in two products, but only once in a job.
-                .filter(|device| keys.insert(&device.key))
+                .filter(|device| keys.insert(&*device.key))
                 .map(Device::task)
-                .collect(),
-            ScopeType::Partial => {
-                let mut known: HashMap<&str, &Device> = HashMap::new();
-                for device in devices.iter().filter(of_product) {
-                    known.entry(&device.key).or_insert(device);
-                }
-                let from = versions.first().cloned().unwrap_or_else(demo::from_version);
-                let unknown = |key: &String| Task {
-                    from_version: Some(from.clone()),
-                    ..Task::init(key)
-                };
-                let named = new.scope.device_keys.iter().flatten();
-                let mut seen = HashSet::new();
-                named
-                    .filter(|key| seen.insert(key.as_str()))
-                    .map(|key| {
-                        known
-                            .get(key.as_str())
-                            .map_or_else(|| unknown(key), |device| device.task())
-                    })
-                    .collect()
-            }
+                .collect();
         }
+        let mut known: HashMap<&str, &Device> = HashMap::new();
+        for device in &devices {
+            known.entry(&device.key).or_insert(device);
+        }
+        let from = versions.first().map_or(default::FROM_VERSION, String::as_str);
+        let unknown = |key: &str| Task {
+            from_version: Some(from.to_owned()),
+            ..Task::init(key)
+        };
+        let named = scope.device_keys.iter().flatten().map(|key| key.as_str());
+        named
+            .filter(|key| keys.insert(*key))
+            .map(|key| known.get(key).map_or_else(|| unknown(key), |device| device.task()))
+            .collect()
     }
 
     /// The devices of an organization, each once, with the version that it runs by the latest of its tasks.
     fn devices(&self, org_id: &str, now: i64) -> Vec<Device> {
         let retired = self.retired.iter().filter(|device| &*device.org_id == org_id).cloned();
-        let jobs = self.jobs.values().filter(|job| job.info.org_id == org_id);
+        let jobs = self.jobs.values().filter(|job| job.org_id == org_id);
         latest(retired.chain(jobs.flat_map(|job| devices_of(job, now))))
     }
 
@@ -167,8 +150,8 @@ fn latest(all: impl Iterator<Item = Device>) -> Vec<Device> {
 }
 
 fn devices_of(job: &RunningJob, now: i64) -> impl Iterator<Item = Device> {
-    let seen = job.now(now);
-    let org_id: Arc<str> = job.info.org_id.as_str().into();
+    let seen = Seen::now(job, now);
+    let org_id: Arc<str> = job.org_id.as_str().into();
     job.tasks.iter().enumerate().map(move |(index, task)| Device {
         org_id: Arc::clone(&org_id),
         product: Arc::clone(&task.kind.product_key),

@@ -9,12 +9,14 @@
 //! job remembers what there was before.
 
 mod by_key;
+mod by_status;
 mod create;
 mod intern;
 mod job;
+mod load;
 mod pace;
-mod ranks;
 mod search;
+mod seen;
 mod slots;
 mod statuses;
 mod task;
@@ -24,12 +26,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use self::create::Device;
 pub(crate) use self::create::NewJob;
-use self::job::{RunningJob, Seen};
+use self::job::RunningJob;
+pub(crate) use self::job::Switch;
 pub use self::pace::Pace;
 pub(crate) use self::search::{Found, Page, TaskField};
+use self::seen::Seen;
 pub(crate) use self::timeline::LONGEST_LAG_MS;
 use crate::fleet::{Fleet, FleetError};
-use crate::model::{JobInfo, JobState, JobStatus, RetryCount, TaskInfo, TaskStatus};
+use crate::model::{JobInfo, JobState, RetryCount, TaskInfo, TaskStatus};
 use crate::readings::{MixedList, Readings};
 
 /// Whether calls for an organization are let through.
@@ -66,9 +70,9 @@ pub(crate) enum TaskChange {
 
 impl TaskChange {
     /// Documented, by the messages of 24621 and 24620.
-    fn is_possible(self, status: TaskStatus) -> bool {
+    fn is_possible(self, status: &TaskStatus) -> bool {
         match self {
-            Self::Retry => status == TaskStatus::Failed,
+            Self::Retry => *status == TaskStatus::Failed,
             Self::Cancel => matches!(status, TaskStatus::Init | TaskStatus::Published),
         }
     }
@@ -128,7 +132,7 @@ impl World {
     fn insert(&mut self, job: RunningJob) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
-        self.by_id.insert(job.info.job_id.clone(), number);
+        self.by_id.insert(job.id.clone(), number);
         self.jobs.insert(number, job);
         number
     }
@@ -161,7 +165,7 @@ impl World {
     }
 
     fn job_of(&mut self, org_id: &str, job_id: &str, now: i64) -> Option<&mut RunningJob> {
-        self.job(job_id, now).filter(|job| job.info.org_id == org_id)
+        self.job(job_id, now).filter(|job| job.org_id == org_id)
     }
 
     /// Retries or cancels the tasks of the given devices: all of `retryTask` and `cancelTask` that lies behind the
@@ -191,11 +195,11 @@ impl World {
                 job.tasks[index].named += 1;
             }
         }
-        let seen = job.now(now);
+        let seen = Seen::now(job, now);
         let possible: Vec<usize> = known
             .iter()
             .copied()
-            .filter(|index| change.is_possible(seen.view(*index).status))
+            .filter(|index| change.is_possible(&seen.view(*index).status))
             .collect();
         let is_mixed = !all_known || possible.len() != known.len();
         if possible.is_empty() || (is_mixed && mixed == MixedList::Refuse) {
@@ -214,28 +218,21 @@ impl World {
     pub(crate) fn switch_job(
         &mut self,
         (org_id, job_id): (&str, &str),
-        status: JobStatus,
+        switch: Switch,
         now: i64,
     ) -> Result<(), JobRefusal> {
         let job = self.job_of(org_id, job_id, now).ok_or(JobRefusal::NotFound)?;
-        match (status, job.is_running()) {
-            (JobStatus::Started, true) | (JobStatus::Stopped, false) => return Err(JobRefusal::WrongStatus),
-            (JobStatus::Started, false) => job.start(now),
-            (JobStatus::Stopped, true) => job.stop(now),
+        if job.is_running() == (switch == Switch::Start) {
+            return Err(JobRefusal::WrongStatus);
         }
+        job.switch(switch, now);
         Ok(())
     }
 
     /// Starts or stops a job, whatever it is; false if there is no such job.
-    pub(crate) fn set_job_status(&mut self, job_id: &str, status: JobStatus, now: i64) -> bool {
-        let Some(job) = self.job(job_id, now) else {
-            return false;
-        };
-        match status {
-            JobStatus::Started => job.start(now),
-            JobStatus::Stopped => job.stop(now),
-        }
-        true
+    pub(crate) fn force_job(&mut self, job_id: &str, switch: Switch, now: i64) -> bool {
+        let job = self.job(job_id, now);
+        job.map(|job| job.switch(switch, now)).is_some()
     }
 
     /// Deletes a job that does not run.
@@ -261,10 +258,10 @@ impl World {
 
     /// The jobs of an organization as a reader sees them, oldest first, with their numbers.
     fn seen(&self, org_id: &str, when: When) -> Vec<(u64, Seen<'_>)> {
-        let of_org = |job: &RunningJob| job.info.org_id == org_id;
+        let of_org = |job: &RunningJob| job.org_id == org_id;
         if when.lag_ms == 0 {
             let jobs = self.jobs.iter().filter(|(_, job)| of_org(job));
-            return jobs.map(|(number, job)| (*number, job.now(when.now))).collect();
+            return jobs.map(|(number, job)| (*number, Seen::now(job, when.now))).collect();
         }
         let then = when.now - when.lag_ms;
         let existed = |number: &u64| self.created.get(number).is_none_or(|created| *created <= then);
@@ -278,7 +275,7 @@ impl World {
             .iter()
             .chain(deleted)
             .filter(|(number, job)| of_org(job) && existed(number))
-            .map(|(number, job)| (*number, job.then(then)))
+            .map(|(number, job)| (*number, Seen::then(job, then)))
             .collect();
         seen.sort_by_key(|(number, _)| *number);
         seen
@@ -288,22 +285,22 @@ impl World {
     pub(crate) fn job_info(&mut self, org_id: &str, job_id: &str, when: When) -> Option<JobInfo> {
         self.advance(when.now);
         let seen = self.seen(org_id, when);
-        let job = seen.iter().find(|(_, seen)| seen.job.info.job_id == job_id);
+        let job = seen.iter().find(|(_, seen)| seen.job.id == job_id);
         job.map(|(_, seen)| seen.info())
     }
 
     pub(crate) fn job_states(&mut self, now: i64) -> Vec<JobState> {
         self.advance(now);
-        self.jobs.values().map(|job| job.now(now).state()).collect()
+        self.jobs.values().map(|job| Seen::now(job, now).state()).collect()
     }
 
     pub(crate) fn job_state(&mut self, job_id: &str, now: i64) -> Option<JobState> {
-        Some(self.job(job_id, now)?.now(now).state())
+        Some(Seen::now(self.job(job_id, now)?, now).state())
     }
 
     /// A job as it is, whatever organization owns it.
     pub(crate) fn present_info(&mut self, job_id: &str, now: i64) -> Option<JobInfo> {
-        Some(self.job(job_id, now)?.now(now).info())
+        Some(Seen::now(self.job(job_id, now)?, now).info())
     }
 
     /// The first `limit` tasks of a job; none if there is no such job.
@@ -311,7 +308,7 @@ impl World {
         let Some(job) = self.job(job_id, now) else {
             return Vec::new();
         };
-        let seen = job.now(now);
+        let seen = Seen::now(job, now);
         (0..job.tasks.len().min(limit))
             .map(|index| (seen.task(index), seen.retry_count(index)))
             .collect()
@@ -320,7 +317,7 @@ impl World {
     pub(crate) fn task(&mut self, job_id: &str, device_key: &str, now: i64) -> Option<TaskInfo> {
         let job = self.job(job_id, now)?;
         let index = job.place(device_key)?;
-        Some(job.now(now).task(index))
+        Some(Seen::now(job, now).task(index))
     }
 
     pub(crate) fn retry_count(&self, job_id: &str, device_key: &str) -> Option<RetryCount> {

@@ -9,8 +9,8 @@ use crate::clock::to_ms;
 /// The times are averages: each device is up to half again as fast or as slow as told, always the same for the same
 /// device key. [`exact`](Pace::exact) turns that off.
 ///
-/// A real fleet needs minutes to hours; the default of 2 s as `init`, 3 s as `published` and 15 s as `upgrading` is
-/// made for watching.
+/// A real fleet needs minutes to hours. The default is made for watching: 1 s as `init`, 1 s as `published`, so that a
+/// retried device reports progress after 1 to 3 s, and 18 s as `upgrading`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     init_ms: i64,
@@ -78,7 +78,7 @@ impl Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self::new(Duration::from_secs(2), Duration::from_secs(3), Duration::from_secs(15))
+        Self::new(Duration::from_secs(1), Duration::from_secs(1), Duration::from_secs(18))
     }
 }
 

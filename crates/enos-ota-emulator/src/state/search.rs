@@ -8,13 +8,13 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::job::Seen;
-use super::ranks::Union;
+use super::by_status::Matching;
+use super::seen::Seen;
 use super::task::View;
 use super::{When, World};
 use crate::expression::Operator::{Equals, In, Like};
 use crate::expression::{Criterion, Expression, Field, Language, Operator, Test};
-use crate::model::{JobInfo, StringI18n, TaskInfo};
+use crate::model::{JobInfo, StringI18n, TaskInfo, default_name};
 
 /// By what jobs can be searched: documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,29 +156,20 @@ impl Pager {
         self.total += 1;
     }
 
-    /// The same for all tasks in some states, without looking at those that are not on the page.
-    fn take_union(&mut self, seen: &Seen<'_>, tasks: &Union<'_>) {
-        let count = tasks.len();
+    /// The same for so many tasks, of which `from` gives those after the first few, without looking at those that are not
+    /// on the page.
+    fn take_all<T: Iterator<Item = usize>>(&mut self, seen: &Seen<'_>, count: usize, from: impl FnOnce(usize) -> T) {
         let first = self.places.start.saturating_sub(self.total).min(count);
         let last = self.places.end.saturating_sub(self.total).min(count);
-        let on_page = tasks.iter_from(first).take(last - first);
+        let on_page = from(first).take(last - first);
         self.items.extend(on_page.map(|index| seen.task(index)));
-        self.total += count;
-    }
-
-    /// The same for all tasks of a job, without looking at those that are not on the page.
-    fn take_all(&mut self, seen: &Seen<'_>) {
-        let count = seen.job.tasks.len();
-        let first = self.places.start.saturating_sub(self.total).min(count);
-        let last = self.places.end.saturating_sub(self.total).min(count);
-        self.items.extend((first..last).map(|index| seen.task(index)));
         self.total += count;
     }
 }
 
 /// Finds the tasks of one job.
 fn search_job(seen: &Seen<'_>, expression: &Expression<TaskField>, pager: &mut Pager) {
-    let job_id = seen.job.info.job_id.as_str();
+    let job_id = seen.job.id.as_str();
     // What of the expression is left to be decided, once it is known which job it is.
     let alternatives: Vec<Vec<&Criterion<TaskField>>> = expression
         .0
@@ -196,7 +187,8 @@ fn search_job(seen: &Seen<'_>, expression: &Expression<TaskField>, pager: &mut P
         return;
     }
     if alternatives.iter().any(Vec::is_empty) {
-        return pager.take_all(seen);
+        let count = seen.job.tasks.len();
+        return pager.take_all(seen, count, |first| first..count);
     }
     let passes = |index: usize| {
         let mut view = None;
@@ -214,7 +206,7 @@ fn search_job(seen: &Seen<'_>, expression: &Expression<TaskField>, pager: &mut P
         take_each(pager, &mut indexes.into_iter());
     } else if let Some(tasks) = in_named_states(seen, &alternatives) {
         if alternatives.iter().flatten().all(|criterion| is_about_state(criterion)) {
-            pager.take_union(seen, &tasks);
+            pager.take_all(seen, tasks.len(), |first| tasks.iter_from(first));
         } else {
             take_each(pager, &mut tasks.iter_from(0));
         }
@@ -229,7 +221,7 @@ fn is_about_state(criterion: &Criterion<TaskField>) -> bool {
 
 /// The tasks in all states that an expression allows; `None` if one of its alternatives allows any state, or if the
 /// states are not known by themselves.
-fn in_named_states<'a>(seen: &'a Seen<'_>, alternatives: &[Vec<&Criterion<TaskField>>]) -> Option<Union<'a>> {
+fn in_named_states<'a>(seen: &'a Seen<'_>, alternatives: &[Vec<&Criterion<TaskField>>]) -> Option<Matching<'a>> {
     let statuses = seen.statuses()?;
     if !alternatives
         .iter()
@@ -272,7 +264,7 @@ fn task_passes<'a>(
 ) -> bool {
     let task = &seen.job.tasks[index];
     criterion.test.passes(match criterion.field {
-        TaskField::JobId => &seen.job.info.job_id,
+        TaskField::JobId => &seen.job.id,
         TaskField::DeviceKey => &task.device_key,
         TaskField::FromVersion => &task.kind.from_version,
         TaskField::ToVersion => &task.kind.to_version,
@@ -282,15 +274,15 @@ fn task_passes<'a>(
 }
 
 fn job_passes(seen: &Seen<'_>, criterion: &Criterion<JobField>) -> bool {
-    let info = &seen.job.info;
-    let test = &criterion.test;
+    let (info, test) = (&seen.job.info, &criterion.test);
+    let passes = |text: Option<&str>| text.is_some_and(|text| test.passes(text));
     match criterion.field {
-        JobField::ProductKey => info.product_key.as_ref().is_some_and(|key| test.passes(key)),
-        JobField::FirmwareId => test.passes(&info.firmware_id),
-        JobField::FirmwareVersion => test.passes(&info.firmware_version),
+        JobField::ProductKey => passes(info.product_key.as_deref()),
+        JobField::FirmwareId => passes(info.firmware_id.as_deref()),
+        JobField::FirmwareVersion => passes(info.firmware_version.as_deref()),
         JobField::FirmwareName => info.firmware_name.as_ref().is_some_and(|name| name_passes(name, test)),
         JobField::Name => info.name.as_ref().is_some_and(|name| name_passes(name, test)),
-        JobField::Type => test.passes(info.job_type.as_str()),
+        JobField::Type => passes(info.type_.as_ref().map(AsRef::as_ref)),
         JobField::Status => test.passes(seen.status().as_str()),
     }
 }
@@ -298,13 +290,14 @@ fn job_passes(seen: &Seen<'_>, criterion: &Criterion<JobField>) -> bool {
 /// As the platform documents it for searches of devices: without a language, the default name and all others are
 /// looked at; with one for which there is no name, the default name is.
 fn name_passes(name: &StringI18n, test: &Test) -> bool {
+    let default = default_name(Some(name));
+    let mut others = name.i18n_value.iter().flatten();
     match test {
-        Test::Like(Language::Any, _) => {
-            test.passes(&name.default_value) || name.i18n_value.values().any(|text| test.passes(text))
-        }
+        Test::Like(Language::Any, _) => test.passes(default) || others.any(|(_, text)| test.passes(text)),
         Test::Like(Language::Locale(locale), _) => {
-            test.passes(name.i18n_value.get(*locale).unwrap_or(&name.default_value))
+            let own = others.find(|(known, _)| known == locale);
+            test.passes(own.map_or(default, |(_, text)| text))
         }
-        Test::Like(Language::Default, _) | Test::Is(_) | Test::In(_) => test.passes(&name.default_value),
+        Test::Like(Language::Default, _) | Test::Is(_) | Test::In(_) => test.passes(default),
     }
 }

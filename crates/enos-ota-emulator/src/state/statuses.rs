@@ -1,5 +1,4 @@
-//! Which tasks of a job are in which state, kept up to the present: so that the state alone is enough to find any page
-//! of a search among a million tasks.
+//! Which tasks of a job are in which state, kept up to the present.
 //!
 //! The state of a task still follows from its course and the clock, and from nothing else. What is kept here is only
 //! what that came to when somebody last looked, and when it will come to something else.
@@ -7,50 +6,10 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::ranks::{Ranked, Union};
+use super::by_status::ByStatus;
 use super::task::Standing;
 use super::timeline::LONGEST_LAG_MS;
-use crate::model::{Tally, TaskStatus};
-
-/// Tasks by their states.
-#[derive(Clone, Debug)]
-pub(super) struct ByStatus([Ranked; 5]);
-
-impl ByStatus {
-    /// Puts a task where it belongs. Tells whether it was elsewhere.
-    fn put(&mut self, task: usize, status: TaskStatus) -> bool {
-        let mut has_moved = false;
-        for (known, set) in TaskStatus::ALL.into_iter().zip(&mut self.0) {
-            has_moved |= if known == status {
-                set.insert(task)
-            } else {
-                set.remove(task)
-            };
-        }
-        has_moved
-    }
-
-    /// The tasks that are in one of these states.
-    pub(super) fn tasks(&self, is_wanted: impl Fn(TaskStatus) -> bool) -> Union<'_> {
-        let sets = TaskStatus::ALL.into_iter().zip(&self.0);
-        Union(
-            sets.filter(|(status, _)| is_wanted(*status))
-                .map(|(_, set)| set)
-                .collect(),
-        )
-    }
-
-    pub(super) fn tally(&self) -> Tally {
-        let [init, published, upgrading, succeeded, failed] = [0, 1, 2, 3, 4].map(|index| self.0[index].len());
-        Tally {
-            init,
-            published,
-            upgrading,
-            succeeded,
-            failed,
-        }
-    }
-}
+use crate::model::TaskStatus;
 
 #[derive(Debug)]
 pub(super) struct Statuses {
@@ -69,15 +28,13 @@ impl Statuses {
     /// Looks at all of `count` tasks, as they stand at the running time `at`, which is `now` by the clock.
     pub(super) fn new(count: usize, (at, now): (i64, i64), standing: impl Fn(usize) -> Standing) -> Self {
         let mut changes = BinaryHeap::new();
-        let statuses: Vec<TaskStatus> = (0..count)
-            .map(|task| {
-                let Standing { status, until } = standing(task);
-                changes.extend(until.map(|until| Reverse((until, task))));
-                status
-            })
-            .collect();
+        let present = ByStatus::new((0..count).map(|task| {
+            let Standing { status, until } = standing(task);
+            changes.extend(until.map(|until| Reverse((until, task))));
+            status
+        }));
         Self {
-            present: ByStatus(TaskStatus::ALL.map(|status| Ranked::new(count, |task| statuses[task] == status))),
+            present,
             changes,
             at,
             recent: VecDeque::new(),
@@ -115,7 +72,7 @@ impl Statuses {
 
     /// Notes the state of a task.
     pub(super) fn set(&mut self, task: usize, now: i64, Standing { status, until }: Standing) {
-        if self.present.put(task, status) {
+        if self.present.put(task, &status) {
             self.recent.push_back((now, task));
         }
         if let Some(until) = until {
@@ -136,7 +93,7 @@ impl Statuses {
         let mut sets = self.present.clone();
         // A change is noted when it happens or later, so that one that was noted by then had happened by then.
         for (_, task) in self.recent.iter().filter(|(noted, _)| *noted > then) {
-            sets.put(*task, status(*task));
+            sets.put(*task, &status(*task));
         }
         Some(sets)
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::intern::{Failure, Kind};
 use super::pace::{Pace, Steps};
 use super::timeline::Timeline;
-use crate::fleet::{Outcome, reason};
+use crate::fleet::Outcome;
 use crate::model::{RetryCount, TaskStatus};
 use crate::random::stable_hash;
+use crate::reason;
 
 /// A task as the emulator keeps it. A fleet may have a million, so texts that many tasks have in common are shared.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ pub(super) enum Stage {
 }
 
 /// The state of a task, and the running time of its job at which that may change, if it does by itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Standing {
     pub(super) status: TaskStatus,
     pub(super) until: Option<i64>,
@@ -97,7 +98,7 @@ pub(super) struct Rules {
 
 /// A moment in the life of a job, at which its tasks are looked at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look<'a> {
+pub(super) struct JobTime<'a> {
     pub(super) rules: &'a Rules,
     pub(super) timeline: &'a Timeline,
     /// For how long the job has run at that moment.
@@ -158,12 +159,12 @@ impl Run {
         moments.filter(|moment| *moment > running).min()
     }
 
-    fn view<'a>(&'a self, device_key: &str, look: Look<'a>) -> View<'a> {
-        let Look {
+    fn view<'a>(&'a self, device_key: &str, time: JobTime<'a>) -> View<'a> {
+        let JobTime {
             rules,
             timeline,
             running,
-        } = look;
+        } = time;
         // At the moment of a retry the task is `init`, even if the pace leaves it no time for that.
         if rules.pace.is_frozen() || running <= self.since {
             return stage_view(self.from, self.at);
@@ -208,10 +209,10 @@ impl Run {
 }
 
 impl Course {
-    pub(super) fn view<'a>(&'a self, device_key: &str, look: Look<'a>) -> View<'a> {
+    pub(super) fn view<'a>(&'a self, device_key: &str, time: JobTime<'a>) -> View<'a> {
         match self {
             Self::Ended { failure, at } => end_view(failure.as_deref(), *at),
-            Self::UnderWay(run) => run.view(device_key, look),
+            Self::UnderWay(run) => run.view(device_key, time),
         }
     }
 }
@@ -223,13 +224,13 @@ impl TaskState {
     }
 
     /// The state of the task, and when it may change by itself.
-    pub(super) fn standing(&self, look: Look<'_>) -> Standing {
+    pub(super) fn standing(&self, time: JobTime<'_>) -> Standing {
         let until = match &self.course {
             Course::Ended { .. } => None,
-            Course::UnderWay(run) => run.next_change(self.steps(look.rules.pace), look.rules, look.running),
+            Course::UnderWay(run) => run.next_change(self.steps(time.rules.pace), time.rules, time.running),
         };
         Standing {
-            status: self.course.view(&self.device_key, look).status,
+            status: self.course.view(&self.device_key, time).status,
             until,
         }
     }

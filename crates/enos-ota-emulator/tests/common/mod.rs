@@ -10,7 +10,7 @@
     clippy::format_collect
 )]
 
-use enos_ota_emulator::{DEMO_JOB_ID, Emulator};
+use enos_ota_emulator::{DEMO_JOB_ID, Emulator, TaskInfo, TaskStatus};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -250,4 +250,46 @@ impl Job {
 pub async fn retry(emulator: &Emulator, device_keys: &[&str]) -> Reply {
     let token = token(emulator).await;
     Job::retry(emulator, &token, device_keys).send(emulator).await
+}
+
+/// A task as the emulator shows it: of all members that the spec allows to be absent, none is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    pub task_id: String,
+    pub asset_id: String,
+    pub product_key: String,
+    pub device_key: String,
+    pub from_version: String,
+    pub to_version: String,
+    pub progress: i64,
+    pub desc: String,
+    pub status: TaskStatus,
+    pub update_time: i64,
+}
+
+impl From<TaskInfo> for Shown {
+    fn from(task: TaskInfo) -> Self {
+        Self {
+            task_id: task.task_id.unwrap(),
+            asset_id: task.asset_id.unwrap(),
+            product_key: task.product_key.unwrap(),
+            device_key: task.device_key.unwrap(),
+            from_version: task.from_version.unwrap(),
+            to_version: task.to_version.unwrap(),
+            progress: task.progress.unwrap().get(),
+            desc: task.desc.unwrap(),
+            status: task.status.unwrap(),
+            update_time: task.update_time.unwrap().get(),
+        }
+    }
+}
+
+/// The task of a device.
+pub fn task(emulator: &Emulator, job_id: &str, device_key: &str) -> Shown {
+    emulator.task(job_id, device_key).unwrap().into()
+}
+
+/// All tasks of a job.
+pub fn tasks(emulator: &Emulator, job_id: &str) -> Vec<Shown> {
+    emulator.tasks(job_id).into_iter().map(Shown::from).collect()
 }

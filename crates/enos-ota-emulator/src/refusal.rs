@@ -1,15 +1,6 @@
-//! What the gateway says when it refuses a request: `{"message":"..."}`, neither with `code` nor with `status`.
+//! What the gateway says when it refuses a request.
 
 use axum::http::StatusCode;
-use bytes::Bytes;
-use serde::Serialize;
-
-use crate::answer::json;
-
-#[derive(Serialize)]
-struct Message {
-    message: &'static str,
-}
 
 /// The text that goes with an HTTP status.
 ///
@@ -29,9 +20,4 @@ pub(crate) fn text(status: StatusCode) -> &'static str {
         504 => "The upstream server is timing out",
         _ => status.canonical_reason().unwrap_or("Unknown"),
     }
-}
-
-/// The body of a refusal.
-pub(crate) fn body(status: StatusCode) -> Bytes {
-    json(&Message { message: text(status) })
 }
