@@ -141,7 +141,11 @@ impl<'a> Book<'a> {
                 Some(at) if !fenced && line.starts_with('#') => &line[..at],
                 _ => line,
             };
-            out.push_str(&if fenced { line.to_owned() } else { self.with_links(page, line) });
+            out.push_str(&if fenced {
+                line.to_owned()
+            } else {
+                self.with_links(page, line)
+            });
             out.push('\n');
         }
         out
@@ -240,6 +244,9 @@ mod tests {
 
     #[test]
     fn the_first_sentence_has_no_marks() {
-        assert_eq!(first_sentence("\nSee [*this*](a.md#b) and `that`.\nMore. Then\n\nx"), "See this and that.");
+        assert_eq!(
+            first_sentence("\nSee [*this*](a.md#b) and `that`.\nMore. Then\n\nx"),
+            "See this and that."
+        );
     }
 }

@@ -88,7 +88,10 @@ pub(super) fn page(document: &Document) -> Page {
         called.\n\n| Code | Message | Where |\n|---|---|---|\n"
         .to_owned();
     for (code, (message, links)) in &overview {
-        add(&mut text, format_args!("| `{code}` | {message} | {} |\n", links.join(", ")));
+        add(
+            &mut text,
+            format_args!("| `{code}` | {message} | {} |\n", links.join(", ")),
+        );
     }
     text.push_str(&sections);
     text.push_str(&refusals(&document.root));
@@ -97,9 +100,10 @@ pub(super) fn page(document: &Document) -> Page {
 
 /// What the gateway refuses calls with, in the place of the platform.
 fn refusals(root: &Node) -> String {
-    let mut text = "\n## Refusals by the gateway {#refusals}\n\nThese have an HTTP status other than 200. Their body is \
+    let mut text =
+        "\n## Refusals by the gateway {#refusals}\n\nThese have an HTTP status other than 200. Their body is \
         `{\"message\": \"...\"}`: inferred from the Kong gateway, whose texts these are.\n"
-        .to_owned();
+            .to_owned();
     for refusal in listed(root, "x-gateway-refusals") {
         let Some(status) = refusal.get("status").and_then(Node::as_i64) else {
             continue;

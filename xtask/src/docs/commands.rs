@@ -41,7 +41,7 @@ pub(super) fn pages(help: &[(String, String)]) -> Vec<Page> {
     // The first form that many commands have; a section of this title that reads otherwise stays with its command.
     let mut shared: Vec<(&str, &str)> = Vec::new();
     for ((title, text), count) in &seen {
-        if *count * 3 > all.len() && all.len() > 1 {
+        if *count * 2 > all.len() && all.len() > 1 {
             shared.push((title, text));
         }
     }
@@ -144,7 +144,11 @@ fn parse(text: &str) -> Help<'_> {
                 entries: Vec::new(),
             });
         } else if part != Part::End && !line.is_empty() && !line.starts_with(' ') {
-            part = if part == Part::Between { Part::Between } else { Part::End };
+            part = if part == Part::Between {
+                Part::Between
+            } else {
+                Part::End
+            };
         }
         match part {
             Part::Commands => command(&mut help, line),
@@ -175,10 +179,15 @@ enum Part {
 
 /// Whether an option or an argument follows a line, and not a list of another kind.
 fn begins_section(text: &str, heading: &str) -> bool {
-    let after = text.split_once(&format!("\n{heading}\n")).map_or("", |(_, after)| after);
+    let after = text
+        .split_once(&format!("\n{heading}\n"))
+        .map_or("", |(_, after)| after);
     let mut lines = after.lines();
     let term = lines.next().unwrap_or_default().trim_start();
-    term.starts_with(['-', '<', '[']) && lines.next().is_some_and(|line| line.is_empty() || line.starts_with(INDENT))
+    term.starts_with(['-', '<', '['])
+        && lines
+            .next()
+            .is_some_and(|line| line.is_empty() || line.starts_with(INDENT))
 }
 
 fn command<'a>(help: &mut Help<'a>, line: &'a str) {
@@ -245,8 +254,14 @@ mod tests {
         let pages = pages(&[("enos-ota say".into(), HELP.into())]);
         assert_eq!((pages.len(), pages[0].name.as_str()), (1, "enos-ota-say"));
         let text = &pages[0].text;
-        assert!(text.starts_with("\nSays \\<it>\n\n```text\nenos-ota say [OPTIONS] <WHAT>\n```\n"), "{text}");
-        assert!(text.contains("## Options\n\n### `-o, --output <FORM>` {#output}\n\nForm\n"), "{text}");
+        assert!(
+            text.starts_with("\nSays \\<it>\n\n```text\nenos-ota say [OPTIONS] <WHAT>\n```\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("## Options\n\n### `-o, --output <FORM>` {#output}\n\nForm\n"),
+            "{text}"
+        );
         assert!(text.contains("### `<WHAT>` {#what}\n\nWhat\n"), "{text}");
         assert!(text.contains("- text: For people\n\n\\[default: text]"), "{text}");
         assert!(text.ends_with("```text\nExamples:\n  enos-ota say x\n```\n"), "{text}");
@@ -254,13 +269,22 @@ mod tests {
 
     #[test]
     fn what_most_commands_take_stands_once() {
-        let help = |options: &str| format!("Says\n\nUsage: x\n\nOwn:\n  --{options}\n          One\n\nConnection:\n  --url <URL>\n          Where\n");
-        let all = [("enos-ota a".to_owned(), help("a")), ("enos-ota b".to_owned(), help("b"))];
+        let help = |options: &str| {
+            format!(
+                "Says\n\nUsage: x\n\nOwn:\n  --{options}\n          One\n\nConnection:\n  --url <URL>\n          Where\n"
+            )
+        };
+        let all = [
+            ("enos-ota a".to_owned(), help("a")),
+            ("enos-ota b".to_owned(), help("b")),
+        ];
         let pages = pages(&all);
         let names: Vec<_> = pages.iter().map(|page| page.name.as_str()).collect();
         assert_eq!(names, ["enos-ota-a", "enos-ota-options", "enos-ota-b"]);
         assert!(pages[1].text.contains("### `--url <URL>` {#url}"));
-        assert!(!pages[0].text.contains("#url") && pages[0].text.contains("[connection](enos-ota-options.html#connection)"));
+        assert!(
+            !pages[0].text.contains("#url") && pages[0].text.contains("[connection](enos-ota-options.html#connection)")
+        );
         assert!(pages[0].text.contains("{#a}") && pages[2].text.contains("{#b}"));
     }
 }

@@ -27,16 +27,17 @@ fn language(name: &str) -> Option<Language> {
 }
 
 const RUST: &[&str] = &[
-    "as", "async", "await", "break", "const", "else", "enum", "false", "fn", "for", "if", "impl", "in", "let", "loop", "match",
-    "mod", "move", "mut", "pub", "return", "self", "static", "struct", "true", "type", "use", "where", "while",
+    "as", "async", "await", "break", "const", "else", "enum", "false", "fn", "for", "if", "impl", "in", "let", "loop",
+    "match", "mod", "move", "mut", "pub", "return", "self", "static", "struct", "true", "type", "use", "where",
+    "while",
 ];
 const JAVA: &[&str] = &[
-    "boolean", "catch", "class", "else", "false", "final", "for", "if", "import", "int", "long", "new", "null", "package",
-    "private", "public", "return", "static", "throw", "throws", "true", "try", "var", "void", "while",
+    "boolean", "catch", "class", "else", "false", "final", "for", "if", "import", "int", "long", "new", "null",
+    "package", "private", "public", "return", "static", "throw", "throws", "true", "try", "var", "void", "while",
 ];
 const PYTHON: &[&str] = &[
-    "and", "as", "assert", "def", "elif", "else", "except", "False", "for", "from", "if", "import", "in", "lambda", "None",
-    "not", "or", "raise", "return", "True", "try", "while", "with", "yield",
+    "and", "as", "assert", "def", "elif", "else", "except", "False", "for", "from", "if", "import", "in", "lambda",
+    "None", "not", "or", "raise", "return", "True", "try", "while", "with", "yield",
 ];
 const SHELL: &[&str] = &[
     "case", "do", "done", "elif", "else", "esac", "exit", "export", "fi", "for", "if", "in", "then", "while",
@@ -59,7 +60,10 @@ pub(super) fn highlight(name: &str, code: &str) -> String {
         if kind.is_empty() {
             out.push_str(&escape(token));
         } else {
-            add(&mut out, format_args!("<span class=\"{kind}\">{}</span>", escape(token)));
+            add(
+                &mut out,
+                format_args!("<span class=\"{kind}\">{}</span>", escape(token)),
+            );
         }
         before = token.chars().next_back().unwrap_or(' ');
         rest = after;
@@ -78,7 +82,11 @@ fn token(language: &Language, rest: &str, first: char, before: char) -> (&'stati
         return ("s", quoted(rest, first));
     }
     if first.is_ascii_digit() {
-        return ("n", rest.find(|character| !word(character) && character != '.').unwrap_or(rest.len()));
+        return (
+            "n",
+            rest.find(|character| !word(character) && character != '.')
+                .unwrap_or(rest.len()),
+        );
     }
     if word(first) {
         let length = rest.find(|character| !word(character)).unwrap_or(rest.len());
@@ -155,7 +163,10 @@ mod tests {
             highlight("rust", "let a = \"b\"; // c"),
             "<span class=\"k\">let</span> a = <span class=\"s\">&quot;b&quot;</span>; <span class=\"c\">// c</span>"
         );
-        assert_eq!(highlight("console", "$ a\n? 1"), "<span class=\"c\">$ </span><b>a</b>\n<span class=\"c\">[exit code 1]</span>");
+        assert_eq!(
+            highlight("console", "$ a\n? 1"),
+            "<span class=\"c\">$ </span><b>a</b>\n<span class=\"c\">[exit code 1]</span>"
+        );
         assert_eq!(highlight("text", "a < b"), "a &lt; b");
     }
 }

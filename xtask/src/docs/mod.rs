@@ -203,7 +203,14 @@ fn document() -> Result<Document, DocsError> {
 }
 
 /// What `xtask/site` must hold, beside the page about signing and the test.
-const SITE: &[&str] = &["copy.js", "favicon.svg", "search.js", "sign.js", "style.css", "theme.js"];
+const SITE: &[&str] = &[
+    "copy.js",
+    "favicon.svg",
+    "search.js",
+    "sign.js",
+    "style.css",
+    "theme.js",
+];
 
 fn read(path: &Path) -> Result<String, DocsError> {
     fs::read_to_string(path).map_err(|error| DocsError::Io(path.to_owned(), error))
@@ -223,7 +230,10 @@ pub fn build(inputs: &Inputs) -> Result<Files, DocsError> {
         files.insert(format!("downloads/{name}"), bytes);
     }
     for (path, text) in &inputs.sources {
-        if let Some(name) = path.strip_prefix("docs/").filter(|name| !name.ends_with(".md") && !name.ends_with(".toml")) {
+        if let Some(name) = path
+            .strip_prefix("docs/")
+            .filter(|name| !name.ends_with(".md") && !name.ends_with(".toml"))
+        {
             files.insert(name.to_owned(), text.clone().into());
         } else if let Some(name) = path.strip_prefix("openapi/") {
             files.insert(format!("downloads/{name}"), text.clone().into());
@@ -258,8 +268,14 @@ pub fn build(inputs: &Inputs) -> Result<Files, DocsError> {
             group = &page.group;
             add(&mut llms, format_args!("\n## {group}\n\n"));
         }
-        add(&mut llms, format_args!("- [{}]({}.md): {}\n", page.title, page.name, page.description));
-        files.insert(format!("{}.html", page.name), page::page(&book, at, &rendered, &footer).into());
+        add(
+            &mut llms,
+            format_args!("- [{}]({}.md): {}\n", page.title, page.name, page.description),
+        );
+        files.insert(
+            format!("{}.html", page.name),
+            page::page(&book, at, &rendered, &footer).into(),
+        );
         files.insert(format!("{}.md", page.name), book.plain(page).into());
     }
     files.insert("404.html".into(), page::missing(&book, &footer).into());

@@ -36,13 +36,19 @@ fn overview(document: &Document, operations: &[Operation<'_>]) -> Page {
     }
     add(
         &mut text,
-        format_args!("\n## What all operations share\n\n{}\n", description.unwrap_or_default()),
+        format_args!(
+            "\n## What all operations share\n\n{}\n",
+            description.unwrap_or_default()
+        ),
     );
     text.push_str("\n## Headers\n\nEvery call carries these three. [Signing](sign.html) shows each step.\n\n");
     let schemes = document.root.find(&["components", "securitySchemes"]);
     for scheme in schemes.map(Node::entries).unwrap_or_default() {
         let field = |key| scheme.value.text(key).unwrap_or_default();
-        add(&mut text, format_args!("### `{0}` {{#{0}}}\n\n{1}\n\n", field("name"), field("description")));
+        add(
+            &mut text,
+            format_args!("### `{0}` {{#{0}}}\n\n{1}\n\n", field("name"), field("description")),
+        );
     }
     text.push_str(DOWNLOADS);
     Page::generated("reference", "API reference", text)
@@ -126,11 +132,17 @@ fn about(text: &mut String, node: &Node) {
         _ => "",
     };
     if !again.is_empty() {
-        add(text, format_args!("- **If it is sent again** after a lost response (inferred): {again}\n"));
+        add(
+            text,
+            format_args!("- **If it is sent again** after a lost response (inferred): {again}\n"),
+        );
     }
     if let Some(page) = node.get("externalDocs") {
         let field = |key| page.text(key).unwrap_or_default();
-        add(text, format_args!("- **Written from** [{}]({}).\n", field("description"), field("url")));
+        add(
+            text,
+            format_args!("- **Written from** [{}]({}).\n", field("description"), field("url")),
+        );
     }
     let permissions = listed(node, "x-permissions");
     if !permissions.is_empty() {
@@ -139,7 +151,12 @@ fn about(text: &mut String, node: &Node) {
             let field = |key| permission.text(key).unwrap_or_default().replace('|', "\\|");
             add(
                 text,
-                format_args!("| {} | {} ([page]({})) |\n", field("versions"), field("permission"), field("source")),
+                format_args!(
+                    "| {} | {} ([page]({})) |\n",
+                    field("versions"),
+                    field("permission"),
+                    field("source")
+                ),
             );
         }
     }
@@ -148,7 +165,9 @@ fn about(text: &mut String, node: &Node) {
 /// Every code of the operation, with the response that carries it.
 fn failures(text: &mut String, operation: &Operation<'_>) {
     text.push_str("\n## Failures\n\nA failure has HTTP status 200 and a `code` other than 0. ");
-    text.push_str("[Common codes](codes.html#common) and [refusals by the gateway](codes.html#refusals) may come too.\n");
+    text.push_str(
+        "[Common codes](codes.html#common) and [refusals by the gateway](codes.html#refusals) may come too.\n",
+    );
     for node in listed(operation.node, "x-error-codes") {
         let Some(code) = node.get("code").and_then(Node::as_i64) else {
             continue;
@@ -213,15 +232,28 @@ fn member(text: &mut String, document: &Document, field: &Field<'_>, schema: Opt
     let kind = target.map_or_else(String::new, |schema| kind(document, schema));
     let nullable = schema.into_iter().chain(target);
     let nullable = nullable.flat_map(|schema| [schema.get("nullable"), schema.get("x-nullable")]);
-    let null = if nullable.flatten().any(Node::is_true) { ", or null" } else { "" };
-    add(text, format_args!("{indent}- {bold}`{}`{bold} {kind}{null}{}. ", field.name, field.place));
+    let null = if nullable.flatten().any(Node::is_true) {
+        ", or null"
+    } else {
+        ""
+    };
+    add(
+        text,
+        format_args!("{indent}- {bold}`{}`{bold} {kind}{null}{}. ", field.name, field.place),
+    );
     let description = field.description.or(own).unwrap_or_default();
     let description: Vec<_> = description.trim_end().lines().collect();
     text.push_str(&description.join(&format!("\n{indent}  ")));
     text.push('\n');
-    for value in target.map(|schema| listed(schema, "x-known-values")).unwrap_or_default() {
+    for value in target
+        .map(|schema| listed(schema, "x-known-values"))
+        .unwrap_or_default()
+    {
         let field = |key| value.text(key).unwrap_or_default();
-        add(text, format_args!("{indent}  - `{}`: {}\n", field("value"), field("description")));
+        add(
+            text,
+            format_args!("{indent}  - `{}`: {}\n", field("value"), field("description")),
+        );
     }
     if let Some(schema) = target {
         members(text, document, schema, depth + 1);
@@ -267,7 +299,10 @@ fn kind(document: &Document, schema: &Node) -> String {
             add(&mut out, format_args!(", {words} {}", limit.to_json()));
         }
     }
-    let values: Vec<_> = listed(schema, "enum").iter().map(|value| format!("`{}`", value.to_json())).collect();
+    let values: Vec<_> = listed(schema, "enum")
+        .iter()
+        .map(|value| format!("`{}`", value.to_json()))
+        .collect();
     if !values.is_empty() {
         add(&mut out, format_args!(", one of {}", values.join(", ")));
     }

@@ -116,11 +116,17 @@ fn navigation(book: &Book<'_>, current: Option<(usize, &Rendered)>) -> String {
             format_args!("<li><a href=\"{}.html\"{mark}>{}</a>", page.name, escape(&page.title)),
         );
         if let Some((_, rendered)) = here {
-            let sections = rendered.sections.iter().filter(|section| section.level == HeadingLevel::H2);
+            let sections = rendered
+                .sections
+                .iter()
+                .filter(|section| section.level == HeadingLevel::H2);
             out.push_str("<ul>");
             for section in sections {
                 let title = escape(&section.title);
-                add(&mut out, format_args!("<li><a href=\"#{}\">{title}</a></li>", section.id));
+                add(
+                    &mut out,
+                    format_args!("<li><a href=\"#{}\">{title}</a></li>", section.id),
+                );
             }
             out.push_str("</ul>");
         }

@@ -248,7 +248,10 @@ public class Main {{
             lines.push(format!("let expression = Expression::raw({});", Json::from(expression)));
             arguments.extend(["&expression", "1", "PageSize::default()"].map(str::to_owned));
         } else if !self.body.is_empty() {
-            lines.push(format!("let body = serde_json::from_str(\n        r#\"{}\"#,\n    )?;", self.body));
+            lines.push(format!(
+                "let body = serde_json::from_str(\n        r#\"{}\"#,\n    )?;",
+                self.body
+            ));
             arguments.push("&body".into());
         }
         format!(

@@ -105,7 +105,12 @@ fn answer(files: &Shared, uri: &Uri) -> Response {
         }
         None => {
             let page = files.get("404.html").cloned().unwrap_or_default();
-            (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, media_type("404.html"))], page).into_response()
+            (
+                StatusCode::NOT_FOUND,
+                [(header::CONTENT_TYPE, media_type("404.html"))],
+                page,
+            )
+                .into_response()
         }
     }
 }

@@ -13,8 +13,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 pub(super) fn gather() -> Result<Outside, DocsError> {
     let manifest = read(&workspace::root().join("Cargo.toml"))?;
-    let manifest: toml::Table = toml::from_str(&manifest)
-        .map_err(|error| DocsError::Source(format!("Cargo.toml: {error}")))?;
+    let manifest: toml::Table =
+        toml::from_str(&manifest).map_err(|error| DocsError::Source(format!("Cargo.toml: {error}")))?;
     let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
     let named = |key| Some(package?.get(key)?.as_str()?.to_owned());
     Ok(Outside {
@@ -32,8 +32,13 @@ fn date() -> Result<String, DocsError> {
         let day = run(Command::new("git").args(["log", "-1", "--format=%cs"]))?;
         return Ok(day.trim().to_owned());
     };
-    let moment = seconds.trim().parse().ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    let moment = moment.ok_or_else(|| DocsError::Tool(format!("SOURCE_DATE_EPOCH is no number of seconds: `{seconds}`")))?;
+    let moment = seconds
+        .trim()
+        .parse()
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    let moment =
+        moment.ok_or_else(|| DocsError::Tool(format!("SOURCE_DATE_EPOCH is no number of seconds: `{seconds}`")))?;
     Ok(moment.strftime("%F").to_string())
 }
 
