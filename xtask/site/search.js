@@ -1,4 +1,4 @@
-// Search over all pages and operations, with an index that is part of the site.
+// Search over all pages, commands, options and codes, with an index that is part of the site.
 (() => {
   "use strict";
   const MOST = 12;
@@ -13,9 +13,13 @@
   }));
   form.hidden = false;
 
-  // Every word must be somewhere; the beginning of a title counts most.
+  // Every word must be somewhere. The beginning of a title counts most, then the words side by side, as they were typed.
   function rank(entry, words) {
+    const phrase = words.join(" ");
     let sum = 0;
+    if (words.length > 1 && entry.inTitle.includes(phrase)) sum += 12;
+    else if (words.length > 1 && entry.inText.includes(phrase)) sum += 6;
+    if (entry.inTitle.replace(/^[-`]+/, "") === phrase) sum += 10;
     for (const word of words) {
       if (entry.inTitle.startsWith(word)) sum += 8;
       else if (entry.inTitle.includes(word)) sum += 5;
@@ -32,9 +36,21 @@
 
   function excerpt(entry, words) {
     const text = entry.text;
-    const at = Math.max(0, ...words.map((word) => text.toLowerCase().indexOf(word)));
-    const from = Math.max(0, at - 40);
+    const places = words.map((word) => text.toLowerCase().indexOf(word)).filter((at) => at >= 0);
+    const from = Math.max(0, Math.min(...places, text.length) - 40);
+    if (places.length === 0) return text.slice(0, 120) + (text.length > 120 ? "…" : "");
     return (from > 0 ? "…" : "") + text.slice(from, from + 120) + (text.length > from + 120 ? "…" : "");
+  }
+
+  // A text with the words that were looked for marked in it.
+  function marked(text, words) {
+    const safe = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    return text.split(new RegExp(`(${safe.join("|")})`, "gi")).map((piece, number) => {
+      if (number % 2 === 0) return piece;
+      const mark = document.createElement("mark");
+      mark.textContent = piece;
+      return mark;
+    });
   }
 
   function show() {
@@ -54,7 +70,7 @@
       for (const [name, text] of [["kind", entry.kind], ["title", entry.title], ["text", excerpt(entry, words)]]) {
         const part = document.createElement("span");
         part.className = name;
-        part.textContent = text;
+        part.append(...marked(text, words));
         link.append(part);
       }
       const item = document.createElement("li");

@@ -24,11 +24,6 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-/// JSON as it may stand within a `script` element: no end of that element can be in it.
-pub(super) fn script_json(json: &str) -> String {
-    json.replace('<', "\\u003c")
-}
-
 /// The link of a heading to itself, for its address to be copied.
 pub(super) fn anchor(id: &str, title: &str) -> String {
     format!(

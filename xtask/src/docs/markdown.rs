@@ -1,19 +1,21 @@
 //! Markdown as HTML.
 
 use std::collections::BTreeMap;
+use std::mem;
 
-use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use super::DocsError;
-use super::html::{add, anchor, escape};
+use super::highlight::highlight;
+use super::html::{anchor, escape};
 
 /// What has become of a text.
+#[derive(Default)]
 pub(super) struct Rendered {
     pub(super) html: String,
     pub(super) sections: Vec<Section>,
 }
 
-/// A heading and what stands under it.
+/// A heading and what stands under it. What stands before the first heading has a section without title.
 pub(super) struct Section {
     pub(super) level: HeadingLevel,
     pub(super) id: String,
@@ -21,105 +23,88 @@ pub(super) struct Section {
     pub(super) text: String,
 }
 
-impl Rendered {
-    /// A list of the headings that a reader may want to jump to.
-    pub(super) fn contents(&self) -> String {
-        let mut items = String::new();
-        for section in self.sections.iter().filter(|section| section.level == HeadingLevel::H2) {
-            let title = escape(&section.title);
-            add(
-                &mut items,
-                format_args!("<li><a href=\"#{}\">{title}</a></li>\n", section.id),
-            );
-        }
-        format!("<nav class=\"contents\" aria-label=\"On this page\">\n<ul>\n{items}</ul>\n</nav>")
-    }
-}
-
-/// The sections of a text with these titles, in this order.
-pub(super) fn sections(file: &str, text: &str, titles: &[&str]) -> Result<String, DocsError> {
-    let mut found: BTreeMap<&str, String> = BTreeMap::new();
-    let mut title = "";
-    let mut fenced = false;
-    for line in text.lines() {
-        fenced ^= line.trim_start().starts_with("```");
-        if let Some(heading) = line.strip_prefix("## ").filter(|_| !fenced) {
-            title = heading.trim();
-        }
-        let section = found.entry(title).or_default();
-        section.push_str(line);
-        section.push('\n');
-    }
-    let mut out = String::new();
-    for title in titles {
-        let section = found.get(title).ok_or_else(|| {
-            DocsError::Source(format!("{file} has no section `## {title}`, from which a page is made"))
-        })?;
-        out.push_str(section);
-    }
-    Ok(out)
-}
-
-/// The title of a text, and what follows it.
-pub(super) fn titled<'a>(file: &str, text: &'a str) -> Result<(&'a str, &'a str), DocsError> {
-    let title = text.strip_prefix("# ").and_then(|text| text.split_once('\n'));
-    title.ok_or_else(|| DocsError::Source(format!("{file} does not begin with a title, `# ...`")))
-}
-
-/// Where a link that is written for readers of the repository leads here; nowhere, if the site has no such page.
-fn target(link: &str) -> Option<String> {
-    let there = match link {
-        "CONTRIBUTING.md" => "guide-spec.html",
-        "docs/unknowns.md" => "unknowns.html",
-        "openapi/ota-jobs.yaml" => "downloads/ota-jobs.yaml",
-        _ if link.starts_with("http://") || link.starts_with("https://") || link.starts_with('#') => link,
-        _ => return None,
-    };
-    Some(there.to_owned())
+/// What surrounds a text.
+pub(super) trait Surroundings {
+    /// Where a link of the text leads on the site; nowhere, if the site has no such page.
+    fn link(&self, link: &str) -> Option<String>;
+    /// The drawing that is to stand in the page itself, so that it has the colours of the page.
+    fn drawing(&self, link: &str) -> Option<&str>;
 }
 
 /// Renders a text.
-pub(super) fn render(text: &str) -> Rendered {
-    let mut sections: Vec<Section> = Vec::new();
-    let mut used: BTreeMap<String, usize> = BTreeMap::new();
-    let mut events: Vec<Event<'_>> = Vec::new();
-    let mut heading: Option<(usize, HeadingLevel, String)> = None;
-    let mut open_links = Vec::new();
-    let mut session = false;
-    for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
-        if let Event::Text(words) | Event::Code(words) = &event {
-            match (&mut heading, sections.last_mut()) {
-                (Some((_, _, title)), _) => title.push_str(words),
-                (None, Some(section)) => {
-                    section.text.push_str(words);
-                    section.text.push(' ');
-                }
-                (None, None) => {}
-            }
-        }
+pub(super) fn render(text: &str, surroundings: &dyn Surroundings) -> Rendered {
+    let mut renderer = Renderer {
+        surroundings,
+        sections: vec![section(HeadingLevel::H1, String::new(), String::new())],
+        used: BTreeMap::new(),
+        events: Vec::new(),
+        heading: None,
+        links: Vec::new(),
+        code: None,
+        drawing: false,
+    };
+    let options = Options::ENABLE_TABLES | Options::ENABLE_HEADING_ATTRIBUTES;
+    for event in Parser::new_ext(text, options) {
+        renderer.take(event);
+    }
+    let mut html = String::new();
+    pulldown_cmark::html::push_html(&mut html, renderer.events.into_iter());
+    // The policy of the pages allows no inline style, which is how the library aligns columns.
+    for side in ["left", "center", "right"] {
+        html = html.replace(&format!(" style=\"text-align: {side}\""), &format!(" class=\"{side}\""));
+    }
+    Rendered {
+        html,
+        sections: renderer.sections,
+    }
+}
+
+struct Heading {
+    at: usize,
+    id: Option<String>,
+    title: String,
+}
+
+struct Renderer<'a> {
+    surroundings: &'a dyn Surroundings,
+    sections: Vec<Section>,
+    used: BTreeMap<String, usize>,
+    events: Vec<Event<'a>>,
+    heading: Option<Heading>,
+    links: Vec<bool>,
+    code: Option<(String, String)>,
+    drawing: bool,
+}
+
+impl<'a> Renderer<'a> {
+    fn take(&mut self, event: Event<'a>) {
+        self.note(&event);
         match event {
-            Event::Start(Tag::Heading { level, .. }) => {
-                heading = Some((events.len(), level, String::new()));
-                events.push(event);
-            }
-            Event::End(TagEnd::Heading(_)) => {
-                if let Some((at, level, title)) = heading.take() {
-                    let id = slug(&title, &mut used);
-                    events[at] = Event::Start(Tag::Heading {
-                        level,
-                        id: Some(id.clone().into()),
-                        classes: Vec::new(),
-                        attrs: Vec::new(),
-                    });
-                    events.push(Event::InlineHtml(anchor(&id, &title).into()));
-                    sections.push(Section {
-                        level,
-                        id,
-                        title,
-                        text: String::new(),
-                    });
+            Event::Text(words) if self.code.is_some() => {
+                if let Some((_, code)) = &mut self.code {
+                    code.push_str(&words);
                 }
-                events.push(event);
+            }
+            Event::Start(Tag::CodeBlock(kind)) => {
+                let language = match kind {
+                    CodeBlockKind::Fenced(info) => info.split([',', ' ']).next().unwrap_or_default().to_owned(),
+                    CodeBlockKind::Indented => String::new(),
+                };
+                self.code = Some((language, String::new()));
+            }
+            Event::End(TagEnd::CodeBlock) => self.end_code(),
+            Event::Start(Tag::Heading { level, id, .. }) => {
+                self.heading = Some(Heading {
+                    at: self.events.len(),
+                    id: id.map(|id| id.to_string()),
+                    title: String::new(),
+                });
+                // Its id is known at its end.
+                self.events.push(Event::Start(heading(level, String::new())));
+            }
+            Event::End(TagEnd::Heading(level)) => {
+                self.end_heading(level);
+                self.events.push(event);
             }
             Event::Start(Tag::Link {
                 link_type,
@@ -127,10 +112,10 @@ pub(super) fn render(text: &str) -> Rendered {
                 title,
                 id,
             }) => {
-                let there = target(&dest_url);
-                open_links.push(there.is_some());
+                let there = self.surroundings.link(&dest_url);
+                self.links.push(there.is_some());
                 if let Some(there) = there {
-                    events.push(Event::Start(Tag::Link {
+                    self.events.push(Event::Start(Tag::Link {
                         link_type,
                         dest_url: there.into(),
                         title,
@@ -139,58 +124,90 @@ pub(super) fn render(text: &str) -> Rendered {
                 }
             }
             Event::End(TagEnd::Link) => {
-                if open_links.pop() == Some(true) {
-                    events.push(event);
+                if self.links.pop() == Some(true) {
+                    self.events.push(event);
                 }
             }
+            Event::Start(Tag::Image { ref dest_url, .. }) => {
+                if let Some(drawing) = self.surroundings.drawing(dest_url) {
+                    self.drawing = true;
+                    self.events.push(Event::InlineHtml(drawing.to_owned().into()));
+                } else {
+                    self.events.push(event);
+                }
+            }
+            Event::End(TagEnd::Image) if mem::take(&mut self.drawing) => {}
+            // What such a drawing shows is said in it.
+            Event::Text(_) if self.drawing => {}
             // What is wider than a phone scrolls by itself, also by keyboard.
             Event::Start(Tag::Table(_)) => {
-                let label = sections.last().map_or("Table", |section| section.title.as_str());
+                let label = self.sections.last().map_or("", |section| section.title.as_str());
                 let open = format!(
                     "<div class=\"table\" tabindex=\"0\" role=\"group\" aria-label=\"Table: {}\">",
                     escape(label)
                 );
-                events.push(Event::Html(open.into()));
-                events.push(event);
+                self.events.push(Event::Html(open.into()));
+                self.events.push(event);
             }
             Event::End(TagEnd::Table) => {
-                events.push(event);
-                events.push(Event::Html("</div>\n".into()));
+                self.events.push(event);
+                self.events.push(Event::Html("</div>\n".into()));
             }
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(ref language))) => {
-                session = &**language == "console";
-                events.push(event);
-            }
-            Event::Text(words) if session => events.push(Event::Text(exit_codes(&words))),
-            Event::End(TagEnd::CodeBlock) => {
-                session = false;
-                events.push(event);
-            }
-            event => events.push(event),
+            event => self.events.push(event),
         }
     }
-    let mut html = String::new();
-    pulldown_cmark::html::push_html(&mut html, events.into_iter());
-    // The policy of the pages allows no inline style, which is how the library aligns columns.
-    for side in ["left", "center", "right"] {
-        html = html.replace(&format!(" style=\"text-align: {side}\""), &format!(" class=\"{side}\""));
+
+    /// Keeps the words of a heading, and those of a section for the search.
+    fn note(&mut self, event: &Event<'_>) {
+        let (Event::Text(words) | Event::Code(words)) = event else {
+            return;
+        };
+        if let Some(heading) = &mut self.heading {
+            heading.title.push_str(words);
+        } else if let Some(section) = self.sections.last_mut() {
+            section.text.push_str(words);
+            section.text.push(' ');
+        }
     }
-    Rendered {
-        html: html.replace("<pre>", "<pre tabindex=\"0\">"),
-        sections,
+
+    fn end_code(&mut self) {
+        if let Some((language, code)) = self.code.take() {
+            let block = format!(
+                "<pre tabindex=\"0\"><code class=\"language-{}\">{}</code></pre>\n",
+                escape(&language),
+                highlight(&language, &code)
+            );
+            self.events.push(Event::Html(block.into()));
+        }
+    }
+
+    fn end_heading(&mut self, level: HeadingLevel) {
+        let Some(Heading { at, id, title }) = self.heading.take() else {
+            return;
+        };
+        let id = id.unwrap_or_else(|| slug(&title, &mut self.used));
+        self.events[at] = Event::Start(heading(level, id.clone()));
+        self.events.push(Event::InlineHtml(anchor(&id, &title).into()));
+        self.sections.push(section(level, id, title));
     }
 }
 
-/// The tests of the sessions write an exit code as `? 1`, which says nothing to a reader of the page.
-fn exit_codes<'a>(text: &str) -> CowStr<'a> {
-    let lines: Vec<_> = text
-        .split('\n')
-        .map(|line| match line.strip_prefix("? ") {
-            Some(code) if code.bytes().all(|byte| byte.is_ascii_digit()) => format!("[exit code {code}]"),
-            _ => line.to_owned(),
-        })
-        .collect();
-    lines.join("\n").into()
+fn heading<'a>(level: HeadingLevel, id: String) -> Tag<'a> {
+    Tag::Heading {
+        level,
+        id: Some(id.into()),
+        classes: Vec::new(),
+        attrs: Vec::new(),
+    }
+}
+
+fn section(level: HeadingLevel, id: String, title: String) -> Section {
+    Section {
+        level,
+        id,
+        title,
+        text: String::new(),
+    }
 }
 
 fn slug(title: &str, used: &mut BTreeMap<String, usize>) -> String {

@@ -1,18 +1,21 @@
 //! The documentation as a web site of files: it needs no server, no other host, and no connection.
 //!
-//! `tools` gathers what comes from outside (the renderer of the reference, the signer as WebAssembly, the help of the
-//! command line), [`build`] makes the site from it without touching a disk, and `serve` shows it while the sources are
-//! edited.
+//! `book` gathers the pages as Markdown: those of `docs/`, and those made from the OpenAPI document and from the help of the
+//! command line. [`build`] makes the site of them without touching a disk. `tools` gathers what must be compiled first, and
+//! `serve` shows the site while its sources are edited.
 
+mod book;
 mod codes;
+mod commands;
+mod highlight;
 mod html;
 mod markdown;
+mod operations;
 mod ordered;
 mod page;
-mod reference;
+mod samples;
 mod search;
 mod serve;
-mod sign;
 pub mod spec;
 mod tools;
 
@@ -22,14 +25,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 
 use crate::check;
 use crate::diagnostic::Report;
 use crate::spec::{Document, LoadError};
 use crate::workspace;
+use book::{Book, InBook};
 use html::add;
-use page::{Meta, page};
 use search::Entry;
 
 /// What `cargo xtask docs` is asked for.
@@ -41,7 +46,7 @@ pub struct Arguments {
     /// The port to serve on.
     #[arg(long, default_value_t = 8000, requires = "serve")]
     port: u16,
-    /// Write only the documents that the site has to download, into this folder. Fetches and compiles nothing.
+    /// Write only the documents and samples that the site has to download, into this folder. Compiles nothing.
     #[arg(long, value_name = "DIR", conflicts_with = "serve")]
     downloads: Option<PathBuf>,
 }
@@ -53,29 +58,27 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 pub struct Inputs {
     /// The OpenAPI document.
     pub document: Document,
-    /// The file `README.md`.
-    pub readme: String,
-    /// The file `CONTRIBUTING.md`.
-    pub contributing: String,
-    /// The file `docs/unknowns.md`.
-    pub unknowns: String,
-    /// The templates, style and scripts of `xtask/site`, by name.
+    /// The texts and drawings of the pages, by path from the top of the workspace.
+    pub sources: BTreeMap<String, String>,
+    /// The style and scripts of `xtask/site`, by name.
     pub site: BTreeMap<String, String>,
     /// What comes from outside of the sources.
     pub outside: Outside,
 }
 
-/// What has to be fetched or compiled.
+/// What has to be compiled, or asked of git.
 #[derive(Clone)]
 pub struct Outside {
-    /// The renderer of the reference: one script.
-    pub redoc: String,
-    /// The licences of what is in that script.
-    pub redoc_licences: String,
     /// The signer as WebAssembly.
     pub signer: Vec<u8>,
     /// The help of each command of the command line: its words, and the text.
     pub help: Vec<(String, String)>,
+    /// The version of the workspace.
+    pub version: String,
+    /// The day of the last commit, or that of `SOURCE_DATE_EPOCH`.
+    pub date: String,
+    /// The address of the repository, if the workspace names one.
+    pub repository: Option<String>,
 }
 
 /// Why there is no site.
@@ -137,6 +140,15 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode, DocsError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The folders that sources are read from, with the ends of the names of those that are.
+const SOURCES: &[(&str, &[&str])] = &[
+    ("", &["md"]),
+    ("docs", &["md", "svg", "toml"]),
+    ("docs/schemas", &["json"]),
+    ("openapi", &["arazzo.yaml"]),
+    ("xtask/site", &["md"]),
+];
+
 /// Reads the sources of the workspace.
 ///
 /// # Errors
@@ -144,19 +156,38 @@ pub fn command(arguments: &Arguments) -> Result<ExitCode, DocsError> {
 /// A file cannot be read, or the OpenAPI document is wrong.
 pub fn inputs(outside: &Outside) -> Result<Inputs, DocsError> {
     let root = workspace::root();
+    let mut sources = BTreeMap::new();
+    for (folder, ends) in SOURCES {
+        for (name, path) in listed(&root.join(folder))? {
+            if ends.iter().any(|end| name.ends_with(&format!(".{end}"))) {
+                let key = format!("{folder}/{name}");
+                sources.insert(key.trim_start_matches('/').to_owned(), read(&path)?);
+            }
+        }
+    }
     let mut site = BTreeMap::new();
-    let folder = root.join("xtask/site");
     for name in SITE {
-        site.insert((*name).to_owned(), read(&folder.join(name))?);
+        site.insert((*name).to_owned(), read(&root.join("xtask/site").join(name))?);
     }
     Ok(Inputs {
         document: document()?,
-        readme: read(&root.join("README.md"))?,
-        contributing: read(&root.join("CONTRIBUTING.md"))?,
-        unknowns: read(&root.join("docs/unknowns.md"))?,
+        sources,
         site,
         outside: outside.clone(),
     })
+}
+
+/// The files of a folder, by name.
+fn listed(folder: &Path) -> Result<BTreeMap<String, PathBuf>, DocsError> {
+    let failed = |error| DocsError::Io(folder.to_owned(), error);
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if let (true, Some(name)) = (path.is_file(), path.file_name()) {
+            found.insert(name.to_string_lossy().into_owned(), path);
+        }
+    }
+    Ok(found)
 }
 
 /// The OpenAPI document, if nothing is wrong with it.
@@ -171,12 +202,11 @@ fn document() -> Result<Document, DocsError> {
     }
 }
 
-/// What `xtask/site` must hold.
+/// What `xtask/site` must hold, beside the page about signing and the test.
 const SITE: &[&str] = &[
-    "index.html",
-    "reference.js",
+    "copy.js",
+    "favicon.svg",
     "search.js",
-    "sign.html",
     "sign.js",
     "style.css",
     "theme.js",
@@ -193,126 +223,78 @@ fn read(path: &Path) -> Result<String, DocsError> {
 /// A source has not what a page is made from.
 pub fn build(inputs: &Inputs) -> Result<Files, DocsError> {
     let mut files = Files::new();
-    let mut index = Vec::new();
-
-    for name in ["style.css", "theme.js", "search.js"] {
-        files.insert(name.to_owned(), asset(inputs, name)?.into());
+    for (name, text) in &inputs.site {
+        files.insert(name.clone(), text.clone().into());
     }
     for (name, bytes) in spec::downloads(&inputs.document) {
         files.insert(format!("downloads/{name}"), bytes);
     }
-    front(inputs, &mut files, &mut index)?;
-    reference::pages(inputs, &mut files, &mut index)?;
-    codes::pages(inputs, &mut files, &mut index);
-    sign::pages(inputs, &mut files, &mut index)?;
-    guides(inputs, &mut files, &mut index)?;
+    for (path, text) in &inputs.sources {
+        if let Some(name) = path
+            .strip_prefix("docs/")
+            .filter(|name| !name.ends_with(".md") && !name.ends_with(".toml"))
+        {
+            files.insert(name.to_owned(), text.clone().into());
+        } else if let Some(name) = path.strip_prefix("openapi/") {
+            files.insert(format!("downloads/{name}"), text.clone().into());
+        }
+    }
+    let Outside {
+        version,
+        date,
+        repository,
+        signer,
+        ..
+    } = &inputs.outside;
+    let book = Book::new(inputs)?;
+    let footer = page::footer(&book, version, date, repository.as_deref());
+    let signer = STANDARD.encode(signer);
+    let mut index = Vec::new();
+    let mut llms = LLMS.to_owned();
+    let mut group = "";
+    for (at, page) in book.pages.iter().enumerate() {
+        // Within the page, since one that was opened as a file may not fetch another file.
+        let text = page.text.replace("{{signer}}", &signer);
+        let rendered = markdown::render(&text, &InBook { book: &book, page });
+        for section in &rendered.sections {
+            index.push(if section.title.is_empty() {
+                Entry::new(&page.group, &page.title, &format!("{}.html", page.name), &section.text)
+            } else {
+                let address = format!("{}.html#{}", page.name, section.id);
+                Entry::new(&page.title, &section.title, &address, &section.text)
+            });
+        }
+        if page.group != group {
+            group = &page.group;
+            add(&mut llms, format_args!("\n## {group}\n\n"));
+        }
+        add(
+            &mut llms,
+            format_args!("- [{}]({}.md): {}\n", page.title, page.name, page.description),
+        );
+        files.insert(
+            format!("{}.html", page.name),
+            page::page(&book, at, &rendered, &footer).into(),
+        );
+        files.insert(format!("{}.md", page.name), book.plain(page).into());
+    }
+    files.insert("404.html".into(), page::missing(&book, &footer).into());
+    files.insert("llms.txt".into(), llms.into());
     files.insert("search-index.js".into(), search::script(&index).into());
     // GitHub Pages would take a file whose name begins with `_` for its own.
     files.insert(".nojekyll".into(), Vec::new());
     Ok(files)
 }
 
-fn asset(inputs: &Inputs, name: &str) -> Result<String, DocsError> {
-    let text = inputs.site.get(name).cloned();
-    text.ok_or_else(|| DocsError::Source(format!("xtask/site/{name} is missing")))
-}
+/// The beginning of `llms.txt`, by the convention of <https://llmstxt.org>.
+const LLMS: &str = "# enos-ota
 
-fn front(inputs: &Inputs, files: &mut Files, index: &mut Vec<Entry>) -> Result<(), DocsError> {
-    let body = asset(inputs, "index.html")?;
-    let operations = spec::operations(&inputs.document);
-    let rows: Vec<_> = operations
-        .iter()
-        .map(|operation| {
-            format!(
-                "<tr><td><a href=\"reference.html#operation/{id}\">{summary}</a></td><td><code>{action}</code></td>\
-                 <td><a download href=\"downloads/{id}.yaml\">YAML</a> <a download href=\"downloads/{id}.json\">JSON</a></td></tr>",
-                id = html::escape(operation.id),
-                summary = html::escape(operation.summary),
-                action = html::escape(&operation.action()),
-            )
-        })
-        .collect();
-    let body = body.replace("{{operations}}", &rows.join("\n"));
-    let meta = Meta {
-        file: "index.html",
-        title: "EnOS OTA jobs",
-        description: "The OTA-job API of the EnOS IoT platform: reference, signing, error codes, command line and SDK.",
-        policy: page::POLICY,
-        scripts: &[],
-    };
-    index.push(Entry::new(
-        "Start",
-        "Start page",
-        "index.html",
-        "overview downloads OpenAPI YAML JSON",
-    ));
-    files.insert("index.html".into(), page(&meta, &body).into());
-    Ok(())
-}
+> Tools for the OTA-job API of the EnOS IoT platform: a command line that retries failed firmware upgrades, a Rust SDK, an OpenAPI \
+document, and an emulator. Nothing has been run against the vendor's cloud; what no page of the platform says is marked as \
+inferred or not documented.
 
-fn guides(inputs: &Inputs, files: &mut Files, index: &mut Vec<Entry>) -> Result<(), DocsError> {
-    let readme = |titles: &[&str]| markdown::sections("README.md", &inputs.readme, titles);
-    let rust = readme(&["The SDK", "The crates", "Limits", "Licence"])?;
-    let mut cli = readme(&["Try it", "The command line"])?;
-    cli.push_str("\n## Reference\n\nWhat each command prints when it is asked for `--help`.\n");
-    for (command, text) in &inputs.outside.help {
-        add(
-            &mut cli,
-            format_args!("\n### `{command}`\n\n````text\n{}\n````\n", text.trim_end()),
-        );
-    }
-    let mut document = markdown::sections("README.md", &inputs.readme, &["Edit the spec, regenerate the client"])?;
-    document.push('\n');
-    document.push_str(&markdown::sections(
-        "CONTRIBUTING.md",
-        &inputs.contributing,
-        &["Editing the spec"],
-    )?);
-    let (unknowns_title, unknowns) = markdown::titled("docs/unknowns.md", &inputs.unknowns)?;
-    for (file, title, description, text) in [
-        (
-            "guide-rust.html",
-            "The Rust SDK",
-            "Calling the OTA-job API from Rust.",
-            rust,
-        ),
-        (
-            "guide-cli.html",
-            "The command line",
-            "Retrying failed firmware upgrades from a shell.",
-            cli,
-        ),
-        (
-            "guide-spec.html",
-            "The OpenAPI document",
-            "Conventions and extensions of the document, and how to edit it.",
-            document,
-        ),
-        (
-            "unknowns.html",
-            unknowns_title,
-            "What the platform's pages leave open, what each answer would mean, and what the tool does about it.",
-            unknowns.to_owned(),
-        ),
-    ] {
-        let rendered = markdown::render(&text);
-        let meta = Meta {
-            file,
-            title,
-            description,
-            policy: page::POLICY,
-            scripts: &[],
-        };
-        let body = format!("<h1>{title}</h1>\n{}\n{}", rendered.contents(), rendered.html);
-        index.push(Entry::new("Guide", title, file, description));
-        for section in rendered.sections {
-            let address = format!("{file}#{}", section.id);
-            index.push(Entry::new(title, &section.title, &address, &section.text));
-        }
-        files.insert(file.to_owned(), page(&meta, &body).into());
-    }
-    Ok(())
-}
+The whole API is in [ota-jobs.json](downloads/ota-jobs.json), an OpenAPI 3.0.3 document.
+";
 
 /// Writes the site, and removes from its folder what is no longer part of it.
 fn write(folder: &Path, files: &Files) -> Result<(), DocsError> {

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use notify::{EventKind, RecursiveMode, Watcher as _};
 
-use super::{DocsError, Files, Outside, build, inputs, write};
+use super::{DocsError, Files, Outside, SOURCES, build, inputs, write};
 use crate::workspace;
 
 type Shared = Arc<RwLock<Files>>;
@@ -52,9 +52,9 @@ pub(super) fn run(outside: &Outside, folder: &Path, port: u16) -> Result<(), Doc
 }
 
 /// The folders of the sources: an editor may replace a file, and a watch of the old one would not see the new one.
-fn watched() -> [PathBuf; 4] {
+fn watched() -> Vec<PathBuf> {
     let root = workspace::root();
-    [root.join("docs"), root.join("openapi"), root.join("xtask/site"), root]
+    SOURCES.iter().map(|(folder, _)| root.join(folder)).collect()
 }
 
 /// Builds the site. What is wrong is told, and the old site stays.
@@ -103,7 +103,15 @@ fn answer(files: &Shared, uri: &Uri) -> Response {
             ];
             (headers, bytes.clone()).into_response()
         }
-        None => (StatusCode::NOT_FOUND, "no such page\n").into_response(),
+        None => {
+            let page = files.get("404.html").cloned().unwrap_or_default();
+            (
+                StatusCode::NOT_FOUND,
+                [(header::CONTENT_TYPE, media_type("404.html"))],
+                page,
+            )
+                .into_response()
+        }
     }
 }
 
@@ -113,6 +121,7 @@ fn media_type(name: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
         Some("yaml") => "application/yaml; charset=utf-8",
         _ => "text/plain; charset=utf-8",
     }

@@ -1,4 +1,4 @@
-//! The document in the shapes that readers and other programs want: lowered, and one file an operation.
+//! The document in the shapes that readers and other programs want: lowered, and one file per operation.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::Files;
 use super::ordered::{self, entry, list, map, scalar, set, text};
+use super::samples::samples;
 use crate::check::nulls::only_reference;
 use crate::spec::Document;
 use crate::spec::lower::{METHODS, lowered_key};
@@ -34,6 +35,12 @@ impl Operation<'_> {
     pub fn action(&self) -> String {
         let query = self.url.split_once('?').map_or(self.url.as_str(), |(_, query)| query);
         query.strip_prefix("action=").unwrap_or(query).to_owned()
+    }
+
+    /// Its parameters, with those of its path. References stay as they are.
+    #[must_use]
+    pub fn parameters<'a>(&'a self, document: &'a Document) -> Vec<&'a Node> {
+        document.parameters(self.item, self.node)
     }
 }
 
@@ -70,11 +77,20 @@ pub fn lowered(document: &Document) -> Node {
     let mut paths: Vec<Entry> = Vec::new();
     for operation in operations(document) {
         let mut node = operation.node.clone();
-        let parameters = document.parameters(operation.item, operation.node);
+        let parameters = operation.parameters(document);
         let free = parameters
             .into_iter()
             .filter(|parameter| document.fixed_value(parameter).is_none());
         set(&mut node, "parameters", list(free.cloned().collect()));
+        // Readers of documents show these beside the operation.
+        let samples = samples(document, &operation).into_iter().map(|sample| {
+            map(vec![
+                entry("lang", text(sample.language)),
+                entry("label", text(sample.label)),
+                entry("source", text(sample.code)),
+            ])
+        });
+        set(&mut node, "x-codeSamples", list(samples.collect()));
         match paths.iter_mut().find(|path| path.key == operation.url) {
             Some(path) => set(&mut path.value, operation.method, node),
             None => paths.push(entry(operation.url, map(vec![entry(operation.method, node)]))),
@@ -91,7 +107,7 @@ pub fn lowered(document: &Document) -> Node {
 #[must_use]
 pub fn single(document: &Document, operation: &Operation<'_>) -> Node {
     let mut node = operation.node.clone();
-    let parameters = document.parameters(operation.item, operation.node);
+    let parameters = operation.parameters(document);
     let parameters = parameters.into_iter().map(|parameter| filled_in(document, parameter));
     set(&mut node, "parameters", list(parameters.collect()));
     let mut root = document.root.clone();
@@ -226,6 +242,9 @@ pub fn downloads(document: &Document) -> Files {
         let single = single(document, &operation);
         add(format!("{}.yaml", operation.id), ordered::yaml(&single));
         add(format!("{}.json", operation.id), ordered::json(&single));
+        for sample in samples(document, &operation) {
+            add(format!("samples/{}.{}", operation.id, sample.file), sample.code);
+        }
     }
     files
 }

@@ -1,4 +1,4 @@
-//! What the site needs from outside: it is fetched or compiled into `target`, and never committed.
+//! What the site needs from outside: it is compiled into `target`, and never committed.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -9,53 +9,37 @@ use std::process::{Command, Stdio};
 use super::{DocsError, Outside, read};
 use crate::workspace;
 
-/// The renderer of the reference, Redoc, with a lock file. Its version 3 does not install by itself; other renderers are
-/// two to four times the size.
-const REDOC: &str = "xtask/redoc";
-/// What `npm ci` installs, with the hash of every package.
-const LOCK: &str = "package-lock.json";
 const TARGET: &str = "wasm32-unknown-unknown";
 
 pub(super) fn gather() -> Result<Outside, DocsError> {
-    let (redoc, redoc_licences) = redoc()?;
+    let manifest = read(&workspace::root().join("Cargo.toml"))?;
+    let manifest: toml::Table =
+        toml::from_str(&manifest).map_err(|error| DocsError::Source(format!("Cargo.toml: {error}")))?;
+    let package = manifest.get("workspace").and_then(|workspace| workspace.get("package"));
+    let named = |key| Some(package?.get(key)?.as_str()?.to_owned());
     Ok(Outside {
-        redoc,
-        redoc_licences,
         signer: signer()?,
         help: help()?,
+        version: named("version").unwrap_or_default(),
+        date: date()?,
+        repository: named("repository"),
     })
 }
 
-fn redoc() -> Result<(String, String), DocsError> {
-    let source = workspace::root().join(REDOC);
-    let folder = workspace::root().join("target/docs-tools/redoc");
-    let package = folder.join("node_modules/redoc");
-    let script = package.join("bundles/redoc.standalone.js");
-    let lock = read(&source.join(LOCK))?;
-    // Written last, so that an installation that was broken off is made again.
-    let installed = folder.join("installed.json");
-    if fs::read_to_string(&installed).ok().as_ref() != Some(&lock) {
-        eprintln!("installing redoc");
-        fs::create_dir_all(&folder).map_err(|error| DocsError::Io(folder.clone(), error))?;
-        for name in ["package.json", LOCK] {
-            let from = source.join(name);
-            fs::copy(&from, folder.join(name)).map_err(|error| DocsError::Io(from, error))?;
-        }
-        run(Command::new("npm")
-            .args([
-                "ci",
-                "--silent",
-                "--no-audit",
-                "--no-fund",
-                "--ignore-scripts",
-                "--prefix",
-            ])
-            .arg(&folder))?;
-        fs::write(&installed, lock).map_err(|error| DocsError::Io(installed, error))?;
-    }
-    let own = read(&package.join("LICENSE"))?;
-    let others = read(&package.join("bundles/redoc.standalone.js.LICENSE.txt"))?;
-    Ok((read(&script)?, format!("{own}\n\n{others}")))
+/// The day that the pages bear: two builds of one commit are the same.
+fn date() -> Result<String, DocsError> {
+    let Ok(seconds) = std::env::var("SOURCE_DATE_EPOCH") else {
+        let day = run(Command::new("git").args(["log", "-1", "--format=%cs"]))?;
+        return Ok(day.trim().to_owned());
+    };
+    let moment = seconds
+        .trim()
+        .parse()
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    let moment =
+        moment.ok_or_else(|| DocsError::Tool(format!("SOURCE_DATE_EPOCH is no number of seconds: `{seconds}`")))?;
+    Ok(moment.strftime("%F").to_string())
 }
 
 fn signer() -> Result<Vec<u8>, DocsError> {
