@@ -9,6 +9,7 @@ pub mod codegen;
 pub mod diagnostic;
 pub mod diff;
 pub mod docs;
+pub mod failure;
 pub mod generate;
 pub mod lint;
 pub mod new_operation;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::api::Touch;
+
 /// How much a change asks of those who rely on the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -39,31 +41,32 @@ pub struct Impact {
     pub why: Cow<'static, str>,
 }
 
-pub(super) fn none(why: impl Into<Cow<'static, str>>) -> Impact {
-    let (level, why) = (Level::None, why.into());
-    Impact { level, why }
-}
-
-pub(super) fn patch(why: impl Into<Cow<'static, str>>) -> Impact {
-    let (level, why) = (Level::Patch, why.into());
-    Impact { level, why }
-}
-
-pub(super) fn minor(why: impl Into<Cow<'static, str>>) -> Impact {
-    let (level, why) = (Level::Minor, why.into());
-    Impact { level, why }
-}
-
-pub(super) fn breaking(why: impl Into<Cow<'static, str>>) -> Impact {
-    let (level, why) = (Level::Breaking, why.into());
-    Impact { level, why }
-}
-
 impl Impact {
+    fn new(level: Level, why: impl Into<Cow<'static, str>>) -> Self {
+        let why = why.into();
+        Self { level, why }
+    }
+
     /// The graver of two; the first if they are alike.
     pub(super) fn or(self, other: Self) -> Self {
         if other.level > self.level { other } else { self }
     }
+}
+
+pub(super) fn none(why: impl Into<Cow<'static, str>>) -> Impact {
+    Impact::new(Level::None, why)
+}
+
+pub(super) fn patch(why: impl Into<Cow<'static, str>>) -> Impact {
+    Impact::new(Level::Patch, why)
+}
+
+pub(super) fn minor(why: impl Into<Cow<'static, str>>) -> Impact {
+    Impact::new(Level::Minor, why)
+}
+
+pub(super) fn breaking(why: impl Into<Cow<'static, str>>) -> Impact {
+    Impact::new(Level::Breaking, why)
 }
 
 /// What a change is part of. The order is that of the report.
@@ -133,6 +136,23 @@ pub struct Change {
     pub rust: Impact,
     /// What it means for clients, in whatever language, that were built from base.
     pub wire: Impact,
+    /// What it may bear on in the generated code.
+    #[serde(skip)]
+    pub(super) touches: Vec<Touch>,
+}
+
+impl Change {
+    /// Adds what a program feels although all names in the generated code stay as they are.
+    pub(super) fn rust(mut self, impact: Impact) -> Self {
+        self.rust = self.rust.or(impact);
+        self
+    }
+
+    /// Replaces what it may bear on in the generated code.
+    pub(super) fn touching(mut self, touches: Vec<Touch>) -> Self {
+        self.touches = touches;
+        self
+    }
 }
 
 /// Everything that differs between two versions of a document.
@@ -174,3 +194,23 @@ impl Diff {
 
 /// One of the two verdicts.
 pub(super) type Side = fn(&Change) -> &Impact;
+
+/// The kinds of subject in their order, and the subjects of a kind as they were found.
+pub(super) fn by_subject(mut changes: Vec<Change>) -> Vec<Change> {
+    let kind = |subject: &Subject| match subject {
+        Subject::Document => 0,
+        Subject::Operation(_) => 1,
+        Subject::Component(_) => 2,
+        Subject::Schema(_) => 3,
+        Subject::Codes(_) => 4,
+    };
+    let mut found: Vec<Subject> = Vec::new();
+    for change in &changes {
+        if !found.contains(&change.subject) {
+            found.push(change.subject.clone());
+        }
+    }
+    let place = |subject: &Subject| found.iter().position(|other| other == subject);
+    changes.sort_by_key(|change| (kind(&change.subject), place(&change.subject)));
+    changes
+}

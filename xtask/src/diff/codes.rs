@@ -1,8 +1,9 @@
 //! Error codes: those of an operation, those that all have in common, and those of the gateway.
 
-use super::change::{Impact, Subject, breaking, minor, none, patch};
-use super::compare::{Comparison, ONLY_TEXT, Pair, state};
-use super::uses::operations;
+use super::api::Touch;
+use super::change::{Change, Subject, breaking, minor, none};
+use super::compare::{Context, Pair, Scope};
+use crate::diagnostic::Mark;
 use crate::generate::names::upper_camel_text;
 use crate::spec::Document;
 use crate::spec::tree::Node;
@@ -11,99 +12,79 @@ const OWN: &str = "x-error-codes";
 const COMMON: &str = "x-common-error-codes";
 
 /// The codes of one operation.
-pub(super) fn own(comparison: &mut Comparison<'_>, id: &str, pair: Pair<'_>) {
-    let base_common = list(&comparison.base.root, COMMON);
-    let head_common = list(&comparison.head.root, COMMON);
+pub(super) fn own(context: &Context<'_>, id: &str, pair: Pair<'_>) -> Vec<Change> {
+    let base_common = context.base.root.items_of(COMMON);
+    let head_common = context.head.root.items_of(COMMON);
     let lists = Lists {
-        subject: Subject::Codes(id.to_owned()),
-        enums: format!("`{}ErrorCode`", upper_camel_text(id)),
-        base: list(pair.base, OWN),
-        head: list(pair.head, OWN),
+        scope: Scope::new(context, Subject::Codes(id.to_owned())),
+        enums: format!("{}ErrorCode", upper_camel_text(id)),
+        pair,
+        key: OWN,
     };
-    if lists.base.is_empty() && lists.head.is_empty() && pair.differ(OWN) {
-        let text = format!(
-            "the list of the codes of `{id}`, which is empty, {}",
-            state(pair, OWN, "is written otherwise")
-        );
-        comparison.key(&lists.subject, pair, OWN, text, patch(ONLY_TEXT), none(ONLY_TEXT));
-    }
-    lists.compare(
-        comparison,
+    let mut changes = lists.empty(&format!("the list of the codes of `{id}`"));
+    changes.extend(lists.compare(
         |code| is_among(code, head_common).then_some("is now common to all operations"),
         |code| is_among(code, base_common).then_some("was common to all operations"),
-    );
+    ));
+    changes
 }
 
 /// The codes that are not of one operation.
-pub(super) fn shared(comparison: &mut Comparison<'_>) {
-    let (base, head) = (comparison.base, comparison.head);
-    let lists = Lists {
-        subject: Subject::Codes("all operations".to_owned()),
-        enums: "the enum of every operation".to_owned(),
-        base: list(&base.root, COMMON),
-        head: list(&head.root, COMMON),
+pub(super) fn shared(context: &Context<'_>) -> Vec<Change> {
+    let (base, head) = (context.base, context.head);
+    let pair = Pair {
+        base: &base.root,
+        head: &head.root,
+        at: Mark::START,
     };
-    lists.compare(
-        comparison,
+    let lists = |of: &str, key| Lists {
+        scope: Scope::new(context, Subject::Codes(of.to_owned())),
+        enums: if key == COMMON {
+            "*ErrorCode"
+        } else {
+            "GatewayErrorCode"
+        }
+        .to_owned(),
+        pair,
+        key,
+    };
+    let common = lists("all operations", COMMON);
+    let mut changes = common.compare(
         |code| is_everywhere(code, head).then_some("is now listed by every operation"),
         |code| is_everywhere(code, base).then_some("was listed by every operation"),
     );
-    let lists = Lists {
-        subject: Subject::Codes("the gateway".to_owned()),
-        enums: "`GatewayErrorCode`".to_owned(),
-        base: list(&base.root, "x-gateway-error-codes"),
-        head: list(&head.root, "x-gateway-error-codes"),
-    };
-    lists.compare(comparison, |_| None, |_| None);
-    refusals(comparison);
+    changes.extend(lists("the gateway", "x-gateway-error-codes").compare(|_| None, |_| None));
+    let refusals = lists("the gateway", "x-gateway-refusals");
+    changes.extend(self::refusals(&refusals));
+    changes.extend(refusals.empty("the list of the gateway's refusals"));
+    changes
 }
 
 /// What the gateway refuses calls with, told apart by the HTTP status.
-fn refusals(comparison: &mut Comparison<'_>) {
-    const KEY: &str = "x-gateway-refusals";
-    let subject = &Subject::Codes("the gateway".to_owned());
-    let (base, head) = (&comparison.base.root, &comparison.head.root);
-    let (before, after) = (list(base, KEY), list(head, KEY));
+fn refusals(lists: &Lists<'_>) -> Vec<Change> {
+    let (scope, before, after) = (&lists.scope, lists.base(), lists.head());
     let status = |refusal: &Node| refusal.get("status").and_then(Node::as_i64);
     let what = |refusal: &Node| format!("the gateway's refusal {}", status(refusal).unwrap_or_default());
-    let is_in = |list: &[Node], refusal: &Node| list.iter().any(|other| status(other) == status(refusal));
+    let mut changes = Vec::new();
     for refusal in after {
         let Some(base) = before.iter().find(|other| status(other) == status(refusal)) else {
-            let rust = minor("`GatewayRefusal::ALL` gains an entry");
             let wire = minor("a client that does not know the status has to take it as an unknown failure");
-            comparison.added(subject, refusal.at, format!("{} is new", what(refusal)), rust, wire);
+            let change = scope.added(refusal.at, format!("{} is new", what(refusal)), wire);
+            changes.push(change.rust(minor("`GatewayRefusal::ALL` gains an entry")));
             continue;
         };
-        let pair = Pair {
-            base,
-            head: refusal,
-            at: refusal.at,
-        };
+        let pair = Pair::item(base, refusal);
         let texts = ["message", "text", "body", "description", "remedy"];
-        comparison.texts(subject, pair, &texts, &what(refusal));
-        comparison.others(subject, pair, &[&texts[..], &["status"]].concat(), &what(refusal));
+        changes.extend(scope.texts(pair, &texts, &what(refusal)));
+        changes.extend(scope.others(pair, &[&texts[..], &["status"]].concat(), &what(refusal)));
     }
-    for refusal in before.iter().filter(|refusal| !is_in(after, refusal)) {
-        let rust = minor("`GatewayRefusal::ALL` loses an entry");
+    let is_gone = |refusal: &&Node| !after.iter().any(|other| status(other) == status(refusal));
+    changes.extend(before.iter().filter(is_gone).map(|refusal| {
         let wire = minor("a failure that clients know comes no longer");
-        comparison.removed(subject, refusal.at, format!("{} is gone", what(refusal)), rust, wire);
-    }
-    let pair = Pair {
-        base,
-        head,
-        at: head.at,
-    };
-    if before.is_empty() && after.is_empty() && pair.differ(KEY) {
-        let text = format!(
-            "the list of the gateway's refusals, which is empty, {}",
-            state(pair, KEY, "is written otherwise")
-        );
-        comparison.key(subject, pair, KEY, text, patch(ONLY_TEXT), none(ONLY_TEXT));
-    }
-}
-
-fn list<'a>(node: &'a Node, key: &str) -> &'a [Node] {
-    node.get(key).map(Node::items).unwrap_or_default()
+        let change = scope.removed(refusal.at, format!("{} is gone", what(refusal)), wire);
+        change.rust(minor("`GatewayRefusal::ALL` loses an entry"))
+    }));
+    changes
 }
 
 /// Whether a list has a code with the same number and name.
@@ -113,7 +94,8 @@ fn is_among(code: &Node, list: &[Node]) -> bool {
 }
 
 fn is_everywhere(code: &Node, document: &Document) -> bool {
-    operations(document).all(|operation| is_among(code, list(&operation.method.value, OWN)))
+    let mut operations = document.operations();
+    operations.all(|operation| is_among(code, operation.node.items_of(OWN)))
 }
 
 fn number(code: &Node) -> String {
@@ -125,101 +107,114 @@ fn name(code: &Node) -> String {
     code.text("name").unwrap_or_default().to_owned()
 }
 
-struct Lists<'a> {
-    subject: Subject,
-    /// The Rust enum with a variant a code.
-    enums: String,
-    base: &'a [Node],
-    head: &'a [Node],
+fn what(code: &Node) -> String {
+    format!("the code {} `{}`", number(code), name(code))
 }
 
-impl Lists<'_> {
+/// A list in both documents.
+struct Lists<'a> {
+    scope: Scope<'a>,
+    /// The Rust enum with one variant per code, or a pattern for several.
+    enums: String,
+    /// What holds the list, under this key.
+    pair: Pair<'a>,
+    key: &'static str,
+}
+
+impl<'a> Lists<'a> {
+    fn base(&self) -> &'a [Node] {
+        self.pair.base.items_of(self.key)
+    }
+
+    fn head(&self) -> &'a [Node] {
+        self.pair.head.items_of(self.key)
+    }
+
+    /// What is said of a list that has nothing in it.
+    fn empty(&self, what: &str) -> Vec<Change> {
+        let is_empty = self.base().is_empty() && self.head().is_empty();
+        let state = self.pair.state(self.key, "is written otherwise");
+        let text = format!("{what}, which is empty, {state}");
+        let change = (is_empty && self.pair.differ(self.key)).then(|| self.scope.text(self.pair, self.key, text));
+        change.into_iter().collect()
+    }
+
     /// `moved_to` and `moved_from` tell of another list that makes up for a code that is gone or new in this one.
     fn compare(
         &self,
-        comparison: &mut Comparison<'_>,
         moved_to: impl Fn(&Node) -> Option<&'static str>,
         moved_from: impl Fn(&Node) -> Option<&'static str>,
-    ) {
-        let Self { subject, enums, .. } = self;
+    ) -> Vec<Change> {
+        let elsewhere = || none("the platform answers it as before");
+        let (base, head) = (self.base(), self.head());
+        let mut changes = Vec::new();
         let mut met = Vec::new();
-        for code in self.head {
-            let same = self.base.iter().find(|other| number(other) == number(code));
+        for code in head {
+            let same = base.iter().find(|other| number(other) == number(code));
             // Another number for the same name, unless that name's number is still there under another name.
-            let same = same.or_else(|| {
-                let mut others = self.base.iter();
-                others.find(|other| {
-                    name(other) == name(code) && !self.head.iter().any(|kept| number(kept) == number(other))
-                })
-            });
-            if let Some(before) = same {
+            let is_kept = |other: &Node| head.iter().any(|kept| number(kept) == number(other));
+            let renumbered = || base.iter().find(|other| name(other) == name(code) && !is_kept(other));
+            if let Some(before) = same.or_else(renumbered) {
                 met.push(before.at);
-                self.one(comparison, before, code);
+                changes.extend(self.one(before, code));
                 continue;
             }
-            let what = what(code);
-            if let Some(from) = moved_from(code) {
-                let why = "the enum keeps its variant";
-                comparison.added(subject, code.at, format!("{what} {from}"), patch(why), none(ELSEWHERE));
-                continue;
-            }
-            let rust = minor(format!("{enums} gains a variant, and may: it is `#[non_exhaustive]`"));
-            let wire = minor("a client that does not know the code has to take it as an unknown failure");
-            comparison.added(subject, code.at, format!("{what} is new"), rust, wire);
+            let (state, wire) = match moved_from(code) {
+                Some(from) => (from, elsewhere()),
+                None => (
+                    "is new",
+                    minor("a client that does not know the code has to take it as an unknown failure"),
+                ),
+            };
+            let scope = self.scope.touching(self.touches(&[code]));
+            changes.push(scope.added(code.at, format!("{} {state}", what(code)), wire));
         }
-        for code in self.base.iter().filter(|code| !met.contains(&code.at)) {
-            let what = what(code);
-            if let Some(to) = moved_to(code) {
-                let why = "the enum keeps its variant";
-                comparison.removed(subject, code.at, format!("{what} {to}"), patch(why), none(ELSEWHERE));
-                continue;
-            }
-            let rust = breaking(format!("{enums} loses the variant `{}`", name(code)));
-            let wire = minor("a failure that clients know comes no longer");
-            comparison.removed(subject, code.at, format!("{what} is gone"), rust, wire);
-        }
+        let gone = base.iter().filter(|code| !met.contains(&code.at));
+        changes.extend(gone.map(|code| {
+            let (state, wire) = match moved_to(code) {
+                Some(to) => (to, elsewhere()),
+                None => ("is gone", minor("a failure that clients know comes no longer")),
+            };
+            let scope = self.scope.touching(self.touches(&[code]));
+            scope.removed(code.at, format!("{} {state}", what(code)), wire)
+        }));
+        changes
     }
 
-    fn one(&self, comparison: &mut Comparison<'_>, base: &Node, head: &Node) {
-        let Self { subject, enums, .. } = self;
+    fn touches(&self, codes: &[&Node]) -> Vec<Touch> {
+        codes
+            .iter()
+            .map(|code| Touch::member(&self.enums, name(code)))
+            .collect()
+    }
+
+    fn one(&self, base: &Node, head: &Node) -> Vec<Change> {
         let at = head.entry("code").map_or(head.at, |entry| entry.at);
         let pair = Pair { base, head, at };
+        let scope = self.scope.touching(self.touches(&[base, head]));
         let what = what(head);
-        let mut say = |key: &str, text: String, rust: Impact, wire: Impact| {
-            comparison.key(subject, pair, key, text, rust, wire);
-        };
+        let mut changes = Vec::new();
         if pair.differ("name") {
-            let (before, after) = (name(base), name(head));
-            let text = format!(
-                "the code {} was called `{before}` and is called `{after}`",
-                number(head)
-            );
-            let rust = breaking(format!("{enums} loses the variant `{before}`"));
-            say("name", text, rust, none("the number is the same"));
+            let (was, is) = (name(base), name(head));
+            let text = format!("the code {} was called `{was}` and is called `{is}`", number(head));
+            changes.push(scope.key(pair, "name", text, none("the number is the same")));
         }
         if pair.differ("code") {
             let text = format!("`{}` was {} and is {}", name(head), number(base), number(head));
             let wire = breaking("clients do not recognize the failure by its new number");
-            say("code", text, minor("the variant stands for another number"), wire);
+            let rust = minor("the variant stands for another number");
+            changes.push(scope.key(pair, "code", text, wire).rust(rust));
         }
         if pair.differ("category") {
-            let category = |node: &Node| node.text("category").unwrap_or("nothing").to_owned();
-            let text = format!(
-                "{what} was of the category `{}` and is of `{}`",
-                category(base),
-                category(head)
-            );
+            let (was, is) = pair.texts("category", "nothing");
+            let text = format!("{what} was of the category `{was}` and is of `{is}`");
             let rust = minor("the SDK takes the failure for one of another kind");
-            say("category", text, rust, none("the platform does not send it"));
+            let wire = none("the platform does not send it");
+            changes.push(scope.key(pair, "category", text, wire).rust(rust));
         }
-        comparison.texts(subject, pair, &["message", "description", "remedy"], &what);
+        changes.extend(scope.texts(pair, &["message", "description", "remedy"], &what));
         let known = ["code", "name", "category", "message", "description", "remedy"];
-        comparison.others(subject, pair, &known, &what);
+        changes.extend(scope.others(pair, &known, &what));
+        changes
     }
-}
-
-const ELSEWHERE: &str = "the platform answers it as before";
-
-fn what(code: &Node) -> String {
-    format!("the code {} `{}`", number(code), name(code))
 }

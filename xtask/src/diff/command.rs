@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::{DiffError, Options, run};
+use super::{Options, run};
+use crate::failure::Failure;
 
 /// What to compare, and how to say it.
 #[derive(Args)]
@@ -38,7 +39,7 @@ enum Format {
 /// # Errors
 ///
 /// There is nothing to compare.
-pub fn command(arguments: &Arguments) -> Result<ExitCode, DiffError> {
+pub fn command(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let outcome = run(&Options {
         base: arguments.base.clone(),
         head: arguments.head.clone(),

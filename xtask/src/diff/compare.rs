@@ -1,41 +1,30 @@
-//! What all comparisons have in common: where the differences are collected.
+//! What all comparisons have in common: the two documents, and how a difference between them is put down.
 
 use std::collections::BTreeMap;
 
-use super::change::{Change, Diff, Impact, Marker, Subject, breaking, minor, none, patch};
+use super::api::Touch;
+use super::change::{Change, Impact, Marker, Subject, breaking, minor, none, patch};
 use super::uses::{Usage, Uses};
-use super::{codes, document, operations, schemas};
-use crate::diagnostic::Mark;
+use crate::diagnostic::{Mark, SourceFile};
 use crate::spec::Document;
 use crate::spec::tree::{Entry, Node};
 
-/// Everything that differs between two documents.
-#[must_use]
-pub fn compare(base: &Document, head: &Document) -> Diff {
-    let mut comparison = Comparison {
-        base,
-        head,
-        usage: Usage::of(base),
-        renamed: BTreeMap::new(),
-        changes: Vec::new(),
-    };
-    comparison.renamed = schemas::renamed(base, head);
-    document::compare(&mut comparison);
-    operations::compare(&mut comparison);
-    operations::components(&mut comparison);
-    schemas::compare(&mut comparison);
-    codes::shared(&mut comparison);
-    comparison.finish()
-}
-
-pub(super) struct Comparison<'a> {
+/// The two documents, and what is known of them.
+pub(super) struct Context<'a> {
     pub(super) base: &'a Document,
     pub(super) head: &'a Document,
     /// How base uses its schemas: only those who were built from base can suffer.
     pub(super) usage: Usage,
     /// Schemas that are called otherwise in head, by their names in base.
     pub(super) renamed: BTreeMap<String, String>,
-    changes: Vec<Change>,
+}
+
+/// What is compared, and what its differences may bear on in the generated code.
+#[derive(Clone)]
+pub(super) struct Scope<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) subject: Subject,
+    pub(super) touches: Vec<Touch>,
 }
 
 /// A thing of which both versions have one.
@@ -62,6 +51,12 @@ impl<'a> Pair<'a> {
         }
     }
 
+    /// An item of a list, or what an item refers to.
+    pub(super) fn item(base: &'a Node, head: &'a Node) -> Self {
+        let at = head.at;
+        Self { base, head, at }
+    }
+
     /// The keys that either has, those of base first.
     pub(super) fn keys(self) -> Vec<&'a str> {
         let mut keys: Vec<&str> = Vec::new();
@@ -78,124 +73,121 @@ impl<'a> Pair<'a> {
         let json = |node: &Node| node.get(key).map(Node::to_json);
         json(self.base) != json(self.head)
     }
+
+    /// Whether `true` is under a key in base, and in head.
+    pub(super) fn says(self, key: &str) -> (bool, bool) {
+        (self.base.says(key), self.head.says(key))
+    }
+
+    /// The texts under a key in base and in head, or another text where there is none.
+    pub(super) fn texts(self, key: &str, absent: &'static str) -> (&'a str, &'a str) {
+        let text = |node: &'a Node| node.text(key).unwrap_or(absent);
+        (text(self.base), text(self.head))
+    }
+
+    /// "is new", "is gone", or what is said of a thing that both versions have.
+    pub(super) fn state<'s>(self, key: &str, changed: &'s str) -> &'s str {
+        match (self.base.get(key), self.head.get(key)) {
+            (None, Some(_)) => "is new",
+            (Some(_), None) => "is gone",
+            _ => changed,
+        }
+    }
 }
 
-impl Comparison<'_> {
-    pub(super) fn added(&mut self, subject: &Subject, at: Mark, text: impl Into<String>, rust: Impact, wire: Impact) {
-        let file = self.head.source.name.clone();
-        self.push(subject, Marker::Added, (file, at), text.into(), rust, wire);
-    }
-
-    pub(super) fn removed(&mut self, subject: &Subject, at: Mark, text: impl Into<String>, rust: Impact, wire: Impact) {
-        let file = self.base.source.name.clone();
-        self.push(subject, Marker::Removed, (file, at), text.into(), rust, wire);
-    }
-
-    pub(super) fn changed(&mut self, subject: &Subject, at: Mark, text: impl Into<String>, rust: Impact, wire: Impact) {
-        let file = self.head.source.name.clone();
-        self.push(subject, Marker::Changed, (file, at), text.into(), rust, wire);
-    }
-
-    /// Reports what has become of the value under a key, at the place where it is or was.
-    pub(super) fn key(
-        &mut self,
-        subject: &Subject,
-        pair: Pair<'_>,
-        key: &str,
-        text: impl Into<String>,
-        rust: Impact,
-        wire: Impact,
-    ) {
-        match (pair.base.entry(key), pair.head.entry(key)) {
-            (Some(entry), None) => self.removed(subject, entry.at, text, rust, wire),
-            (None, Some(entry)) => self.added(subject, entry.at, text, rust, wire),
-            (_, entry) => self.changed(subject, entry.map_or(pair.at, |entry| entry.at), text, rust, wire),
+impl<'a> Scope<'a> {
+    pub(super) fn new(context: &'a Context<'a>, subject: Subject) -> Self {
+        let touches = Vec::new();
+        Self {
+            context,
+            subject,
+            touches,
         }
     }
 
-    /// Reports the keys that hold nothing but text for people.
-    pub(super) fn texts(&mut self, subject: &Subject, pair: Pair<'_>, keys: &[&str], of: &str) {
-        for key in keys.iter().filter(|key| pair.differ(key)) {
+    /// The same with differences that may bear on this.
+    pub(super) fn touching(&self, touches: Vec<Touch>) -> Self {
+        let Self { context, subject, .. } = self;
+        let subject = subject.clone();
+        Self {
+            context,
+            subject,
+            touches,
+        }
+    }
+
+    pub(super) fn added(&self, at: Mark, text: impl Into<String>, wire: Impact) -> Change {
+        self.change(Marker::Added, &self.context.head.source, at, text, wire)
+    }
+
+    pub(super) fn removed(&self, at: Mark, text: impl Into<String>, wire: Impact) -> Change {
+        self.change(Marker::Removed, &self.context.base.source, at, text, wire)
+    }
+
+    pub(super) fn changed(&self, at: Mark, text: impl Into<String>, wire: Impact) -> Change {
+        self.change(Marker::Changed, &self.context.head.source, at, text, wire)
+    }
+
+    /// What has become of the value under a key, at the place where it is or was.
+    pub(super) fn key(&self, pair: Pair<'_>, key: &str, text: impl Into<String>, wire: Impact) -> Change {
+        match (pair.base.entry(key), pair.head.entry(key)) {
+            (Some(entry), None) => self.removed(entry.at, text, wire),
+            (None, Some(entry)) => self.added(entry.at, text, wire),
+            (_, entry) => self.changed(entry.map_or(pair.at, |entry| entry.at), text, wire),
+        }
+    }
+
+    /// The same for what means nothing to a program.
+    pub(super) fn text(&self, pair: Pair<'_>, key: &str, text: impl Into<String>) -> Change {
+        let change = self.key(pair, key, text, none(ONLY_TEXT)).touching(Vec::new());
+        let rust = patch(ONLY_TEXT);
+        Change { rust, ..change }
+    }
+
+    /// The keys that hold nothing but text for people.
+    pub(super) fn texts(&self, pair: Pair<'_>, keys: &[&str], of: &str) -> Vec<Change> {
+        let differing = keys.iter().filter(|key| pair.differ(key));
+        let change = differing.map(|key| {
             let what = match *key {
                 "externalDocs" => "link to the vendor's page",
                 "example" => "example",
                 "tags" => "list of tags",
                 key => key,
             };
-            let state = state(pair, key, "is written otherwise");
-            let text = format!("the {what} of {of} {state}");
-            self.key(subject, pair, key, text, patch(ONLY_TEXT), none(ONLY_TEXT));
-        }
-    }
-
-    /// Reports all keys that are not among these. What no one has thought of may be anything.
-    pub(super) fn others(&mut self, subject: &Subject, pair: Pair<'_>, known: &[&str], of: &str) {
-        for key in pair.keys().into_iter().filter(|key| !known.contains(key)) {
-            if pair.differ(key) {
-                let state = state(pair, key, "is another");
-                let why = format!("`cargo xtask diff` does not know what `{key}` means for programs");
-                let text = format!("`{key}` of {of} {state}");
-                self.key(subject, pair, key, text, breaking(why.clone()), breaking(why));
-            }
-        }
-    }
-
-    fn push(
-        &mut self,
-        subject: &Subject,
-        marker: Marker,
-        (file, at): (String, Mark),
-        text: String,
-        rust: Impact,
-        wire: Impact,
-    ) {
-        self.changes.push(Change {
-            subject: subject.clone(),
-            marker,
-            text,
-            file,
-            line: at.line,
-            rust,
-            wire,
+            let state = pair.state(key, "is written otherwise");
+            self.text(pair, key, format!("the {what} of {of} {state}"))
         });
+        change.collect()
     }
 
-    fn finish(mut self) -> Diff {
-        // The kinds of subject in their order, and the subjects of a kind as they were found.
-        let mut order: Vec<Subject> = Vec::new();
-        for change in &self.changes {
-            if !order.contains(&change.subject) {
-                order.push(change.subject.clone());
-            }
-        }
-        let kind = |subject: &Subject| match subject {
-            Subject::Document => 0,
-            Subject::Operation(_) => 1,
-            Subject::Component(_) => 2,
-            Subject::Schema(_) => 3,
-            Subject::Codes(_) => 4,
-        };
-        let place = |subject: &Subject| order.iter().position(|other| other == subject);
-        self.changes
-            .sort_by_key(|change| (kind(&change.subject), place(&change.subject)));
-        Diff {
-            base: self.base.source.name.clone(),
-            head: self.head.source.name.clone(),
-            changes: self.changes,
+    /// All keys that are not among these. What no one has thought of may be anything.
+    pub(super) fn others(&self, pair: Pair<'_>, known: &[&str], of: &str) -> Vec<Change> {
+        let keys = pair.keys().into_iter();
+        let unknown = keys.filter(|key| !known.contains(key) && pair.differ(key));
+        let change = unknown.map(|key| {
+            let state = pair.state(key, "is another");
+            let why = format!("`cargo xtask diff` does not know what `{key}` means for programs");
+            let text = format!("`{key}` of {of} {state}");
+            self.key(pair, key, text, breaking(why.clone())).rust(breaking(why))
+        });
+        change.collect()
+    }
+
+    fn change(&self, marker: Marker, file: &SourceFile, at: Mark, text: impl Into<String>, wire: Impact) -> Change {
+        Change {
+            subject: self.subject.clone(),
+            marker,
+            text: text.into(),
+            file: file.name.clone(),
+            line: at.line,
+            rust: patch("the generated code has the same names"),
+            wire,
+            touches: self.touches.clone(),
         }
     }
 }
 
 pub(super) const ONLY_TEXT: &str = "only text for people differs";
-
-/// "is new", "is gone", or what is said of a thing that both versions have.
-pub(super) fn state<'a>(pair: Pair<'_>, key: &str, changed: &'a str) -> &'a str {
-    match (pair.base.get(key), pair.head.get(key)) {
-        (None, Some(_)) => "is new",
-        (Some(_), None) => "is gone",
-        _ => changed,
-    }
-}
 
 /// How the values that a schema lets through have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,7 +202,7 @@ pub(super) enum Motion {
 
 impl Motion {
     /// From whether something is demanded in base and in head.
-    pub(super) fn of_demand(base: bool, head: bool) -> Self {
+    pub(super) fn of_demand((base, head): (bool, bool)) -> Self {
         match (base, head) {
             (false, true) => Self::Tightened,
             (true, false) => Self::Loosened,

@@ -2,41 +2,34 @@
 
 use std::collections::BTreeSet;
 
-use super::change::{Impact, Subject, breaking, minor, none, patch};
-use super::compare::{Comparison, ONLY_TEXT, Pair, state};
+use super::change::{Change, Subject, breaking, minor, none};
+use super::compare::{Context, Pair, Scope};
 use crate::diagnostic::Mark;
-use crate::spec::tree::{Entry, Node};
+use crate::spec::tree::Node;
 
-/// What the client is given by hand, whatever the document says.
-const BY_HAND: &str = "the client is told the address and brings its own authorizer";
-
-pub(super) fn compare(comparison: &mut Comparison<'_>) {
-    let subject = &Subject::Document;
+pub(super) fn compare(context: &Context<'_>) -> Vec<Change> {
+    let scope = &Scope::new(context, Subject::Document);
     let root = Pair {
-        base: &comparison.base.root,
-        head: &comparison.head.root,
+        base: &context.base.root,
+        head: &context.head.root,
         at: Mark::START,
     };
+    let mut changes = Vec::new();
     if root.differ("openapi") {
-        let version = |node: &Node| node.text("openapi").unwrap_or("nothing").to_owned();
-        let text = format!(
-            "the version of OpenAPI was {} and is {}",
-            version(root.base),
-            version(root.head)
-        );
-        let rust = patch("the generator has to read it");
-        comparison.key(subject, root, "openapi", text, rust, none("how it is written down"));
+        let (was, is) = root.texts("openapi", "nothing");
+        let text = format!("the version of OpenAPI was {was} and is {is}");
+        changes.push(scope.key(root, "openapi", text, none("how it is written down")));
     }
     if let Some(info) = root.get("info") {
-        self::info(comparison, info);
+        changes.extend(self::info(scope, info));
     } else if root.differ("info") {
-        let text = format!("what the document is called {}", state(root, "info", ""));
-        comparison.key(subject, root, "info", text, patch(ONLY_TEXT), none(ONLY_TEXT));
+        let text = format!("what the document is called {}", root.state("info", ""));
+        changes.push(scope.text(root, "info", text));
     }
-    comparison.texts(subject, root, &["externalDocs", "tags"], "the document");
-    servers(comparison, subject, root, "the document");
-    security(comparison, subject, root, "all operations");
-    let known = [
+    changes.extend(scope.texts(root, &["externalDocs", "tags"], "the document"));
+    changes.extend(servers(scope, root, "the document"));
+    changes.extend(security(scope, root, "all operations"));
+    let elsewhere = [
         "openapi",
         "info",
         "externalDocs",
@@ -49,105 +42,82 @@ pub(super) fn compare(comparison: &mut Comparison<'_>) {
         "x-gateway-error-codes",
         "x-gateway-refusals",
     ];
-    comparison.others(subject, root, &known, "the document");
+    changes.extend(scope.others(root, &elsewhere, "the document"));
+    changes
 }
 
-fn info(comparison: &mut Comparison<'_>, info: Pair<'_>) {
-    let subject = &Subject::Document;
+fn info(scope: &Scope<'_>, info: Pair<'_>) -> Vec<Change> {
     let texts = ["title", "description", "termsOfService", "contact", "license"];
-    comparison.texts(subject, info, &texts, "the document");
+    let mut changes = scope.texts(info, &texts, "the document");
     if info.differ("version") {
-        let version = |node: &Node| node.text("version").unwrap_or("nothing").to_owned();
-        let text = format!(
-            "the version of the document was {} and is {}",
-            version(info.base),
-            version(info.head)
-        );
-        let rust = patch("the client names the version");
-        comparison.key(subject, info, "version", text, rust, none("no request tells it"));
+        let (was, is) = info.texts("version", "nothing");
+        let text = format!("the version of the document was {was} and is {is}");
+        changes.push(scope.key(info, "version", text, none("no request tells it")));
     }
-    let known = [&texts[..], &["version"]].concat();
-    comparison.others(subject, info, &known, "the document");
+    changes.extend(scope.others(info, &[&texts[..], &["version"]].concat(), "the document"));
+    changes
 }
 
 /// The servers of a thing that both versions have, told apart by their addresses.
-pub(super) fn servers(comparison: &mut Comparison<'_>, subject: &Subject, pair: Pair<'_>, of: &str) {
-    let list = |node: &Node| node.get("servers").map(Node::items).unwrap_or_default().to_vec();
-    let (base, head) = (list(pair.base), list(pair.head));
+pub(super) fn servers(scope: &Scope<'_>, pair: Pair<'_>, of: &str) -> Vec<Change> {
+    let (base, head) = (pair.base.items_of("servers"), pair.head.items_of("servers"));
     let url = |server: &Node| server.text("url").unwrap_or_default().to_owned();
-    for server in &head {
+    let mut changes = Vec::new();
+    for server in head {
+        let name = format!("the server `{}`", url(server));
         let Some(before) = base.iter().find(|other| url(other) == url(server)) else {
-            let text = format!("the server `{}` of {of} is new", url(server));
             let wire = minor("one more address to choose from");
-            comparison.added(subject, server.at, text, patch(BY_HAND), wire);
+            changes.push(scope.added(server.at, format!("{name} of {of} is new"), wire));
             continue;
         };
-        let name = format!("the server `{}`", url(server));
-        let pair = Pair {
-            base: before,
-            head: server,
-            at: server.at,
-        };
-        comparison.texts(subject, pair, &["description"], &name);
-        variables(comparison, subject, pair, &name);
-        comparison.others(subject, pair, &["url", "description", "variables"], &name);
+        let pair = Pair::item(before, server);
+        changes.extend(scope.texts(pair, &["description"], &name));
+        changes.extend(variables(scope, pair, &name));
+        changes.extend(scope.others(pair, &["url", "description", "variables"], &name));
     }
-    for server in base
-        .iter()
-        .filter(|other| !head.iter().any(|server| url(server) == url(other)))
-    {
+    let is_gone = |other: &&Node| !head.iter().any(|server| url(server) == url(other));
+    changes.extend(base.iter().filter(is_gone).map(|server| {
         let text = format!("the server `{}` of {of} is gone", url(server));
         let wire = breaking("a client that took its address from the document calls where no one answers");
-        comparison.removed(subject, server.at, text, patch(BY_HAND), wire);
-    }
+        scope.removed(server.at, text, wire)
+    }));
+    changes
 }
 
-fn variables(comparison: &mut Comparison<'_>, subject: &Subject, server: Pair<'_>, of: &str) {
-    let changed = || breaking("a client that took its address from the document calls elsewhere");
-    let Some(variables) = server.get("variables") else {
-        if server.differ("variables") {
-            let text = format!("the variables of {of} are others");
-            comparison.key(subject, server, "variables", text, patch(BY_HAND), changed());
-        }
-        return;
+fn variables(scope: &Scope<'_>, server: Pair<'_>, of: &str) -> Vec<Change> {
+    let changed = |pair, key: &str, text| {
+        let wire = breaking("a client that took its address from the document calls elsewhere");
+        scope.key(pair, key, text, wire)
     };
+    let Some(variables) = server.get("variables") else {
+        let text = format!("the variables of {of} are others");
+        let differ = server.differ("variables");
+        return differ.then(|| changed(server, "variables", text)).into_iter().collect();
+    };
+    let mut changes = Vec::new();
     for key in variables.keys() {
         let name = format!("the variable `{key}` of {of}");
         let Some(variable) = variables.get(key) else {
-            let text = format!(
-                "{name} is {}",
-                if variables.head.get(key).is_some() {
-                    "new"
-                } else {
-                    "gone"
-                }
-            );
-            comparison.key(subject, variables, key, text, patch(BY_HAND), changed());
+            changes.push(changed(variables, key, format!("{name} {}", variables.state(key, ""))));
             continue;
         };
-        comparison.texts(subject, variable, &["description"], &name);
-        for key in ["default", "enum"] {
-            if variable.differ(key) {
-                let text = format!("the `{key}` of {name} is another");
-                comparison.key(subject, variable, key, text, patch(BY_HAND), changed());
-            }
-        }
-        comparison.others(subject, variable, &["description", "default", "enum"], &name);
+        changes.extend(scope.texts(variable, &["description"], &name));
+        let values = ["default", "enum"].into_iter().filter(|key| variable.differ(key));
+        changes.extend(values.map(|key| changed(variable, key, format!("the `{key}` of {name} is another"))));
+        changes.extend(scope.others(variable, &["description", "default", "enum"], &name));
     }
+    changes
 }
 
 /// What a call must show, of which a client may choose one alternative.
-pub(super) fn security(comparison: &mut Comparison<'_>, subject: &Subject, pair: Pair<'_>, of: &str) {
-    if !pair.differ("security") {
-        return;
-    }
+pub(super) fn security(scope: &Scope<'_>, pair: Pair<'_>, of: &str) -> Option<Change> {
     // Nothing said and nothing demanded are the same to a whole document; an operation without it takes the document's.
     let alternatives = |node: &Node| -> Option<Vec<BTreeSet<String>>> {
         let alternatives = node.get("security")?.items().iter();
         let schemes = |alternative: &Node| alternative.entries().iter().map(|scheme| scheme.key.clone()).collect();
         Some(alternatives.map(schemes).collect())
     };
-    let wire: Impact = match (alternatives(pair.base), alternatives(pair.head)) {
+    let wire = match (alternatives(pair.base), alternatives(pair.head)) {
         (Some(base), Some(head)) => {
             let is_served =
                 |shown: &BTreeSet<String>| head.is_empty() || head.iter().any(|asked| asked.is_subset(shown));
@@ -160,35 +130,22 @@ pub(super) fn security(comparison: &mut Comparison<'_>, subject: &Subject, pair:
         _ => breaking("what clients show may no longer be enough"),
     };
     let text = format!("what {of} must be signed with is another");
-    comparison.key(subject, pair, "security", text, patch(BY_HAND), wire);
+    pair.differ("security").then(|| scope.key(pair, "security", text, wire))
 }
 
 /// A security scheme that both versions have.
-pub(super) fn scheme(comparison: &mut Comparison<'_>, subject: &Subject, pair: Pair<'_>, of: &str) {
-    comparison.texts(subject, pair, &["description"], of);
-    for key in pair.keys().into_iter().filter(|key| *key != "description") {
-        if pair.differ(key) {
-            let value = |node: &Node| {
-                node.get(key)
-                    .map_or("absent".to_owned(), |value| value.to_json().to_string())
-            };
-            let text = format!(
-                "the `{key}` of {of} was {} and is {}",
-                value(pair.base),
-                value(pair.head)
-            );
-            let wire = breaking("what clients show is not found where it is looked for");
-            comparison.key(subject, pair, key, text, patch(BY_HAND), wire);
-        }
-    }
-}
-
-/// A security scheme that one version has. The operations that ask for it are told of where they do.
-pub(super) fn lone_scheme(comparison: &mut Comparison<'_>, subject: &Subject, entry: &Entry, of: &str, is_new: bool) {
-    let why = "a scheme does nothing until an operation asks for it";
-    if is_new {
-        comparison.added(subject, entry.at, format!("{of} is new"), patch(BY_HAND), none(why));
-    } else {
-        comparison.removed(subject, entry.at, format!("{of} is gone"), patch(BY_HAND), none(why));
-    }
+pub(super) fn scheme(scope: &Scope<'_>, pair: Pair<'_>, of: &str) -> Vec<Change> {
+    let keys = pair.keys().into_iter();
+    let differing = keys.filter(|key| *key != "description" && pair.differ(key));
+    let changes = differing.map(|key| {
+        let value = |node: &Node| {
+            node.get(key)
+                .map_or("absent".to_owned(), |value| value.to_json().to_string())
+        };
+        let (was, is) = (value(pair.base), value(pair.head));
+        let wire = breaking("what clients show is not found where it is looked for");
+        scope.key(pair, key, format!("the `{key}` of {of} was {was} and is {is}"), wire)
+    });
+    let texts = scope.texts(pair, &["description"], of);
+    texts.into_iter().chain(changes).collect()
 }

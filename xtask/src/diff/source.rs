@@ -1,82 +1,17 @@
 //! Where the two versions come from: files, or revisions of git.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::api::{self, Api};
 use super::release::{Release, Version};
 use crate::codegen;
 use crate::diagnostic::{Diagnostic, Mark, Report};
+use crate::failure::Failure;
+use crate::generate::{GeneratedFile, generate};
 use crate::spec::tree::Content;
 use crate::spec::{Document, LoadError};
 use crate::workspace;
-
-/// Why there is nothing to compare.
-#[derive(Debug)]
-pub enum DiffError {
-    /// A document cannot be read or parsed.
-    Spec(LoadError),
-    /// `git` could not be started.
-    NoGit(std::io::Error),
-    /// The workspace is in no repository, so that there is no earlier version.
-    NoRepository(PathBuf),
-    /// Neither a file nor a revision.
-    NoRevision(String),
-    /// The revision does not have the file.
-    NotInRevision {
-        /// The revision.
-        revision: String,
-        /// The file, relative to the workspace.
-        path: &'static str,
-    },
-    /// `--check` needs a revision, for what else the revision says.
-    CheckOfFile(String),
-    /// No version can be read from this `Cargo.toml`.
-    NoVersion(String),
-}
-
-impl fmt::Display for DiffError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Spec(error) => error.fmt(f),
-            Self::NoGit(_) => write!(f, "error: git cannot be run\nhint: name a file with `--base FILE`"),
-            Self::NoRepository(root) => write!(
-                f,
-                "error: {} is in no git repository\nhint: name a file with `--base FILE`",
-                root.display()
-            ),
-            Self::NoRevision(name) => write!(
-                f,
-                "error: `{name}` is neither a file nor a revision of this repository\n\
-                 hint: a shallow clone lacks revisions; `git fetch --unshallow` gets them"
-            ),
-            Self::NotInRevision { revision, path } => write!(
-                f,
-                "error: {revision} has no {path}\nhint: name a later revision with `--base REV`"
-            ),
-            Self::CheckOfFile(name) => write!(
-                f,
-                "error: `--check` cannot compare with the file {name}: it says nothing of the version and the \
-                 changelog of its time\nhint: name a revision with `--base REV`, or leave `--check` out"
-            ),
-            Self::NoVersion(name) => write!(f, "error: {name} has no `version` under `[workspace.package]`"),
-        }
-    }
-}
-
-impl std::error::Error for DiffError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Spec(error) => error.source(),
-            Self::NoGit(error) => Some(error),
-            Self::NoRepository(_)
-            | Self::NoRevision(_)
-            | Self::NotInRevision { .. }
-            | Self::CheckOfFile(_)
-            | Self::NoVersion(_) => None,
-        }
-    }
-}
 
 /// The earlier version.
 pub(super) enum Base {
@@ -93,7 +28,7 @@ pub(super) enum Base {
 
 impl Base {
     /// What a person has named, or else the last state that others have seen.
-    pub(super) fn find(named: Option<&str>, root: &Path) -> Result<Self, DiffError> {
+    pub(super) fn find(named: Option<&str>, root: &Path) -> Result<Self, Failure> {
         let root = root.to_owned();
         if let Some(name) = named {
             let path = Path::new(name);
@@ -114,31 +49,43 @@ impl Base {
         Ok(Self::Revision { name, root })
     }
 
-    /// The document. That of a revision is taken as it is: the generator of its time has accepted it.
-    pub(super) fn document(&self) -> Result<Document, DiffError> {
-        let document = match self {
+    /// The document and its client.
+    pub(super) fn client(&self) -> Result<Client, Failure> {
+        let name = match self {
             Self::File(path) => return head(path),
-            Self::Revision { name, .. } => {
-                let text = self.required(workspace::SPEC)?;
-                let name = format!("{name}:{}", workspace::SPEC);
-                Document::parse(name, text).map_err(|report| DiffError::Spec(LoadError::Wrong(report)))?
-            }
+            Self::Revision { name, .. } => format!("{name}:{}", workspace::SPEC),
         };
-        openapi(document)
+        let document = Document::parse(name, self.required(workspace::SPEC)?);
+        let document = openapi(document.map_err(LoadError::Wrong)?)?;
+        // The checks of its time have accepted it; what they have come to refuse since must not forbid the comparison.
+        let files = generate(&document);
+        let files = files.map_err(|diagnostics| Report::new(document.source.clone(), diagnostics));
+        Client::new(document, files)
     }
 
     /// What the files of a release say in base and in the workspace.
-    pub(super) fn release(&self, root: &Path) -> Result<Release, DiffError> {
+    pub(super) fn release(&self, root: &Path) -> Result<Release, Failure> {
         let base = match self {
-            Self::File(path) => return Err(DiffError::CheckOfFile(workspace::display(path))),
+            Self::File(path) => {
+                let name = workspace::display(path);
+                return Err(Failure::new(format!(
+                    "error: `--check` cannot compare with the file {name}: it says nothing of the version and the \
+                     changelog of its time\nhint: name a revision with `--base REV`, or leave `--check` out"
+                )));
+            }
             Self::Revision { name, .. } => name.clone(),
         };
-        let version = |text: &str, name: String| Version::of_workspace(text).ok_or(DiffError::NoVersion(name));
-        let manifest = std::fs::read_to_string(root.join(MANIFEST))
-            .map_err(|error| DiffError::Spec(LoadError::Unreadable(MANIFEST.to_owned(), error)))?;
-        let changelog = match std::fs::read_to_string(root.join(CHANGELOG)) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            other => other.map_err(|error| DiffError::Spec(LoadError::Unreadable(CHANGELOG.to_owned(), error)))?,
+        let version = |text: &str, name: String| {
+            let message = format!("error: {name} has no `version` under `[workspace.package]`");
+            Version::of_workspace(text).ok_or_else(|| Failure::new(message))
+        };
+        let read = |name: &str| {
+            std::fs::read_to_string(root.join(name)).map_err(|error| LoadError::Unreadable(name.to_owned(), error))
+        };
+        let manifest = read(MANIFEST)?;
+        let changelog = match read(CHANGELOG) {
+            Err(LoadError::Unreadable(_, error)) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            other => other?,
         };
         Ok(Release {
             base_version: version(&self.required(MANIFEST)?, format!("{base}:{MANIFEST}"))?,
@@ -149,7 +96,7 @@ impl Base {
         })
     }
 
-    fn required(&self, path: &'static str) -> Result<String, DiffError> {
+    fn required(&self, path: &'static str) -> Result<String, Failure> {
         let Self::Revision { name, root } = self else {
             return Ok(String::new());
         };
@@ -157,19 +104,23 @@ impl Base {
             return Ok(text);
         }
         if git(root, &["rev-parse", "--git-dir"])?.is_none() {
-            return Err(DiffError::NoRepository(root.clone()));
+            let root = root.display();
+            return Err(Failure::new(format!(
+                "error: {root} is in no git repository\nhint: name a file with `--base FILE`"
+            )));
         }
         let commit = format!("{name}^{{commit}}");
-        let revision = name.clone();
-        Err(
-            match git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])? {
-                Some(_) => DiffError::NotInRevision { revision, path },
-                None => DiffError::NoRevision(revision),
-            },
-        )
+        let found = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?;
+        Err(Failure::new(match found {
+            Some(_) => format!("error: {name} has no {path}\nhint: name a later revision with `--base REV`"),
+            None => format!(
+                "error: `{name}` is neither a file nor a revision of this repository\n\
+                 hint: a shallow clone lacks revisions; `git fetch --unshallow` gets them"
+            ),
+        }))
     }
 
-    fn show(&self, path: &str) -> Result<Option<String>, DiffError> {
+    fn show(&self, path: &str) -> Result<Option<String>, Failure> {
         match self {
             Self::File(_) => Ok(None),
             // `./` counts from the folder of the command: the workspace may be a part of a repository only.
@@ -181,17 +132,38 @@ impl Base {
 const MANIFEST: &str = "Cargo.toml";
 const CHANGELOG: &str = "CHANGELOG.md";
 
-/// The later version, or any file. No verdict is given on a document that no client can be generated from.
-pub(super) fn head(path: &Path) -> Result<Document, DiffError> {
-    let document = openapi(Document::load(path).map_err(DiffError::Spec)?)?;
-    match codegen::files(&document) {
-        Ok(_) => Ok(document),
-        Err(report) => Err(DiffError::Spec(LoadError::Wrong(report))),
+/// A document with the client that is generated from it.
+pub struct Client {
+    pub(super) document: Document,
+    pub(super) api: Api,
+}
+
+impl Client {
+    /// Checks a document and generates the client.
+    ///
+    /// # Errors
+    ///
+    /// What `cargo xtask codegen` says of the document.
+    pub fn generate(document: Document) -> Result<Self, Failure> {
+        let files = codegen::files(&document);
+        Self::new(document, files)
+    }
+
+    fn new(document: Document, files: Result<Vec<GeneratedFile>, Report>) -> Result<Self, Failure> {
+        let files = files.map_err(LoadError::Wrong)?;
+        let unreadable = |error| Failure::new("error: the generated code cannot be read").because(error);
+        let api = api::api(&files).map_err(unreadable)?;
+        Ok(Self { document, api })
     }
 }
 
+/// The later version, or any file. No verdict is given on a document that no client can be generated from.
+pub(super) fn head(path: &Path) -> Result<Client, Failure> {
+    Client::generate(openapi(Document::load(path)?)?)
+}
+
 /// A document with nothing in it would be compared without complaint.
-fn openapi(document: Document) -> Result<Document, DiffError> {
+fn openapi(document: Document) -> Result<Document, Failure> {
     let problem = match &document.root.content {
         Content::Map(_) if document.root.get("paths").is_some() => return Ok(document),
         Content::Map(_) => "there is no `paths`",
@@ -199,16 +171,18 @@ fn openapi(document: Document) -> Result<Document, DiffError> {
     };
     let diagnostic = Diagnostic::new(Mark::START, format!("not an OpenAPI document: {problem}"));
     let report = Report::new(document.source, vec![diagnostic]);
-    Err(DiffError::Spec(LoadError::Wrong(report)))
+    Err(LoadError::Wrong(report).into())
 }
 
 /// What a command of git prints; `None` if it fails.
-fn git(root: &Path, arguments: &[&str]) -> Result<Option<String>, DiffError> {
+fn git(root: &Path, arguments: &[&str]) -> Result<Option<String>, Failure> {
     let output = Command::new("git")
         .args(arguments)
         .current_dir(root)
         .output()
-        .map_err(DiffError::NoGit)?;
+        .map_err(|error| {
+            Failure::new("error: git cannot be run\nhint: name a file with `--base FILE`").because(error)
+        })?;
     let text = output.status.success().then_some(output.stdout);
     Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()))
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value as Json, json};
 
 use crate::spec::Document;
-use crate::spec::lower::METHODS;
 use crate::spec::model::schema_name;
 use crate::spec::tree::{Content, Entry, Node};
 
@@ -41,8 +40,8 @@ impl Usage {
             schemas: BTreeMap::new(),
             components: BTreeMap::new(),
         };
-        for operation in operations(document) {
-            let node = &operation.method.value;
+        for operation in document.operations() {
+            let node = operation.node;
             let mut components = BTreeSet::new();
             for parameter in document.parameters(&operation.path.value, node) {
                 usage.reach(document, parameter, REQUEST, &mut components);
@@ -90,24 +89,6 @@ impl Usage {
     }
 }
 
-/// An operation where it is.
-#[derive(Clone, Copy)]
-pub(super) struct Operation<'a> {
-    pub(super) path: &'a Entry,
-    pub(super) method: &'a Entry,
-}
-
-/// All operations in the order of the document.
-pub(super) fn operations(document: &Document) -> impl Iterator<Item = Operation<'_>> {
-    let paths = document.root.get("paths").map(Node::entries).unwrap_or_default();
-    paths.iter().flat_map(|path| {
-        let entries = path.value.entries().iter();
-        entries
-            .filter(|entry| METHODS.contains(&entry.key.as_str()))
-            .map(move |method| Operation { path, method })
-    })
-}
-
 /// What a schema lets through, whatever it is called and however it is described: two schemas of the same shape have
 /// the same values. Schemas that refer to themselves are cut off.
 pub(super) fn shape(document: &Document, schema: &Node) -> Json {
@@ -132,7 +113,7 @@ fn shape_within(document: &Document, schema: &Node, above: &mut Vec<String>) -> 
     };
     if let Some(only) = only_part(schema) {
         let shape = shape_within(document, only, above);
-        return if is_true(schema, "nullable") {
+        return if schema.says("nullable") {
             json!({ "nullable": shape })
         } else {
             shape
@@ -166,11 +147,6 @@ fn shape_within(document: &Document, schema: &Node, above: &mut Vec<String>) -> 
         members.insert(key.clone(), shape);
     }
     Json::Object(members)
-}
-
-/// Whether `true` is under a key.
-pub(super) fn is_true(node: &Node, key: &str) -> bool {
-    node.get(key).is_some_and(Node::is_true)
 }
 
 /// The schema that this one only gives a text or null to: OpenAPI 3.0 allows nothing beside `$ref`.

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use crate::diagnostic::{Report, SourceFile};
 use crate::workspace;
-use tree::{Content, Node};
+use lower::METHODS;
+use tree::{Content, Entry, Node};
 
 /// The document as it was written.
 #[derive(Clone, Debug)]
@@ -17,6 +18,25 @@ pub struct Document {
     pub source: SourceFile,
     /// Its content.
     pub root: Node,
+}
+
+/// An operation where it is.
+#[derive(Clone, Copy, Debug)]
+pub struct PlacedOperation<'a> {
+    /// The path that it belongs to.
+    pub path: &'a Entry,
+    /// Its method, with all that is under it.
+    pub method: &'a Entry,
+    /// What is under its method.
+    pub node: &'a Node,
+}
+
+impl<'a> PlacedOperation<'a> {
+    /// `operationId`; empty if it has none.
+    #[must_use]
+    pub fn id(&self) -> &'a str {
+        self.node.text("operationId").unwrap_or_default()
+    }
 }
 
 /// Why a document could not be used.
@@ -71,6 +91,26 @@ impl Document {
         }
     }
 
+    /// All operations in the order of the document.
+    pub fn operations(&self) -> impl Iterator<Item = PlacedOperation<'_>> {
+        self.root.entries_of("paths").iter().flat_map(|path| {
+            let entries = path.value.entries().iter();
+            let methods = entries.filter(|entry| METHODS.contains(&entry.key.as_str()));
+            methods.map(move |method| PlacedOperation {
+                path,
+                method,
+                node: &method.value,
+            })
+        })
+    }
+
+    /// The schema components.
+    #[must_use]
+    pub fn schemas(&self) -> &[Entry] {
+        let schemas = self.root.find(&["components", "schemas"]);
+        schemas.map(Node::entries).unwrap_or_default()
+    }
+
     /// The value that a local reference (`#/components/schemas/JobId`) points to.
     #[must_use]
     pub fn target(&self, reference: &str) -> Option<&Node> {
@@ -98,8 +138,8 @@ impl Document {
     /// of the operation replaces one of the path item with the same name and place.
     #[must_use]
     pub fn parameters<'a>(&'a self, path_item: &'a Node, operation: &'a Node) -> Vec<&'a Node> {
-        let own = operation.get("parameters").map(Node::items).unwrap_or_default();
-        let inherited = path_item.get("parameters").map(Node::items).unwrap_or_default();
+        let own = operation.items_of("parameters");
+        let inherited = path_item.items_of("parameters");
         let identity = |node: &'a Node| {
             self.resolve(node)
                 .map(|parameter| (parameter.text("name"), parameter.text("in")))
@@ -114,8 +154,7 @@ impl Document {
     #[must_use]
     pub fn fixed_value<'a>(&'a self, parameter: &'a Node) -> Option<(&'a str, &'a str)> {
         let parameter = self.resolve(parameter)?;
-        let required = parameter.get("required").is_some_and(Node::is_true);
-        if !required || parameter.text("in") != Some("query") {
+        if !parameter.says("required") || parameter.text("in") != Some("query") {
             return None;
         }
         let schema = self.resolve(parameter.get("schema")?)?;

@@ -124,6 +124,24 @@ impl Node {
         matches!(self.content, Content::Scalar(Json::Bool(true)))
     }
 
+    /// The items of the sequence under a key; nothing if there is none.
+    #[must_use]
+    pub fn items_of(&self, key: &str) -> &[Node] {
+        self.get(key).map(Self::items).unwrap_or_default()
+    }
+
+    /// The entries of the mapping under a key; nothing if there is none.
+    #[must_use]
+    pub fn entries_of(&self, key: &str) -> &[Entry] {
+        self.get(key).map(Self::entries).unwrap_or_default()
+    }
+
+    /// Whether `true` is under a key.
+    #[must_use]
+    pub fn says(&self, key: &str) -> bool {
+        self.get(key).is_some_and(Self::is_true)
+    }
+
     /// The text under a key.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&str> {
