@@ -306,7 +306,9 @@ impl Runner {
     fn dispatch(&mut self) -> Wait {
         loop {
             let now = self.time.elapsed();
-            let idle = !self.scheduler.has_work() && self.pages.is_empty() && self.follow.is_none();
+            // Who has nothing to ask does not wait for the rate either.
+            let following = self.follow.as_ref().is_some_and(Follow::has_work);
+            let idle = !self.scheduler.has_work() && self.pages.is_empty() && !following;
             if idle || self.halted {
                 return if self.in_flight.is_empty() {
                     Wait::Never
