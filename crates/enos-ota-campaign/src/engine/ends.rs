@@ -18,6 +18,7 @@ use crate::event::Event;
 use crate::journal::{CallEnd, JournalError, Record};
 use crate::outcome::Outcome;
 use crate::rate::{Announced, CallResult, announced, of_gateway};
+use crate::state::DeviceState;
 
 /// So many answers of searches in a row that cannot be read mean that searches tell nothing.
 const UNREADABLE: u32 = 5;
@@ -262,10 +263,26 @@ impl Runner {
                     };
                     self.record(&record, &devices);
                 }
+                Step::Left(devices) => self.left(&devices),
                 Step::Shrunk { chunk } => self.report(Event::ChunkSize { devices: chunk }),
                 Step::Learned(message) => self.report(Event::Learned { message }),
             }
         }
+    }
+
+    /// Writes down that devices in doubt have left `failed`.
+    fn left(&mut self, devices: &[DeviceId]) {
+        let in_doubt = |id: &&DeviceId| matches!(self.table.standing(**id).state, DeviceState::InDoubt { .. });
+        let devices: Vec<_> = devices.iter().filter(in_doubt).copied().collect();
+        if devices.is_empty() {
+            return;
+        }
+        let all = Arc::clone(self.table.devices());
+        let record = Record::Left {
+            at: self.time.now_ms(),
+            devices: all.keys_of(&devices),
+        };
+        self.record(&record, &devices);
     }
 
     fn see(&mut self, news: News) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::witness::{Fields, Shown};
-use super::{Observation, Status};
+use super::{CallId, Observation, Status};
 use crate::devices::{DeviceId, Devices, Seen};
 
 /// How a task stood before a call.
@@ -42,8 +42,12 @@ pub(super) struct Knowledge {
     before: Vec<Before>,
     /// Those whose task was failed when the plan was made.
     planned_failed: Vec<bool>,
-    /// Those that a call of this campaign has carried.
-    sent: Vec<bool>,
+    /// The last call that has carried a device, or [`CallId::NONE`].
+    sent: Vec<CallId>,
+    /// Those that calls of earlier runs have carried.
+    sent_before: HashSet<DeviceId>,
+    /// Whether somebody else retries tasks of this job, or moves them.
+    others: bool,
     /// What searches of this run showed, where it is newer than what the plan knows.
     newer: HashMap<DeviceId, (Duration, Observation)>,
     /// When a search of this run last showed a task to be failed.
@@ -64,7 +68,9 @@ impl Knowledge {
         let before: Vec<_> = devices.ids().map(before).collect();
         Self {
             planned_failed: before.iter().map(|before| *before == Before::Failed).collect(),
-            sent: vec![false; devices.len()],
+            sent: vec![CallId::NONE; devices.len()],
+            sent_before: HashSet::new(),
+            others: false,
             newer: HashMap::new(),
             seen_failed: HashMap::new(),
             // Else the plan was made too long ago.
@@ -97,11 +103,35 @@ impl Knowledge {
     }
 
     pub(super) fn was_sent(&self, id: DeviceId) -> bool {
-        self.sent[id.index()]
+        self.sent[id.index()] != CallId::NONE
     }
 
-    pub(super) fn set_sent(&mut self, id: DeviceId) {
-        self.sent[id.index()] = true;
+    /// Whether the device was sent, and is in no call that was begun later than this one.
+    pub(super) fn was_sent_before(&self, id: DeviceId, call: CallId) -> bool {
+        self.was_sent(id) && self.sent[id.index()] < call
+    }
+
+    pub(super) fn set_sent(&mut self, id: DeviceId, call: CallId) {
+        self.sent[id.index()] = call;
+    }
+
+    /// A call of an earlier run has carried the device.
+    pub(super) fn set_sent_before(&mut self, id: DeviceId) {
+        self.sent_before.insert(id);
+    }
+
+    /// Whether a call of this campaign has ever carried the device.
+    pub(super) fn is_ours(&self, id: DeviceId) -> bool {
+        self.was_sent(id) || self.sent_before.contains(&id)
+    }
+
+    /// Somebody else has retried a task of this job, or moved it.
+    pub(super) fn set_others(&mut self) {
+        self.others = true;
+    }
+
+    pub(super) fn has_others(&self) -> bool {
+        self.others
     }
 
     /// A search shows the task not to be failed, and no more, or no task at all.
@@ -126,11 +156,9 @@ impl Knowledge {
         self.lost_in.entry(id).or_default().push(list);
     }
 
-    /// The task is seen not to be failed, after it was sent.
-    pub(super) fn set_left(&mut self, id: DeviceId) {
-        if self.before(id) == Before::Failed {
-            self.left.insert(id);
-        }
+    /// The task is seen not to be failed, after it was sent. Whether that is news.
+    pub(super) fn set_left(&mut self, id: DeviceId) -> bool {
+        self.before(id) == Before::Failed && self.left.insert(id)
     }
 
     pub(super) fn has_left(&self, id: DeviceId) -> bool {

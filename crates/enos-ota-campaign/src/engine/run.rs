@@ -13,7 +13,7 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use super::contact::Contact;
 use super::follow::{Follow, Part};
 use super::knowledge::Before;
-use super::schedule::Scheduler;
+use super::schedule::{Earlier, Scheduler};
 use super::search::Search;
 use super::send::{Send, Sent, sent_record};
 use super::{Call, CallId, Limits, Lookup, LookupEnd, Reply, waves};
@@ -565,7 +565,11 @@ fn scheduler(
     );
     if resumed {
         let waits = |id: &DeviceId| table.standing(*id).state == DeviceState::Waiting;
-        scheduler.goes_on(devices.ids().filter(|id| table.was_lost(*id) && waits(id)));
+        scheduler.goes_on(&Earlier {
+            doubtful: devices.ids().filter(|id| table.was_lost(*id) && waits(id)).collect(),
+            sent: devices.ids().filter(|id| table.last_call_of(*id).is_some()).collect(),
+            others: table.elsewhere() > 0,
+        });
     }
     let ready = time.elapsed().saturating_add(settings.lag);
     // The devices of one call, which share a time and a reply.
@@ -586,7 +590,9 @@ fn scheduler(
             before => before,
         };
         match standing.state {
-            DeviceState::InDoubt { before, .. } => scheduler.in_doubt(ids, told(before), ready),
+            DeviceState::InDoubt { before, .. } => {
+                scheduler.in_doubt(ids, told(before), |id| table.has_left(id), ready);
+            }
             DeviceState::Refused { before, .. } => {
                 let reply = Arc::new(Reply {
                     code: standing.code,

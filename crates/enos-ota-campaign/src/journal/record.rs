@@ -133,6 +133,15 @@ pub enum Record<'a> {
         #[serde(borrow)]
         devices: Keys<'a>,
     },
+    /// A search has shown that these tasks, which were failed, are not failed since their last call. Of that call it is not
+    /// known yet whether it was carried out: this is evidence for it, and settles nothing.
+    Left {
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at: i64,
+        /// The devices.
+        #[serde(borrow)]
+        devices: Keys<'a>,
+    },
     /// What became of accepted devices afterwards.
     Seen {
         /// When, in milliseconds since 1970-01-01 UTC.
@@ -184,6 +193,7 @@ impl Record<'_> {
             | Self::Answered { at, .. }
             | Self::Settled { at, .. }
             | Self::Requeued { at, .. }
+            | Self::Left { at, .. }
             | Self::Seen { at, .. }
             | Self::Wave { at, .. }
             | Self::Ended { at, .. } => *at,
@@ -197,6 +207,7 @@ impl Record<'_> {
             Self::Sent { devices, .. }
             | Self::Settled { devices, .. }
             | Self::Requeued { devices, .. }
+            | Self::Left { devices, .. }
             | Self::Seen { devices, .. } => devices,
             Self::Resumed { .. } | Self::Answered { .. } | Self::Wave { .. } | Self::Ended { .. } => &[],
         }

@@ -66,6 +66,8 @@ struct Row {
     in_call: bool,
     /// Whether a call that may have retried it has ever had no answer.
     was_lost: bool,
+    /// Whether it was seen to have left `failed` since its last call.
+    has_left: bool,
     reply: u32,
     failed_again: Symbol,
     /// Where its last call is in the order of calls.
@@ -134,6 +136,7 @@ impl DeviceTable {
             elsewhere: false,
             in_call: false,
             was_lost: false,
+            has_left: false,
             reply: NO_REPLY,
             failed_again: Symbol::NONE,
             sent_in: NO_CALL,
@@ -251,6 +254,11 @@ impl DeviceTable {
         self.rows[id.index()].was_lost
     }
 
+    /// Whether the device was seen to have left `failed` since its last call, of which it is not known what it has done.
+    pub(crate) fn has_left(&self, id: DeviceId) -> bool {
+        self.rows[id.index()].has_left
+    }
+
     /// Takes a record, whose devices are those given, and says what it has brought.
     ///
     /// The live run, a resume and a report all go through here, so they cannot disagree.
@@ -301,6 +309,10 @@ impl DeviceTable {
                 self.settled(*outcome, *elsewhere, reply, ids).map(Applied::from)
             }
             Record::Requeued { .. } => self.requeued(ids).map(|()| Applied::default()),
+            Record::Left { .. } => {
+                self.left(ids);
+                Ok(Applied::default())
+            }
             Record::Seen { fate, reason, .. } => self.seen(*fate, reason.as_deref(), ids),
             Record::Wave { .. } | Record::Ended { .. } => Ok(Applied::default()),
         }
@@ -328,6 +340,7 @@ impl DeviceTable {
                     };
                     row.state = DeviceState::InDoubt { sent_at_ms, before };
                     row.in_call = true;
+                    row.has_left = false;
                     row.reply = NO_REPLY;
                     row.last_end = None;
                     row.sent_in = self.calls;
@@ -435,10 +448,19 @@ impl DeviceTable {
                 ));
             }
             row.state = DeviceState::Waiting;
+            row.has_left = false;
             // How its last call ended is settled by this.
             row.last_end = None;
         }
         Ok(())
+    }
+
+    fn left(&mut self, ids: &[DeviceId]) {
+        for id in ids {
+            let row = &mut self.rows[id.index()];
+            // Of others it is known what became of their call.
+            row.has_left |= matches!(row.state, DeviceState::InDoubt { .. });
+        }
     }
 
     fn seen(&mut self, fate: Fate, reason: Option<&str>, ids: &[DeviceId]) -> Result<Applied, Contradiction> {
