@@ -35,6 +35,8 @@ mod others;
 mod refusal;
 mod run;
 mod schedule;
+#[cfg(test)]
+mod scripted;
 mod search;
 mod send;
 #[cfg(test)]
