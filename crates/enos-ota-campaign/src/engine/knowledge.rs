@@ -52,8 +52,6 @@ pub(super) struct Knowledge {
     newer: HashMap<DeviceId, (Duration, Observation)>,
     /// When a search of this run last showed a task to be failed.
     seen_failed: HashMap<DeviceId, Duration>,
-    /// When one last showed a task not to be failed.
-    seen_not_failed: HashMap<DeviceId, Duration>,
     /// In which lists a device was whose answers were lost.
     lost_in: HashMap<DeviceId, Vec<u64>>,
     lost_lists: u64,
@@ -73,12 +71,6 @@ impl Knowledge {
             others: false,
             newer: HashMap::new(),
             seen_failed: HashMap::new(),
-            // Else the plan was made too long ago.
-            seen_not_failed: devices
-                .ids()
-                .filter(|id| before[id.index()] == Before::NotFailed)
-                .map(|id| (id, Duration::ZERO))
-                .collect(),
             lost_in: HashMap::new(),
             lost_lists: 0,
             left: HashSet::new(),
@@ -135,9 +127,9 @@ impl Knowledge {
     }
 
     /// A search shows the task not to be failed, and no more, or no task at all.
-    pub(super) fn observe_not_failed(&mut self, id: DeviceId, now: Duration) {
+    pub(super) fn observe_not_failed(&mut self, id: DeviceId) {
         self.before[id.index()] = Before::NotFailed;
-        self.seen_not_failed.insert(id, now);
+        self.newer.remove(&id);
     }
 
     /// A search shows the task to be failed, and no more.
@@ -178,11 +170,9 @@ impl Knowledge {
     }
 
     /// Whether no call can have retried a task that was not failed when it was last looked at, and is not now.
-    pub(super) fn has_not_moved(&self, id: DeviceId, now: Option<&Observation>, sent_at: Duration) -> bool {
-        let shortly = |seen: &Duration| *seen <= sent_at && sent_at.saturating_sub(*seen) <= SHORTLY;
-        if self.seen_not_failed.get(&id).is_some_and(shortly) {
-            return true;
-        }
+    ///
+    /// That it was not failed shortly before a call is not enough: it may have failed just then, and reads are behind.
+    pub(super) fn has_not_moved(&self, id: DeviceId, now: Option<&Observation>) -> bool {
         match (self.newer.get(&id), now) {
             (Some((_, then)), Some(now)) if then.status == now.status => {
                 // A task that has succeeded never fails again.
@@ -204,7 +194,7 @@ impl Knowledge {
     pub(super) fn observe(&mut self, id: DeviceId, seen: &Observation, now: Duration) {
         match seen.status {
             Status::Failed => self.observe_failed(id, now),
-            Status::UnderWay | Status::Succeeded => self.observe_not_failed(id, now),
+            Status::UnderWay | Status::Succeeded => self.observe_not_failed(id),
         }
         self.newer.insert(id, (now, seen.clone()));
     }

@@ -93,7 +93,7 @@ impl Scheduler {
                     again.push(id);
                 }
                 (Seen::NoTask, Before::NotFailed | Before::Unknown) => {
-                    self.known.observe_not_failed(id, found.now);
+                    self.known.observe_not_failed(id);
                     again.push(id);
                 }
                 // It has failed again since.
@@ -123,7 +123,7 @@ impl Scheduler {
             for id in elsewhere {
                 match self.seen(id, found) {
                     Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
-                    _ => self.known.observe_not_failed(id, found.now),
+                    _ => self.known.observe_not_failed(id),
                 }
                 again.push(id);
             }

@@ -105,7 +105,7 @@ impl Scheduler {
                 }
                 (Seen::Failed(Some(task)) | Seen::NotFailed(Some(task)), _) => self.known.observe(id, task, found.now),
                 (Seen::Failed(None), _) => self.known.observe_failed(id, found.now),
-                (Seen::NotFailed(None), _) => self.known.observe_not_failed(id, found.now),
+                (Seen::NotFailed(None), _) => self.known.observe_not_failed(id),
                 (Seen::NoTask | Seen::Unclear, _) => {}
             }
         }
@@ -119,7 +119,7 @@ impl Scheduler {
         for id in late.into_iter().chain(elsewhere) {
             match self.seen(id, found) {
                 Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
-                _ => self.known.observe_not_failed(id, found.now),
+                _ => self.known.observe_not_failed(id),
             }
         }
         self.sort_pools();

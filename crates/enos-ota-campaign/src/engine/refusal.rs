@@ -199,7 +199,7 @@ impl Scheduler {
                 },
                 Seen::NotFailed(task)
                     if before == Before::NotFailed
-                        && (self.mixed.is_refused() || self.known.has_not_moved(id, task, batch.sent_at)) =>
+                        && (self.mixed.is_refused() || self.known.has_not_moved(id, task)) =>
                 {
                     not_failed.push(id);
                 }
@@ -249,7 +249,7 @@ impl Scheduler {
     pub(super) fn judge_passed_over(&mut self, batch: Batch, reply: &Arc<Reply>, found: &Found) {
         let (left_alone, others): (Vec<_>, Vec<_>) =
             batch.devices.into_iter().partition(|id| match self.seen(*id, found) {
-                Seen::NotFailed(task) => self.known.has_not_moved(*id, task, batch.sent_at),
+                Seen::NotFailed(task) => self.known.has_not_moved(*id, task),
                 Seen::NoTask => true,
                 Seen::Failed(_) | Seen::Unclear => false,
             });

@@ -289,8 +289,8 @@ impl Scheduler {
         self.known.is_doubtful(id)
     }
 
-    /// Allows the first so many devices of the order to be sent. Those that are known not to be failed go first, as long
-    /// as that is surely so.
+    /// Allows the first so many devices of the order to be sent. Those that were not failed when the plan was made are looked
+    /// up first: only how they are now shows later whether a call has moved them.
     pub(crate) fn allow(&mut self, count: usize) {
         self.allowed = count.saturating_sub(self.removed).min(self.order.len());
         let allowed = self.order[self.taken.min(self.allowed)..self.allowed].iter();
@@ -306,8 +306,7 @@ impl Scheduler {
             before: Before::NotFailed,
             ..SendHistory::default()
         };
-        let lists = not_failed.chunks(self.limits.chunk.max(1));
-        self.halves.extend(lists.map(|list| (history, list.to_vec())));
+        self.look_up(not_failed, history, Reason::First, Duration::ZERO);
     }
 
     /// Takes up devices whose last call was left in doubt by an earlier run.
@@ -939,7 +938,7 @@ impl Scheduler {
         for id in waiting {
             match found.tasks.get(&id) {
                 Some(task) => self.known.observe(id, task, found.now),
-                None if found.whole_job && !found.unclear.contains(&id) => self.known.observe_not_failed(id, found.now),
+                None if found.whole_job && !found.unclear.contains(&id) => self.known.observe_not_failed(id),
                 None => {}
             }
         }
@@ -1067,7 +1066,7 @@ impl Scheduler {
             match self.seen(id, found) {
                 Seen::Failed(Some(task)) | Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
                 Seen::Failed(None) => self.known.observe_failed(id, found.now),
-                Seen::NotFailed(None) | Seen::NoTask => self.known.observe_not_failed(id, found.now),
+                Seen::NotFailed(None) | Seen::NoTask => self.known.observe_not_failed(id),
                 Seen::Unclear => {}
             }
             let before = self.known.before(id);
