@@ -115,7 +115,8 @@ impl Runner {
         self.note_end(CallResult::Answered, took, now, None);
         self.unreadable = 0;
         let devices = Arc::clone(self.table.devices());
-        match search.take(page, &self.job_id, &devices, self.page_size) {
+        let asked = (&self.job_id, self.client.org_id());
+        match search.take(page, asked, &devices, self.page_size) {
             AfterPage::More(search) => self.pages.push_back((of, search)),
             AfterPage::Ended(end) => self.searched(of, end, now),
         }
@@ -148,8 +149,16 @@ impl Runner {
     }
 
     pub(super) fn searched(&mut self, of: SearchOf, end: LookupEnd, now: Duration) {
-        if let LookupEnd::Never(why) = &end {
-            self.search_problem = Some(Arc::clone(why));
+        match &end {
+            LookupEnd::Never(why) => self.search_problem = Some(Arc::clone(why)),
+            LookupEnd::Found(found) if found.foreign > 0 && !self.told_foreign => {
+                self.told_foreign = true;
+                self.report(Event::Learned {
+                    message: "the platform's search shows tasks of another job or organization; they are ignored"
+                        .into(),
+                });
+            }
+            LookupEnd::Found(_) | LookupEnd::Again | LookupEnd::Invalid => {}
         }
         match of {
             SearchOf::Scheduler(id) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::witness::{Fields, Shown};
 use super::{CallId, Observation, Status};
 use crate::devices::{DeviceId, Devices, Seen};
+use crate::journal::LastSeen;
 
 /// How a task stood before a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,8 +49,8 @@ pub(super) struct Knowledge {
     sent_before: HashSet<DeviceId>,
     /// Whether somebody else retries tasks of this job, or moves them.
     others: bool,
-    /// What searches of this run showed, where it is newer than what the plan knows.
-    newer: HashMap<DeviceId, (Duration, Observation)>,
+    /// What searches of this run showed, or earlier runs wrote down, where it is newer than what the plan knows.
+    newer: HashMap<DeviceId, (SeenAt, Observation)>,
     /// When a search of this run last showed a task to be failed.
     seen_failed: HashMap<DeviceId, Duration>,
     /// In which lists a device was whose answers were lost.
@@ -196,7 +197,28 @@ impl Knowledge {
             Status::Failed => self.observe_failed(id, now),
             Status::UnderWay | Status::Succeeded => self.observe_not_failed(id),
         }
-        self.newer.insert(id, (now, seen.clone()));
+        self.newer.insert(id, (Some(now), seen.clone()));
+    }
+
+    /// How the task was when this run last saw it to be failed.
+    pub(super) fn last_seen(&self, id: DeviceId) -> Option<LastSeen> {
+        let (_, seen) = self.newer.get(&id).filter(|(_, seen)| seen.status == Status::Failed)?;
+        Some(LastSeen {
+            update_time: seen.updated_ms,
+            task: seen.task,
+        })
+    }
+
+    /// An earlier run has last seen the task so.
+    pub(super) fn recall(&mut self, id: DeviceId, seen: LastSeen) {
+        let seen = Observation {
+            status: Status::Failed,
+            updated_ms: seen.update_time,
+            task: seen.task,
+            progress: None,
+            reason: None,
+        };
+        self.newer.insert(id, (None, seen));
     }
 
     /// Compares a failed task with how it was before, and says since when. `None` if that is not known.
@@ -205,7 +227,7 @@ impl Knowledge {
             return None;
         }
         if let Some((at, then)) = self.newer.get(&id) {
-            return Some((Fields::of(then).compare(seen), Some(*at)));
+            return Some((Fields::of(then).compare(seen), *at));
         }
         let facts = self.devices.facts(id);
         let then = Fields {

@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::knowledge::{Before, SeenAt};
+use super::others::BY_WHOM;
 use super::schedule::{Batch, Found, Reason, Scheduler, Seen, SendHistory};
 use super::witness::{Fields, Shown, Verdict, is_convincing};
 use super::{Observation, Reply, Step};
@@ -75,7 +76,7 @@ impl Scheduler {
     pub(super) fn judge_lost(&mut self, batch: Batch, found: &Found) {
         let (history, all) = (batch.history, batch.devices.len());
         let list = self.known.next_lost_list();
-        let (mut left, mut unknown, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut left, mut unknown, mut gone, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut again, mut unsearchable) = (Vec::new(), Vec::new());
         let mut untouched = false;
         let mut still_failed = Vec::new();
@@ -87,10 +88,11 @@ impl Scheduler {
                 (Seen::NotFailed(_), Before::Unknown) => unknown.push(id),
                 (Seen::NoTask, Before::Failed) => gone.push(id),
                 (Seen::NotFailed(task), Before::NotFailed) => {
-                    if let Some(task) = task {
-                        self.known.observe(id, task, found.now);
+                    if self.known.has_not_moved(id, task) {
+                        again.push(id);
+                    } else {
+                        moved.push(id);
                     }
-                    again.push(id);
                 }
                 (Seen::NoTask, Before::NotFailed | Before::Unknown) => {
                     self.known.observe_not_failed(id);
@@ -105,6 +107,9 @@ impl Scheduler {
                         if compared.is_some_and(|(shown, _)| shown.is_untouched()) {
                             untouched = true;
                             still_failed.push(id);
+                        } else {
+                            // It may have been retried, and have failed again.
+                            self.known.set_doubtful(id);
                         }
                         self.known.observe(id, task, found.now);
                         again.push(id);
@@ -119,7 +124,7 @@ impl Scheduler {
             if !elsewhere.is_empty() {
                 self.known.set_others();
             }
-            self.settle_left(late);
+            self.settle_as(late, Outcome::Unknown, BY_WHOM);
             for id in elsewhere {
                 match self.seen(id, found) {
                     Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
@@ -160,6 +165,8 @@ impl Scheduler {
             Outcome::Unknown,
             "the answer was lost; the task is not failed now, and nobody had looked before",
         );
+        // They may have failed just before the call. To send them again would risk to retry them twice.
+        self.settle_as(moved, Outcome::Unknown, BY_WHOM);
         self.settle_as(
             gone,
             Outcome::Unknown,
@@ -254,7 +261,7 @@ impl Scheduler {
         for pending in &mut self.pending {
             pending.quiet = quiet;
         }
-        self.settle_left(left);
+        self.settle_as(left, Outcome::Unknown, BY_WHOM);
         self.pursue_pending(found.now);
     }
 

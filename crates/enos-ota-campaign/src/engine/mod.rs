@@ -117,8 +117,10 @@ pub(crate) struct Found {
     pub(crate) tasks: Vec<(DeviceId, Observation)>,
     /// Devices that have a row which cannot be read.
     pub(crate) unclear: Vec<DeviceId>,
-    /// A row cannot be read, and neither can whose it is.
+    /// What is not found is not known: a row cannot be read, and neither can whose it is, or rows are missing.
     pub(crate) any_unclear: bool,
+    /// How many rows were of another job or organization. They tell nothing.
+    pub(crate) foreign: usize,
 }
 
 /// How a search ended.

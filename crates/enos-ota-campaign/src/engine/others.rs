@@ -8,7 +8,8 @@
 //! |---|---|---|
 //! | all have left `failed`, or were retried and have failed again | accepted | accepted |
 //! | of some that is not known | accepted | not known |
-//! | one is untouched | retried elsewhere, or an earlier call came late: accepted | retried elsewhere, or not known |
+//! | one is untouched | retried elsewhere | retried elsewhere |
+//! | one is untouched, and an earlier call may have come late | not known | not known |
 
 use std::collections::HashSet;
 
@@ -19,8 +20,8 @@ use super::{CallId, Step};
 use crate::devices::DeviceId;
 use crate::outcome::Outcome;
 
-pub(super) const BY_WHOM: &str = "the answer was lost, and the task is not failed any more: whether this call or \
-                                  somebody else retried it cannot be told, as others retry tasks of this job too";
+pub(super) const BY_WHOM: &str = "the answer was lost, and the task is not failed any more: whether that call or \
+                                  something else has moved it cannot be told";
 
 /// Devices of a lost call that have left `failed`, and wait for what becomes of the others of their list.
 #[derive(Debug)]
@@ -43,21 +44,13 @@ impl Scheduler {
         }
     }
 
-    /// Settles devices that have left `failed` after a lost call, unless an earlier one has retried them or somebody else.
-    pub(super) fn settle_left(&mut self, devices: Vec<DeviceId>) {
-        if self.known.has_others() {
-            self.settle_as(devices, Outcome::Unknown, BY_WHOM);
-        } else {
-            self.settle_as(devices, Outcome::Accepted, WAS_RETRIED);
-        }
-    }
-
-    /// The same for the devices of a list of so many in which none is untouched, and `changed` are failed and have changed.
+    /// Settles devices of a list of so many that have left `failed`. None of the others is untouched, and `changed` are failed
+    /// and have changed.
     pub(super) fn settle_left_of(&mut self, list: u64, left: Vec<DeviceId>, changed: usize, all: usize) {
         if !self.known.has_others() || left.len() == all {
             self.settle_as(left, Outcome::Accepted, WAS_RETRIED);
         } else if left.len() + changed < all {
-            self.settle_left(left);
+            self.settle_as(left, Outcome::Unknown, BY_WHOM);
         } else if !left.is_empty() {
             self.withheld.insert(list, Withheld { left, open: changed });
         }
@@ -78,7 +71,7 @@ impl Scheduler {
         if was_retried {
             self.settle_as(left, Outcome::Accepted, WAS_RETRIED);
         } else {
-            self.settle_left(left);
+            self.settle_as(left, Outcome::Unknown, BY_WHOM);
         }
     }
 
@@ -113,10 +106,9 @@ impl Scheduler {
         if !elsewhere.is_empty() {
             self.known.set_others();
         }
-        for id in &late {
-            self.known.set_doubtful(*id);
-        }
-        for id in late.into_iter().chain(elsewhere) {
+        self.take_waiting(&late);
+        self.settle_as(late, Outcome::Unknown, BY_WHOM);
+        for id in elsewhere {
             match self.seen(id, found) {
                 Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
                 _ => self.known.observe_not_failed(id),

@@ -22,6 +22,7 @@ use std::time::Duration;
 use super::experiment::{Experiment, Reading};
 use super::knowledge::Before;
 use super::lost::DOUBTFUL;
+use super::others::BY_WHOM;
 use super::schedule::{
     Batch, Found, HALVE_FROM, NOT_FAILED_BEFORE, Reason, Scheduler, Searching, Seen, SendHistory, SentList,
 };
@@ -233,7 +234,7 @@ impl Scheduler {
         self.reject(not_failed, reply, Some(NOT_FAILED));
         self.settle_refused(no_task, Outcome::Rejected, &reply.saying(NO_TASK), false);
         self.settle_refused(unknown, Outcome::Unknown, &Reply::of(CANNOT_TELL), false);
-        self.settle_left(late);
+        self.settle_refused(late, Outcome::Unknown, &Reply::of(BY_WHOM), false);
         self.requeue(again, history);
         if !unsearchable.is_empty() {
             let history = SendHistory {

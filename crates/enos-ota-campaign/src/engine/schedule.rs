@@ -25,13 +25,13 @@ use std::time::Duration;
 use super::experiment::{Experiment, MixedList, Reading};
 use super::gather::Cut;
 use super::knowledge::{Before, Knowledge};
-use super::lost::Pending;
+use super::lost::{DOUBTFUL, Pending};
 use super::others::Withheld;
 use super::refusal::Held;
 use super::witness::Witness;
 use super::{Call, CallId, Limits, Lookup, LookupEnd, Observation, Reply, SendEnd, StatusFilter, Step, is_searchable};
 use crate::devices::{DeviceId, Devices};
-use crate::journal::CallEnd;
+use crate::journal::{CallEnd, LastSeen};
 use crate::outcome::Outcome;
 use crate::wait::{Next, Wait};
 
@@ -310,20 +310,37 @@ impl Scheduler {
     }
 
     /// Takes up devices whose last call was left in doubt by an earlier run.
-    /// Those for which `has_left` holds were seen not to be failed since that call.
-    pub(crate) fn in_doubt(
-        &mut self,
-        devices: Vec<DeviceId>,
-        before: Before,
-        has_left: impl Fn(DeviceId) -> bool,
-        ready: Duration,
-    ) {
+    pub(crate) fn in_doubt(&mut self, devices: Vec<DeviceId>, before: Before, ready: Duration) {
         let history = self.history_of(&devices, before);
-        for id in devices.iter().filter(|id| has_left(**id)) {
-            self.known.set_left(*id);
-        }
         let history = SendHistory { lost: 1, ..history };
         self.look_up(devices, history, Reason::Lost, ready);
+    }
+
+    /// What an earlier run knows of a device that was taken up: how its task was before its last call, and whether it was seen
+    /// not to be failed after it.
+    pub(crate) fn recall(&mut self, id: DeviceId, last_seen: Option<LastSeen>, has_left: bool) {
+        if let Some(seen) = last_seen {
+            self.known.recall(id, seen);
+        }
+        if has_left {
+            self.known.set_left(id);
+        }
+    }
+
+    /// How the tasks of devices were when they were last looked at; empty if none was.
+    pub(crate) fn last_seen(&self, devices: &[DeviceId]) -> Vec<Option<LastSeen>> {
+        let seen: Vec<_> = devices.iter().map(|id| self.known.last_seen(*id)).collect();
+        if seen.iter().all(Option::is_none) {
+            Vec::new()
+        } else {
+            seen
+        }
+    }
+
+    /// Takes up devices that were not failed, and whose last call the platform has accepted in an earlier run.
+    pub(crate) fn accepted_before(&mut self, devices: Vec<DeviceId>, reply: Arc<Reply>, ready: Duration) {
+        let history = self.history_of(&devices, Before::NotFailed);
+        self.look_up(devices, history, Reason::PassedOver(reply), ready);
     }
 
     /// Takes up devices whose last call was refused in an earlier run, before it was known why.
@@ -734,6 +751,8 @@ impl Scheduler {
                 if let Some(experiment) = experiment {
                     self.put_back(&experiment.controls);
                     let apart = experiment.not_failed();
+                    // What its refused call has done stays open.
+                    self.known.set_doubtful(apart);
                     accepted.retain(|id| *id != apart);
                     passed_over.push(apart);
                 }
@@ -1062,8 +1081,14 @@ impl Scheduler {
                 self.refusals.saw(share, if refused { share } else { 0.0 });
             }
         }
+        let mut unknown = Vec::new();
         for id in batch.devices {
             match self.seen(id, found) {
+                // The platform's refusal would tell nothing of the earlier call.
+                Seen::NotFailed(_) if self.known.is_doubtful(id) => {
+                    unknown.push(id);
+                    continue;
+                }
                 Seen::Failed(Some(task)) | Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
                 Seen::Failed(None) => self.known.observe_failed(id, found.now),
                 Seen::NotFailed(None) | Seen::NoTask => self.known.observe_not_failed(id),
@@ -1076,6 +1101,7 @@ impl Scheduler {
             })
             .push_back(id);
         }
+        self.settle_as(unknown, Outcome::Unknown, DOUBTFUL);
     }
 
     pub(super) fn seen<'f>(&self, id: DeviceId, found: &'f Found) -> Seen<'f> {

@@ -249,8 +249,7 @@ fn what_leaves_failed_with_all_of_its_list_before_it_is_sent_again_may_have_been
     script.wait();
     let look = script.look(&[2, 3]);
     script.find(look, [2, 3].map(untouched));
-    assert!(script.scheduler.is_doubtful(id(0)) && script.scheduler.is_doubtful(id(1)));
-    assert_eq!(script.settled, []);
+    assert_eq!(script.settled, [(0, Outcome::Unknown), (1, Outcome::Unknown)]);
 }
 
 #[test]
@@ -292,10 +291,10 @@ fn what_an_earlier_process_has_seen_to_leave_failed_counts_by_its_whole_list() {
         script.scheduler.allow(0);
         script.scheduler.take_waiting(&[id(0), id(1)]);
         script.scheduler.goes_on(&Earlier::default());
-        let has_left = |device| device == id(0);
         script
             .scheduler
-            .in_doubt(vec![id(0), id(1)], Before::Failed, has_left, Duration::ZERO);
+            .in_doubt(vec![id(0), id(1)], Before::Failed, Duration::ZERO);
+        script.scheduler.recall(id(0), None, true);
         let look = script.look(&[0, 1]);
         // It has failed again, and its time moves by itself.
         script.find(look, [changed(0), second]);

@@ -42,7 +42,7 @@ pub use begin::{Begin, BeginDetails};
 pub use error::JournalError;
 #[doc(hidden)]
 pub use halt::{Halt, Halted};
-pub use record::{CallEnd, JOURNAL_SCHEMA, Keys, Operator, Record};
+pub use record::{CallEnd, JOURNAL_SCHEMA, Keys, LastSeen, Operator, Record};
 pub use replay::{CallLog, Change, Changed, Ended, Recovered, SettledLog, TornTail, WaveLog};
 
 /// A journal that is open for writing. A clone writes to the same journal.
