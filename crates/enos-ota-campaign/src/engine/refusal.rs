@@ -50,6 +50,8 @@ pub(super) struct Held {
     has_succeeded: bool,
     /// Whether its task was seen to be failed just before the call.
     was_failed: bool,
+    /// Whether its task was seen not to be failed after the call, and has failed again.
+    has_left: bool,
     /// Whether it was sent in an experiment, whose controls show what others do.
     has_controls: bool,
 }
@@ -133,6 +135,7 @@ impl Scheduler {
             failed: None,
             has_succeeded: false,
             was_failed: false,
+            has_left: false,
             has_controls: false,
         }));
     }
@@ -181,6 +184,7 @@ impl Scheduler {
                 Seen::Failed(None) => again.push(id),
                 Seen::Failed(Some(task)) => match self.known.compare(id, task) {
                     Some((shown, _)) if shown.has_changed() && !self.mixed.is_refused() => self.held.push(Held {
+                        has_left: self.known.has_left(id),
                         device: id,
                         history,
                         reply: Arc::clone(reply),
@@ -214,6 +218,7 @@ impl Scheduler {
                     failed: None,
                     has_succeeded: task.is_some_and(|task| task.status == Status::Succeeded),
                     was_failed: self.known.was_failed_just_before(id, batch.sent_at),
+                    has_left: false,
                     has_controls,
                 }),
             }
@@ -229,6 +234,7 @@ impl Scheduler {
             failed: None,
             has_succeeded: false,
             was_failed: self.known.was_failed_just_before(device, batch.sent_at),
+            has_left: false,
             has_controls,
         }));
         self.reject(not_failed, reply, Some(NOT_FAILED));
@@ -286,6 +292,9 @@ impl Scheduler {
         for held in std::mem::take(&mut self.held) {
             // One that is failed now was retried and has failed again, or has only changed.
             let verdict = held.failed.as_ref().and_then(|(task, at)| {
+                if held.has_left {
+                    return Some(Verdict::Retried);
+                }
                 let (shown, from) = self.known.compare(held.device, task)?;
                 Some(self.witness.judge(shown, from, *at, 1))
             });

@@ -193,8 +193,8 @@ async fn a_call_that_is_carried_out_long_after_it_was_given_up_is_told_as_what_i
             stage.check_journal(&stage.path(), &finished.table);
             let Summary { accepted, unknown, .. } = finished.table.summary();
             assert_eq!(accepted + unknown, failed_of(60), "{:?}", finished.table.summary());
-            // Where somebody else has moved tasks, too, it cannot be told whose doing it was what came late.
-            assert!(unknown == 0 || chosen == Chosen::Failed, "{unknown}");
+            // What left `failed` after it had been seen untouched may be anybody's doing.
+            assert!(unknown <= 6 * chunk, "{unknown}");
         }
     }
 }
