@@ -21,6 +21,9 @@ from .world import JOB, ORG, World
 
 # No more calls than these should meet a window that is used up.
 FUTILE = 2
+# Where calls are counted by the minute, a run may wait for so many minutes more before it counts as stuck: the quota is
+# made for a campaign without losses, kills and others, and without the searches of a watch.
+MINUTES_MORE = 10
 # The command is resumed as often when it gave up on a gateway with so much trouble.
 RESUMES = 12
 
@@ -244,6 +247,7 @@ def play(program, combo, seed, devices, keep=False, patience=300):
     folder = Path(tempfile.mkdtemp(prefix="enos-ota-fleet-"))
     minute = combo["limit"] in combos.MINUTES
     if minute:
+        patience += 60 * MINUTES_MORE
         # Begin shortly before the minute of the gateway's clock is over, so that only a short wait is needed.
         time.sleep((52 - (time.time() + float(combo["clock"]))) % 60)
     begun = time.time()

@@ -226,13 +226,26 @@ class Judge:
             return False
         honest = self.world.combo["update"] == "status"
         # What the client must have seen to take it for retried.
-        if not any(look.status != "failed" or (honest and look.update_time != before.update_time)
+        believed = honest or self.seems_honest(before.when, after[-1].when if after else before.when)
+        if not any(look.status != "failed" or (believed and look.update_time != before.update_time)
                    or self.other_task(before, look) for look in after):
             return False
         # Seen failed and untouched after the call: then it did nothing, if updateTime is honest.
         still = [look for look in self.looks(task, call.at + behind + LATELY, left[0])
                  if look.status == "failed" and look.update_time == before.update_time]
         return not (still and honest)
+
+    def seems_honest(self, begin, end):
+        """Whether updateTime had to seem honest to the client: of the failed tasks at which it looked again, and which nobody
+        had retried in between, most have kept it."""
+        kept = moved = 0
+        for task in self.world.tasks.values():
+            looks = self.looks(task, begin - LATELY, end + LATELY, perhaps=True)
+            for one, other in zip(looks, looks[1:]):
+                if one.status == other.status == "failed" and task.failed_during(one.when - float(self.world.combo["reads"]), other.when):
+                    kept += one.update_time == other.update_time
+                    moved += one.update_time != other.update_time
+        return kept >= CONTROLS and kept > moved
 
     @staticmethod
     def other_task(one, other):

@@ -76,6 +76,21 @@ def forge_never_seen():
     return forge
 
 
+def steady(retried=True):
+    """A call that is lost on the way there, a sweep of which the client sees little, and perhaps another who retries."""
+    forge = Forge(others="process", update="sweep")
+    keys = [f"f{number}" for number in range(10)]
+    for key in keys:
+        forge.look(0.5, key, "failed")
+    forge.call(1, ["f0"], code=None, answered=False, trouble="cut before")
+    if retried:
+        forge.call(2, ["f0"], retried=["f0"], client="B")
+        forge.state(3, "f0", "failed")
+    for key in keys:
+        forge.look(4, key, "failed", update_time=9 if key == "f0" else 0)
+    return forge
+
+
 def needless(name, verdict, kinds):
     """A case in which the faults are none, and what is needless is what counts."""
     found = [("needless", None, kind) for kind, _, _ in verdict.needless if kind not in kinds]
@@ -117,6 +132,10 @@ def cases():
     forge.look(4, "f0", "failed", update_time=9)
     yield "retried by another, and only updateTime moved", forge.judge([("f0", "accepted")]), ["accepted, never retried"], []
     forge.look(5, "f0", "failed", update_time=9, texts=(-3, "Failed to verify the firmware"))
+    yield ("retried by another, and only updateTime moved, which others kept", steady().judge([("f0", "accepted")]), [],
+           ["accepted by another"])
+    yield ("updateTime moved by itself, and others kept it", steady(retried=False).judge([("f0", "accepted")]),
+           ["accepted, never retried"], [])
     yield "retried by another, failed for another reason", forge.judge([("f0", "accepted")]), [], ["accepted by another"]
     forge = Forge(others="process")
     forge.look(0.5, "f0", "failed")

@@ -91,20 +91,20 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-mod hex_digits {
+pub(crate) mod hex_digits {
     use std::borrow::Cow;
 
     use serde::{Deserialize as _, Deserializer, Serializer, de};
 
     #[expect(clippy::ref_option, reason = "serde passes this reference")]
-    pub(super) fn serialize<S: Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
         match number {
             None => serializer.serialize_none(),
             Some(number) => serializer.collect_str(&format_args!("{number:016x}")),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
         let text: Option<Cow<'_, str>> = Option::deserialize(deserializer)?;
         text.map(|text| u64::from_str_radix(&text, 16).map_err(|_| de::Error::custom("`task` is not 16 hex digits")))
             .transpose()

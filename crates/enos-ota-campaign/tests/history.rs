@@ -42,6 +42,7 @@ fn sent(call: u64, devices: &[&'static str]) -> Record<'static> {
         at: 1,
         not_failed: false,
         unseen: false,
+        last_seen: Vec::new(),
         apart: Vec::new(),
         devices: keys(devices),
     }

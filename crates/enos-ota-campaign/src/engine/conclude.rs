@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Reply;
 use super::classify::with_causes;
+use super::lost::DOUBTFUL;
 use super::run::{Runner, settled_record};
 use crate::devices::{DeviceId, Seen};
 use crate::ending::{Confirmation, Ending, Finished};
@@ -84,7 +85,7 @@ impl Runner {
         let mut run: Option<(Outcome, Arc<Reply>, Vec<DeviceId>)> = None;
         for id in self.table.devices().ids() {
             let standing = self.table.standing(id);
-            let Some((outcome, reply)) = self.outcome_for_now(&standing, &unsent, &in_doubt) else {
+            let Some((outcome, reply)) = self.outcome_for_now(id, &standing, &unsent, &in_doubt) else {
                 continue;
             };
             match &mut run {
@@ -104,6 +105,7 @@ impl Runner {
     /// What is to be said of a device without an outcome. Another run may come to a better one.
     fn outcome_for_now(
         &self,
+        id: DeviceId,
         standing: &Standing<'_>,
         unsent: &Arc<Reply>,
         in_doubt: &Arc<Reply>,
@@ -117,6 +119,7 @@ impl Runner {
         };
         Some(match (standing.state, standing.message) {
             (DeviceState::Settled(_), _) => return None,
+            (DeviceState::Waiting, _) if self.scheduler.is_doubtful(id) => (Outcome::Unknown, Reply::of(DOUBTFUL)),
             (DeviceState::Waiting, Some(_)) if standing.last_end == Some(CallEnd::Refused) => {
                 (Outcome::Rejected, own())
             }

@@ -18,6 +18,7 @@ use crate::event::Event;
 use crate::journal::{CallEnd, JournalError, Record};
 use crate::outcome::Outcome;
 use crate::rate::{Announced, CallResult, announced, of_gateway};
+use crate::state::DeviceState;
 
 /// So many answers of searches in a row that cannot be read mean that searches tell nothing.
 const UNREADABLE: u32 = 5;
@@ -114,7 +115,8 @@ impl Runner {
         self.note_end(CallResult::Answered, took, now, None);
         self.unreadable = 0;
         let devices = Arc::clone(self.table.devices());
-        match search.take(page, &self.job_id, &devices, self.page_size) {
+        let asked = (&self.job_id, self.client.org_id());
+        match search.take(page, asked, &devices, self.page_size) {
             AfterPage::More(search) => self.pages.push_back((of, search)),
             AfterPage::Ended(end) => self.searched(of, end, now),
         }
@@ -147,8 +149,16 @@ impl Runner {
     }
 
     pub(super) fn searched(&mut self, of: SearchOf, end: LookupEnd, now: Duration) {
-        if let LookupEnd::Never(why) = &end {
-            self.search_problem = Some(Arc::clone(why));
+        match &end {
+            LookupEnd::Never(why) => self.search_problem = Some(Arc::clone(why)),
+            LookupEnd::Found(found) if found.foreign > 0 && !self.told_foreign => {
+                self.told_foreign = true;
+                self.report(Event::Learned {
+                    message: "the platform's search shows tasks of another job or organization; they are ignored"
+                        .into(),
+                });
+            }
+            LookupEnd::Found(_) | LookupEnd::Again | LookupEnd::Invalid => {}
         }
         match of {
             SearchOf::Scheduler(id) => {
@@ -262,10 +272,26 @@ impl Runner {
                     };
                     self.record(&record, &devices);
                 }
+                Step::Left(devices) => self.left(&devices),
                 Step::Shrunk { chunk } => self.report(Event::ChunkSize { devices: chunk }),
                 Step::Learned(message) => self.report(Event::Learned { message }),
             }
         }
+    }
+
+    /// Writes down that devices in doubt have left `failed`.
+    fn left(&mut self, devices: &[DeviceId]) {
+        let in_doubt = |id: &&DeviceId| matches!(self.table.standing(**id).state, DeviceState::InDoubt { .. });
+        let devices: Vec<_> = devices.iter().filter(in_doubt).copied().collect();
+        if devices.is_empty() {
+            return;
+        }
+        let all = Arc::clone(self.table.devices());
+        let record = Record::Left {
+            at: self.time.now_ms(),
+            devices: all.keys_of(&devices),
+        };
+        self.record(&record, &devices);
     }
 
     fn see(&mut self, news: News) {

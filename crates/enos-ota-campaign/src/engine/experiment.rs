@@ -127,6 +127,9 @@ impl Scheduler {
             self.mixed.reading = Reading::Partial;
         }
         self.put_back(&experiment.controls);
+        // What its own call has done is another question, which waits for the answer to this one.
+        batch.devices.retain(|id| *id != experiment.not_failed());
+        self.held.push(experiment.not_failed.clone());
         self.judge_refused(batch, &Reply::of("Only failed tasks can be retried"), found);
     }
 }

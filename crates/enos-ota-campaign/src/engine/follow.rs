@@ -130,6 +130,14 @@ impl Follow {
         self.problem.as_ref()
     }
 
+    /// Whether there is anything left to ask, or in flight.
+    pub(super) fn has_work(&self) -> bool {
+        let asking = !self.round.is_empty() || !self.open.is_empty();
+        // Those in `ended` are followed until the end of the round.
+        let more = self.following.len() > self.ended.len() && !self.last_round;
+        self.problem.is_none() && (asking || more)
+    }
+
     pub(super) fn next(&mut self, now: Duration) -> Next<(Part, Lookup)> {
         if self.problem.is_some() {
             self.stop();

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::witness::{Fields, Shown};
-use super::{Observation, Status};
+use super::{CallId, Observation, Status};
 use crate::devices::{DeviceId, Devices, Seen};
+use crate::journal::LastSeen;
 
 /// How a task stood before a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,14 +43,16 @@ pub(super) struct Knowledge {
     before: Vec<Before>,
     /// Those whose task was failed when the plan was made.
     planned_failed: Vec<bool>,
-    /// Those that a call of this campaign has carried.
-    sent: Vec<bool>,
-    /// What searches of this run showed, where it is newer than what the plan knows.
-    newer: HashMap<DeviceId, (Duration, Observation)>,
+    /// The last call that has carried a device, or [`CallId::NONE`].
+    sent: Vec<CallId>,
+    /// Those that calls of earlier runs have carried.
+    sent_before: HashSet<DeviceId>,
+    /// Whether somebody else retries tasks of this job, or moves them.
+    others: bool,
+    /// What searches of this run showed, or earlier runs wrote down, where it is newer than what the plan knows.
+    newer: HashMap<DeviceId, (SeenAt, Observation)>,
     /// When a search of this run last showed a task to be failed.
     seen_failed: HashMap<DeviceId, Duration>,
-    /// When one last showed a task not to be failed.
-    seen_not_failed: HashMap<DeviceId, Duration>,
     /// In which lists a device was whose answers were lost.
     lost_in: HashMap<DeviceId, Vec<u64>>,
     lost_lists: u64,
@@ -64,15 +67,11 @@ impl Knowledge {
         let before: Vec<_> = devices.ids().map(before).collect();
         Self {
             planned_failed: before.iter().map(|before| *before == Before::Failed).collect(),
-            sent: vec![false; devices.len()],
+            sent: vec![CallId::NONE; devices.len()],
+            sent_before: HashSet::new(),
+            others: false,
             newer: HashMap::new(),
             seen_failed: HashMap::new(),
-            // Else the plan was made too long ago.
-            seen_not_failed: devices
-                .ids()
-                .filter(|id| before[id.index()] == Before::NotFailed)
-                .map(|id| (id, Duration::ZERO))
-                .collect(),
             lost_in: HashMap::new(),
             lost_lists: 0,
             left: HashSet::new(),
@@ -97,17 +96,41 @@ impl Knowledge {
     }
 
     pub(super) fn was_sent(&self, id: DeviceId) -> bool {
-        self.sent[id.index()]
+        self.sent[id.index()] != CallId::NONE
     }
 
-    pub(super) fn set_sent(&mut self, id: DeviceId) {
-        self.sent[id.index()] = true;
+    /// Whether the device was sent, and is in no call that was begun later than this one.
+    pub(super) fn was_sent_before(&self, id: DeviceId, call: CallId) -> bool {
+        self.was_sent(id) && self.sent[id.index()] < call
+    }
+
+    pub(super) fn set_sent(&mut self, id: DeviceId, call: CallId) {
+        self.sent[id.index()] = call;
+    }
+
+    /// A call of an earlier run has carried the device.
+    pub(super) fn set_sent_before(&mut self, id: DeviceId) {
+        self.sent_before.insert(id);
+    }
+
+    /// Whether a call of this campaign has ever carried the device.
+    pub(super) fn is_ours(&self, id: DeviceId) -> bool {
+        self.was_sent(id) || self.sent_before.contains(&id)
+    }
+
+    /// Somebody else has retried a task of this job, or moved it.
+    pub(super) fn set_others(&mut self) {
+        self.others = true;
+    }
+
+    pub(super) fn has_others(&self) -> bool {
+        self.others
     }
 
     /// A search shows the task not to be failed, and no more, or no task at all.
-    pub(super) fn observe_not_failed(&mut self, id: DeviceId, now: Duration) {
+    pub(super) fn observe_not_failed(&mut self, id: DeviceId) {
         self.before[id.index()] = Before::NotFailed;
-        self.seen_not_failed.insert(id, now);
+        self.newer.remove(&id);
     }
 
     /// A search shows the task to be failed, and no more.
@@ -126,11 +149,9 @@ impl Knowledge {
         self.lost_in.entry(id).or_default().push(list);
     }
 
-    /// The task is seen not to be failed, after it was sent.
-    pub(super) fn set_left(&mut self, id: DeviceId) {
-        if self.before(id) == Before::Failed {
-            self.left.insert(id);
-        }
+    /// The task is seen not to be failed, after it was sent. Whether that is news.
+    pub(super) fn set_left(&mut self, id: DeviceId) -> bool {
+        self.before(id) == Before::Failed && self.left.insert(id)
     }
 
     pub(super) fn has_left(&self, id: DeviceId) -> bool {
@@ -150,11 +171,9 @@ impl Knowledge {
     }
 
     /// Whether no call can have retried a task that was not failed when it was last looked at, and is not now.
-    pub(super) fn has_not_moved(&self, id: DeviceId, now: Option<&Observation>, sent_at: Duration) -> bool {
-        let shortly = |seen: &Duration| *seen <= sent_at && sent_at.saturating_sub(*seen) <= SHORTLY;
-        if self.seen_not_failed.get(&id).is_some_and(shortly) {
-            return true;
-        }
+    ///
+    /// That it was not failed shortly before a call is not enough: it may have failed just then, and reads are behind.
+    pub(super) fn has_not_moved(&self, id: DeviceId, now: Option<&Observation>) -> bool {
         match (self.newer.get(&id), now) {
             (Some((_, then)), Some(now)) if then.status == now.status => {
                 // A task that has succeeded never fails again.
@@ -176,9 +195,30 @@ impl Knowledge {
     pub(super) fn observe(&mut self, id: DeviceId, seen: &Observation, now: Duration) {
         match seen.status {
             Status::Failed => self.observe_failed(id, now),
-            Status::UnderWay | Status::Succeeded => self.observe_not_failed(id, now),
+            Status::UnderWay | Status::Succeeded => self.observe_not_failed(id),
         }
-        self.newer.insert(id, (now, seen.clone()));
+        self.newer.insert(id, (Some(now), seen.clone()));
+    }
+
+    /// How the task was when this run last saw it to be failed.
+    pub(super) fn last_seen(&self, id: DeviceId) -> Option<LastSeen> {
+        let (_, seen) = self.newer.get(&id).filter(|(_, seen)| seen.status == Status::Failed)?;
+        Some(LastSeen {
+            update_time: seen.updated_ms,
+            task: seen.task,
+        })
+    }
+
+    /// An earlier run has last seen the task so.
+    pub(super) fn recall(&mut self, id: DeviceId, seen: LastSeen) {
+        let seen = Observation {
+            status: Status::Failed,
+            updated_ms: seen.update_time,
+            task: seen.task,
+            progress: None,
+            reason: None,
+        };
+        self.newer.insert(id, (None, seen));
     }
 
     /// Compares a failed task with how it was before, and says since when. `None` if that is not known.
@@ -187,7 +227,7 @@ impl Knowledge {
             return None;
         }
         if let Some((at, then)) = self.newer.get(&id) {
-            return Some((Fields::of(then).compare(seen), Some(*at)));
+            return Some((Fields::of(then).compare(seen), *at));
         }
         let facts = self.devices.facts(id);
         let then = Fields {

@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::knowledge::{Before, SeenAt};
+use super::others::BY_WHOM;
 use super::schedule::{Batch, Found, Reason, Scheduler, Seen, SendHistory};
 use super::witness::{Fields, Shown, Verdict, is_convincing};
 use super::{Observation, Reply, Step};
@@ -34,11 +35,16 @@ pub(super) const WAS_RETRIED: &str = "the answer was lost; a search shows that t
 const CHANGED: &str = "the answer was lost; the task is failed, and has changed since: it was retried and has failed \
                        again, or was changed by something else";
 
+pub(super) const DOUBTFUL: &str =
+    "the answer of an earlier call was lost; whether that one has retried the task cannot be told";
+
 /// A device whose task is failed as before, and has changed all the same.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
     device: DeviceId,
     history: SendHistory,
+    /// The number of its list.
+    list: u64,
     shown: Shown,
     from: SeenAt,
     seen: Duration,
@@ -68,8 +74,9 @@ impl Pending {
 
 impl Scheduler {
     pub(super) fn judge_lost(&mut self, batch: Batch, found: &Found) {
-        let history = batch.history;
-        let (mut left, mut unknown, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        let (history, all) = (batch.history, batch.devices.len());
+        let list = self.known.next_lost_list();
+        let (mut left, mut unknown, mut gone, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut again, mut unsearchable) = (Vec::new(), Vec::new());
         let mut untouched = false;
         let mut still_failed = Vec::new();
@@ -81,13 +88,14 @@ impl Scheduler {
                 (Seen::NotFailed(_), Before::Unknown) => unknown.push(id),
                 (Seen::NoTask, Before::Failed) => gone.push(id),
                 (Seen::NotFailed(task), Before::NotFailed) => {
-                    if let Some(task) = task {
-                        self.known.observe(id, task, found.now);
+                    if self.known.has_not_moved(id, task) {
+                        again.push(id);
+                    } else {
+                        moved.push(id);
                     }
-                    again.push(id);
                 }
                 (Seen::NoTask, Before::NotFailed | Before::Unknown) => {
-                    self.known.observe_not_failed(id, found.now);
+                    self.known.observe_not_failed(id);
                     again.push(id);
                 }
                 // It has failed again since.
@@ -99,6 +107,9 @@ impl Scheduler {
                         if compared.is_some_and(|(shown, _)| shown.is_untouched()) {
                             untouched = true;
                             still_failed.push(id);
+                        } else {
+                            // It may have been retried, and have failed again.
+                            self.known.set_doubtful(id);
                         }
                         self.known.observe(id, task, found.now);
                         again.push(id);
@@ -109,12 +120,15 @@ impl Scheduler {
         // A call is carried out as a whole, so this one was not, and what has changed in its list did so without it. An
         // earlier call may have come late.
         if untouched {
-            let (late, elsewhere) = self.came_late(left, &still_failed);
-            left = late;
+            let (late, elsewhere) = self.came_late(std::mem::take(&mut left), &still_failed);
+            if !elsewhere.is_empty() {
+                self.known.set_others();
+            }
+            self.settle_as(late, Outcome::Unknown, BY_WHOM);
             for id in elsewhere {
                 match self.seen(id, found) {
                     Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
-                    _ => self.known.observe_not_failed(id, found.now),
+                    _ => self.known.observe_not_failed(id),
                 }
                 again.push(id);
             }
@@ -125,7 +139,6 @@ impl Scheduler {
         }
         // What was not failed then, that call cannot have retried.
         if history.before != Before::NotFailed {
-            let list = self.known.next_lost_list();
             for id in &again {
                 self.known.set_lost_in(*id, list);
             }
@@ -135,6 +148,7 @@ impl Scheduler {
             .extend(changed.into_iter().map(|(device, shown, from, task)| Pending {
                 device,
                 history,
+                list,
                 shown,
                 from,
                 seen: found.now,
@@ -145,12 +159,14 @@ impl Scheduler {
                 changes_by_itself: false,
                 quiet: 0,
             }));
-        self.settle_as(left, Outcome::Accepted, WAS_RETRIED);
+        self.settle_left_of(list, left, alike, all);
         self.settle_as(
             unknown,
             Outcome::Unknown,
             "the answer was lost; the task is not failed now, and nobody had looked before",
         );
+        // They may have failed just before the call. To send them again would risk to retry them twice.
+        self.settle_as(moved, Outcome::Unknown, BY_WHOM);
         self.settle_as(
             gone,
             Outcome::Unknown,
@@ -176,7 +192,7 @@ impl Scheduler {
         })
     }
 
-    fn settle_as(&mut self, devices: Vec<DeviceId>, outcome: Outcome, message: &str) {
+    pub(super) fn settle_as(&mut self, devices: Vec<DeviceId>, outcome: Outcome, message: &str) {
         if !devices.is_empty() {
             self.steps.push(Step::settle(devices, outcome, &Reply::of(message)));
         }
@@ -186,7 +202,11 @@ impl Scheduler {
     fn send_again(&mut self, devices: Vec<DeviceId>, history: SendHistory) {
         if history.lost < self.limits.lost {
             self.requeue(devices, history);
-        } else if !devices.is_empty() {
+            return;
+        }
+        let (doubtful, devices): (Vec<_>, Vec<_>) = devices.into_iter().partition(|id| self.known.is_doubtful(*id));
+        self.settle_as(doubtful, Outcome::Unknown, DOUBTFUL);
+        if !devices.is_empty() {
             self.steps.push(Step::GaveUp {
                 devices,
                 attempts: history.lost,
@@ -212,7 +232,7 @@ impl Scheduler {
 
     /// Tasks in question have been looked at once more, and were not sent in between.
     pub(super) fn judge_again(&mut self, devices: &[DeviceId], found: &Found) {
-        let mut accepted = Vec::new();
+        let mut left = Vec::new();
         let mut quiet = 0;
         let mut seen = Vec::new();
         for id in devices {
@@ -230,8 +250,9 @@ impl Scheduler {
                 }
                 // It was failed before the call, and is not after it.
                 Seen::NotFailed(_) => {
-                    accepted.push(*id);
-                    self.pending.swap_remove(index);
+                    left.push(*id);
+                    let pending = self.pending.swap_remove(index);
+                    self.decided(pending.list, false);
                 }
                 Seen::Failed(None) | Seen::NoTask | Seen::Unclear => {}
             }
@@ -240,7 +261,7 @@ impl Scheduler {
         for pending in &mut self.pending {
             pending.quiet = quiet;
         }
-        self.settle_as(accepted, Outcome::Accepted, WAS_RETRIED);
+        self.settle_as(left, Outcome::Unknown, BY_WHOM);
         self.pursue_pending(found.now);
     }
 
@@ -249,20 +270,28 @@ impl Scheduler {
         let (mut accepted, mut unknown) = (Vec::new(), Vec::new());
         let mut again: Vec<Pending> = Vec::new();
         for pending in std::mem::take(&mut self.pending) {
-            match self
+            let list = pending.list;
+            let was_retried = match self
                 .witness
                 .judge(pending.shown, pending.from, pending.seen, pending.alike)
             {
-                _ if pending.changes_by_itself => again.push(pending),
-                Verdict::Retried => accepted.push(pending.device),
-                Verdict::Nothing => again.push(pending),
+                _ if pending.changes_by_itself => Some(false),
+                Verdict::Retried => Some(true),
+                Verdict::Nothing => Some(false),
                 // They were not sent since, and are as they were for longer than the interval in which all of them changed.
-                Verdict::Open if pending.looks >= LOOKS && is_convincing(pending.alike, 0, pending.quiet) => {
-                    accepted.push(pending.device);
+                Verdict::Open if pending.looks >= LOOKS && is_convincing(pending.alike, 0, pending.quiet) => Some(true),
+                Verdict::Open if pending.looks >= LOOKS => None,
+                Verdict::Open => {
+                    self.pending.push(pending);
+                    continue;
                 }
-                Verdict::Open if pending.looks >= LOOKS => unknown.push(pending.device),
-                Verdict::Open => self.pending.push(pending),
+            };
+            match was_retried {
+                Some(true) => accepted.push(pending.device),
+                Some(false) => again.push(pending),
+                None => unknown.push(pending.device),
             }
+            self.decided(list, was_retried == Some(true));
         }
         self.settle_as(
             accepted,
@@ -299,8 +328,7 @@ impl Scheduler {
             .max();
         let quiet = quiet.unwrap_or_default();
         if quiet > LONGEST_QUIET {
-            // Those that nothing can be learned of any more.
-            let devices = self.pending.drain(..).map(|pending| pending.device).collect();
+            let devices = self.drain_pending();
             self.settle_as(devices, Outcome::Unknown, CHANGED);
             return;
         }
@@ -309,9 +337,18 @@ impl Scheduler {
         self.look_up(devices, SendHistory::default(), Reason::Again, ready);
     }
 
+    /// Takes those of which nothing can be learned any more.
+    fn drain_pending(&mut self) -> Vec<DeviceId> {
+        let pending = std::mem::take(&mut self.pending);
+        for pending in &pending {
+            self.decided(pending.list, false);
+        }
+        pending.into_iter().map(|pending| pending.device).collect()
+    }
+
     /// No search is answered any more.
     pub(super) fn give_up_pending(&mut self) {
-        let devices = self.pending.drain(..).map(|pending| pending.device).collect();
+        let devices = self.drain_pending();
         self.settle_as(
             devices,
             Outcome::Unknown,

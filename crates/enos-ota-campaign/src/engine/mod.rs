@@ -12,6 +12,8 @@
 //! | `schedule` | Which call comes next |
 //! | `refusal` | A list that the platform refused |
 //! | `lost` | A call without an answer |
+//! | `others` | Whether somebody else retries tasks of the job, and what can still be said then |
+//! | `gather` | A list that takes several searches, judged as a whole |
 //! | `experiment` | Whether the platform retries the others of a refused list |
 //! | `witness` | Which fields of a task show that it was retried |
 //! | `knowledge` | How each device stood when it was last looked at |
@@ -26,11 +28,15 @@ mod contact;
 mod ends;
 mod experiment;
 mod follow;
+mod gather;
 mod knowledge;
 mod lost;
+mod others;
 mod refusal;
 mod run;
 mod schedule;
+#[cfg(test)]
+mod scripted;
 mod search;
 mod send;
 #[cfg(test)]
@@ -112,8 +118,10 @@ pub(crate) struct Found {
     pub(crate) tasks: Vec<(DeviceId, Observation)>,
     /// Devices that have a row which cannot be read.
     pub(crate) unclear: Vec<DeviceId>,
-    /// A row cannot be read, and neither can whose it is.
+    /// What is not found is not known: a row cannot be read, and neither can whose it is, or rows are missing.
     pub(crate) any_unclear: bool,
+    /// How many rows were of another job or organization. They tell nothing.
+    pub(crate) foreign: usize,
 }
 
 /// How a search ended.
@@ -144,6 +152,13 @@ pub(crate) enum Call {
 /// The number of a call of the scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct CallId(u64);
+
+impl CallId {
+    /// No call.
+    const NONE: Self = Self(0);
+    /// Stands for all calls of earlier runs.
+    const EARLIER: Self = Self(1);
+}
 
 /// What the platform said with the end of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -197,6 +212,8 @@ pub(crate) enum Step {
     GaveUp { devices: Vec<DeviceId>, attempts: u32 },
     /// Of a call that was lost or refused: these wait to be sent again.
     Requeue(Vec<DeviceId>),
+    /// These were seen not to be failed since their call, of which it is not known yet what it has done.
+    Left(Vec<DeviceId>),
     /// Fewer devices per call from now on.
     Shrunk { chunk: usize },
     /// Something about the platform that was learned, for people.

@@ -21,7 +21,8 @@ use std::time::Duration;
 
 use super::experiment::{Experiment, Reading};
 use super::knowledge::Before;
-use super::lost::WAS_RETRIED;
+use super::lost::DOUBTFUL;
+use super::others::BY_WHOM;
 use super::schedule::{
     Batch, Found, HALVE_FROM, NOT_FAILED_BEFORE, Reason, Scheduler, Searching, Seen, SendHistory, SentList,
 };
@@ -49,6 +50,10 @@ pub(super) struct Held {
     has_succeeded: bool,
     /// Whether its task was seen to be failed just before the call.
     was_failed: bool,
+    /// Whether its task was seen not to be failed after the call, and has failed again.
+    has_left: bool,
+    /// Whether it was sent in an experiment, whose controls show what others do.
+    has_controls: bool,
 }
 
 impl Held {
@@ -130,6 +135,8 @@ impl Scheduler {
             failed: None,
             has_succeeded: false,
             was_failed: false,
+            has_left: false,
+            has_controls: false,
         }));
     }
 
@@ -139,6 +146,9 @@ impl Scheduler {
         self.settle_refused(doubtful, Outcome::Unknown, &Reply::of(CANNOT_TELL), false);
         let (elsewhere, others): (Vec<_>, Vec<_>) =
             devices.into_iter().partition(|id| self.known.was_planned_failed(*id));
+        if !elsewhere.is_empty() {
+            self.known.set_others();
+        }
         self.settle_refused(elsewhere, Outcome::Rejected, &reply.saying(ELSEWHERE), true);
         let reply = why.map_or_else(|| Arc::clone(reply), |why| reply.saying(why));
         self.settle_refused(others, Outcome::Rejected, &reply, false);
@@ -163,6 +173,7 @@ impl Scheduler {
 
     pub(super) fn judge_refused(&mut self, batch: Batch, reply: &Arc<Reply>, found: &Found) {
         let history = batch.history;
+        let has_controls = matches!(batch.reason, Reason::Experiment(_)) && self.mixed.reading == Reading::Partial;
         let (mut again, mut not_failed, mut no_task, mut late) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut unsearchable, mut unknown, mut still_failed) = (Vec::new(), Vec::new(), Vec::new());
         for id in batch.devices {
@@ -173,12 +184,14 @@ impl Scheduler {
                 Seen::Failed(None) => again.push(id),
                 Seen::Failed(Some(task)) => match self.known.compare(id, task) {
                     Some((shown, _)) if shown.has_changed() && !self.mixed.is_refused() => self.held.push(Held {
+                        has_left: self.known.has_left(id),
                         device: id,
                         history,
                         reply: Arc::clone(reply),
                         failed: Some((task.clone(), found.now)),
                         has_succeeded: false,
                         was_failed: self.known.was_failed_just_before(id, batch.sent_at),
+                        has_controls,
                     }),
                     compared => {
                         if compared.is_some_and(|(shown, _)| shown.is_untouched()) {
@@ -191,7 +204,7 @@ impl Scheduler {
                 },
                 Seen::NotFailed(task)
                     if before == Before::NotFailed
-                        && (self.mixed.is_refused() || self.known.has_not_moved(id, task, batch.sent_at)) =>
+                        && (self.mixed.is_refused() || self.known.has_not_moved(id, task)) =>
                 {
                     not_failed.push(id);
                 }
@@ -205,10 +218,15 @@ impl Scheduler {
                     failed: None,
                     has_succeeded: task.is_some_and(|task| task.status == Status::Succeeded),
                     was_failed: self.known.was_failed_just_before(id, batch.sent_at),
+                    has_left: false,
+                    has_controls,
                 }),
             }
         }
         let (late, elsewhere) = self.came_late(late, &still_failed);
+        if !elsewhere.is_empty() && self.mixed.is_refused() {
+            self.known.set_others();
+        }
         self.held.extend(elsewhere.into_iter().map(|device| Held {
             device,
             history,
@@ -216,11 +234,13 @@ impl Scheduler {
             failed: None,
             has_succeeded: false,
             was_failed: self.known.was_failed_just_before(device, batch.sent_at),
+            has_left: false,
+            has_controls,
         }));
         self.reject(not_failed, reply, Some(NOT_FAILED));
         self.settle_refused(no_task, Outcome::Rejected, &reply.saying(NO_TASK), false);
         self.settle_refused(unknown, Outcome::Unknown, &Reply::of(CANNOT_TELL), false);
-        self.settle_refused(late, Outcome::Accepted, &Reply::of(WAS_RETRIED), false);
+        self.settle_refused(late, Outcome::Unknown, &Reply::of(BY_WHOM), false);
         self.requeue(again, history);
         if !unsearchable.is_empty() {
             let history = SendHistory {
@@ -236,10 +256,13 @@ impl Scheduler {
     pub(super) fn judge_passed_over(&mut self, batch: Batch, reply: &Arc<Reply>, found: &Found) {
         let (left_alone, others): (Vec<_>, Vec<_>) =
             batch.devices.into_iter().partition(|id| match self.seen(*id, found) {
-                Seen::NotFailed(task) => self.known.has_not_moved(*id, task, batch.sent_at),
+                Seen::NotFailed(task) => self.known.has_not_moved(*id, task),
                 Seen::NoTask => true,
                 Seen::Failed(_) | Seen::Unclear => false,
             });
+        let (doubtful, left_alone): (Vec<_>, Vec<_>) =
+            left_alone.into_iter().partition(|id| self.known.is_doubtful(*id));
+        self.settle_refused(doubtful, Outcome::Unknown, &Reply::of(DOUBTFUL), false);
         let skipped = Reply::of("the platform accepted the list, and left this task alone, which is not failed");
         self.settle_refused(left_alone, Outcome::Skipped, &skipped, false);
         self.settle_refused(others, Outcome::Unknown, &reply.saying(NOT_FAILED_BEFORE), false);
@@ -269,13 +292,21 @@ impl Scheduler {
         for held in std::mem::take(&mut self.held) {
             // One that is failed now was retried and has failed again, or has only changed.
             let verdict = held.failed.as_ref().and_then(|(task, at)| {
+                if held.has_left {
+                    return Some(Verdict::Retried);
+                }
                 let (shown, from) = self.known.compare(held.device, task)?;
                 Some(self.witness.judge(shown, from, *at, 1))
             });
             if let (Some(Verdict::Nothing), Some((task, at))) = (verdict, &held.failed) {
                 self.known.observe(held.device, task, *at);
+                // What that call has done stays open.
+                self.known.set_doubtful(held.device);
                 self.requeue(vec![held.device], held.history);
-            } else if held.was_failed && (held.failed.is_none() || verdict == Some(Verdict::Retried)) {
+            } else if held.was_failed
+                && (held.has_controls || !self.known.has_others())
+                && (held.failed.is_none() || verdict == Some(Verdict::Retried))
+            {
                 let reply = held.reply.saying(RETRIED);
                 self.settle_refused(vec![held.device], Outcome::Accepted, &reply, false);
             } else {

@@ -13,15 +13,15 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use super::contact::Contact;
 use super::follow::{Follow, Part};
 use super::knowledge::Before;
-use super::schedule::Scheduler;
+use super::schedule::{Earlier, Scheduler};
 use super::search::Search;
-use super::send::{Send, Sent, sent_record};
+use super::send::{Send, Sent};
 use super::{Call, CallId, Limits, Lookup, LookupEnd, Reply, waves};
 use crate::control::Order;
 use crate::devices::DeviceId;
 use crate::ending::{Ending, Finished};
 use crate::event::{Calls, Event, Phase, Progress};
-use crate::journal::{Journal, Record};
+use crate::journal::{CallEnd, Journal, Record};
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::rate::{RateControl, RateSettings};
@@ -111,6 +111,8 @@ pub(crate) struct Runner {
     pub(super) not_seen: Option<Arc<str>>,
     /// How many announcements of quotas have been taken.
     pub(super) announcements: u64,
+    /// Whether it was told that searches show tasks of another job.
+    pub(super) told_foreign: bool,
     /// Answers of searches in a row that could not be read.
     pub(super) unreadable: u32,
     /// The last error of devices that were given up.
@@ -186,6 +188,7 @@ impl Runner {
             search_problem: None,
             not_seen: None,
             announcements: 0,
+            told_foreign: false,
             unreadable: 0,
             gave_up: None,
             waves_passed,
@@ -306,7 +309,9 @@ impl Runner {
     fn dispatch(&mut self) -> Wait {
         loop {
             let now = self.time.elapsed();
-            let idle = !self.scheduler.has_work() && self.pages.is_empty() && self.follow.is_none();
+            // Who has nothing to ask does not wait for the rate either.
+            let following = self.follow.as_ref().is_some_and(Follow::has_work);
+            let idle = !self.scheduler.has_work() && self.pages.is_empty() && !following;
             if idle || self.halted {
                 return if self.in_flight.is_empty() {
                     Wait::Never
@@ -371,11 +376,12 @@ impl Runner {
             sent_ms: self.time.now_ms(),
             before: how.0,
             apart: how.1,
+            last_seen: self.scheduler.last_seen(&devices),
             devices,
             keys,
         };
         let table = Arc::clone(self.table.devices());
-        let record = sent_record(send.call, send.sent_ms, how, &send.devices, &table);
+        let record = send.record(&send.devices, &table);
         self.apply(&record, &send.devices);
         let (client, job_id) = (self.client.clone(), self.job_id.clone());
         let (journal, time) = (self.journal.clone(), self.time.clone());
@@ -564,7 +570,11 @@ fn scheduler(
     );
     if resumed {
         let waits = |id: &DeviceId| table.standing(*id).state == DeviceState::Waiting;
-        scheduler.goes_on(devices.ids().filter(|id| table.was_lost(*id) && waits(id)));
+        scheduler.goes_on(&Earlier {
+            doubtful: devices.ids().filter(|id| table.was_lost(*id) && waits(id)).collect(),
+            sent: devices.ids().filter(|id| table.last_call_of(*id).is_some()).collect(),
+            others: table.elsewhere() > 0,
+        });
     }
     let ready = time.elapsed().saturating_add(settings.lag);
     // The devices of one call, which share a time and a reply.
@@ -584,17 +594,23 @@ fn scheduler(
             Before::Failed if !known => Before::Unknown,
             before => before,
         };
+        let reply = Arc::new(Reply {
+            code: standing.code,
+            message: standing.message.map(Into::into),
+            request_id: standing.request_id.map(Into::into),
+        });
         match standing.state {
-            DeviceState::InDoubt { before, .. } => scheduler.in_doubt(ids, told(before), ready),
+            DeviceState::InDoubt { .. } if standing.last_end == Some(CallEnd::Accepted) => {
+                scheduler.accepted_before(ids.clone(), reply, ready);
+            }
+            DeviceState::InDoubt { before, .. } => scheduler.in_doubt(ids.clone(), told(before), ready),
             DeviceState::Refused { before, .. } => {
-                let reply = Arc::new(Reply {
-                    code: standing.code,
-                    message: standing.message.map(Into::into),
-                    request_id: standing.request_id.map(Into::into),
-                });
-                scheduler.refused_before(ids, told(before), reply, ready);
+                scheduler.refused_before(ids.clone(), told(before), reply, ready);
             }
             DeviceState::Waiting | DeviceState::Settled(_) => {}
+        }
+        for id in ids {
+            scheduler.recall(id, table.last_seen(id), table.has_left(id));
         }
     }
     scheduler

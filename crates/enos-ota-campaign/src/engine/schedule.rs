@@ -23,13 +23,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::experiment::{Experiment, MixedList, Reading};
+use super::gather::Cut;
 use super::knowledge::{Before, Knowledge};
-use super::lost::Pending;
+use super::lost::{DOUBTFUL, Pending};
+use super::others::Withheld;
 use super::refusal::Held;
 use super::witness::Witness;
 use super::{Call, CallId, Limits, Lookup, LookupEnd, Observation, Reply, SendEnd, StatusFilter, Step, is_searchable};
 use crate::devices::{DeviceId, Devices};
-use crate::journal::CallEnd;
+use crate::journal::{CallEnd, LastSeen};
 use crate::outcome::Outcome;
 use crate::wait::{Next, Wait};
 
@@ -87,6 +89,8 @@ pub(super) struct Batch {
     pub(super) sent_at: Duration,
     /// Not before this time.
     pub(super) ready: Duration,
+    /// The list of which they are a part, if it takes several searches.
+    pub(super) part_of: Option<u64>,
 }
 
 /// A list that was sent.
@@ -94,6 +98,17 @@ pub(super) struct SentList {
     pub(super) devices: Vec<DeviceId>,
     pub(super) history: SendHistory,
     pub(super) sent_at: Duration,
+}
+
+/// What earlier runs of the campaign have left.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier {
+    /// Devices that wait to be sent although a call may have retried them.
+    pub(crate) doubtful: Vec<DeviceId>,
+    /// Devices that a call has carried.
+    pub(crate) sent: Vec<DeviceId>,
+    /// Whether somebody else was seen to retry tasks of the job.
+    pub(crate) others: bool,
 }
 
 enum Open {
@@ -132,6 +147,12 @@ pub(crate) struct Scheduler {
     pub(super) held: Vec<Held>,
     /// Lost devices that wait for what is learned about witnesses.
     pub(super) pending: Vec<Pending>,
+    /// Lost devices that wait for what becomes of others of their list, by list.
+    pub(super) withheld: HashMap<u64, Withheld>,
+    /// Lists that take several searches, by number.
+    pub(super) cut: HashMap<u64, Cut>,
+    /// Devices that the last search has shown to have left `failed` since they were sent.
+    pub(super) newly_left: Vec<DeviceId>,
     pub(super) searching: Searching,
     pub(super) steps: Vec<Step>,
     pub(super) random: fastrand::Rng,
@@ -152,7 +173,7 @@ pub(crate) struct Scheduler {
     halves: VecDeque<(SendHistory, Vec<DeviceId>)>,
     pub(super) lookups: VecDeque<Batch>,
     open: HashMap<CallId, Open>,
-    last_call: u64,
+    pub(super) last_call: CallId,
     /// When the next call was last asked for.
     now: Duration,
     refusals: RefusalRate,
@@ -217,6 +238,9 @@ impl Scheduler {
             mixed: MixedList::default(),
             held: Vec::new(),
             pending: Vec::new(),
+            withheld: HashMap::new(),
+            cut: HashMap::new(),
+            newly_left: Vec::new(),
             searching: Searching::ByKey,
             steps: Vec::new(),
             random,
@@ -232,7 +256,7 @@ impl Scheduler {
             halves: VecDeque::new(),
             lookups: VecDeque::new(),
             open: HashMap::new(),
-            last_call: 0,
+            last_call: CallId::EARLIER,
             now: Duration::ZERO,
             refusals: RefusalRate::default(),
             answered: false,
@@ -246,17 +270,27 @@ impl Scheduler {
         }
     }
 
-    /// An earlier run may have seen more of the tasks than the plan knows, and left open what its calls did to these
-    /// devices.
-    pub(crate) fn goes_on(&mut self, doubtful: impl Iterator<Item = DeviceId>) {
+    /// An earlier run may have seen more of the tasks than the plan knows.
+    pub(crate) fn goes_on(&mut self, earlier: &Earlier) {
         self.is_stale = true;
-        for id in doubtful {
-            self.known.set_doubtful(id);
+        for id in &earlier.doubtful {
+            self.known.set_doubtful(*id);
+        }
+        for id in &earlier.sent {
+            self.known.set_sent_before(*id);
+        }
+        if earlier.others {
+            self.known.set_others();
         }
     }
 
-    /// Allows the first so many devices of the order to be sent. Those that are known not to be failed go first, as long
-    /// as that is surely so.
+    /// Whether a call may have retried the device although it waits to be sent again.
+    pub(crate) fn is_doubtful(&self, id: DeviceId) -> bool {
+        self.known.is_doubtful(id)
+    }
+
+    /// Allows the first so many devices of the order to be sent. Those that were not failed when the plan was made are looked
+    /// up first: only how they are now shows later whether a call has moved them.
     pub(crate) fn allow(&mut self, count: usize) {
         self.allowed = count.saturating_sub(self.removed).min(self.order.len());
         let allowed = self.order[self.taken.min(self.allowed)..self.allowed].iter();
@@ -272,8 +306,7 @@ impl Scheduler {
             before: Before::NotFailed,
             ..SendHistory::default()
         };
-        let lists = not_failed.chunks(self.limits.chunk.max(1));
-        self.halves.extend(lists.map(|list| (history, list.to_vec())));
+        self.look_up(not_failed, history, Reason::First, Duration::ZERO);
     }
 
     /// Takes up devices whose last call was left in doubt by an earlier run.
@@ -281,6 +314,33 @@ impl Scheduler {
         let history = self.history_of(&devices, before);
         let history = SendHistory { lost: 1, ..history };
         self.look_up(devices, history, Reason::Lost, ready);
+    }
+
+    /// What an earlier run knows of a device that was taken up: how its task was before its last call, and whether it was seen
+    /// not to be failed after it.
+    pub(crate) fn recall(&mut self, id: DeviceId, last_seen: Option<LastSeen>, has_left: bool) {
+        if let Some(seen) = last_seen {
+            self.known.recall(id, seen);
+        }
+        if has_left {
+            self.known.set_left(id);
+        }
+    }
+
+    /// How the tasks of devices were when they were last looked at; empty if none was.
+    pub(crate) fn last_seen(&self, devices: &[DeviceId]) -> Vec<Option<LastSeen>> {
+        let seen: Vec<_> = devices.iter().map(|id| self.known.last_seen(*id)).collect();
+        if seen.iter().all(Option::is_none) {
+            Vec::new()
+        } else {
+            seen
+        }
+    }
+
+    /// Takes up devices that were not failed, and whose last call the platform has accepted in an earlier run.
+    pub(crate) fn accepted_before(&mut self, devices: Vec<DeviceId>, reply: Arc<Reply>, ready: Duration) {
+        let history = self.history_of(&devices, Before::NotFailed);
+        self.look_up(devices, history, Reason::PassedOver(reply), ready);
     }
 
     /// Takes up devices whose last call was refused in an earlier run, before it was known why.
@@ -299,7 +359,7 @@ impl Scheduler {
     /// Devices of one call, which an earlier run has sent.
     fn history_of(&mut self, devices: &[DeviceId], before: Before) -> SendHistory {
         for id in devices {
-            self.known.set_sent(*id);
+            self.known.set_sent(*id, CallId::EARLIER);
             self.known.set_before(*id, before);
         }
         SendHistory {
@@ -483,10 +543,7 @@ impl Scheduler {
         if let [batch] = batches.as_mut_slice()
             && batch.devices.len() > most
         {
-            let rest = Batch {
-                devices: batch.devices.split_off(most),
-                ..batch.clone()
-            };
+            let rest = self.cut_off(batch, most);
             self.lookups.push_front(rest);
         }
         let lookup = Lookup {
@@ -592,10 +649,10 @@ impl Scheduler {
         fresh: bool,
         experiment: Option<Experiment>,
     ) -> (CallId, Call) {
-        for id in &devices {
-            self.known.set_sent(*id);
-        }
         let id = self.call_id();
+        for device in &devices {
+            self.known.set_sent(*device, id);
+        }
         let call = Call::Send {
             devices: devices.clone(),
             before: history.before,
@@ -615,8 +672,8 @@ impl Scheduler {
     }
 
     fn call_id(&mut self) -> CallId {
-        self.last_call += 1;
-        CallId(self.last_call)
+        self.last_call = CallId(self.last_call.0 + 1);
+        self.last_call
     }
 
     /// Up to so many devices at random that may be sent, were never sent, and were seen to be failed.
@@ -694,6 +751,8 @@ impl Scheduler {
                 if let Some(experiment) = experiment {
                     self.put_back(&experiment.controls);
                     let apart = experiment.not_failed();
+                    // What its refused call has done stays open.
+                    self.known.set_doubtful(apart);
                     accepted.retain(|id| *id != apart);
                     passed_over.push(apart);
                 }
@@ -786,6 +845,8 @@ impl Scheduler {
             return;
         }
         for id in &devices {
+            // Searches that were begun before show nothing new.
+            self.known.set_sent(*id, self.last_call);
             let before = self.known.before(*id);
             self.pool(SendHistory { before, ..history }).push_back(*id);
         }
@@ -815,6 +876,7 @@ impl Scheduler {
                 reason,
                 sent_at,
                 ready,
+                part_of: None,
             });
         }
     }
@@ -843,12 +905,14 @@ impl Scheduler {
                     whole_job: lookup.whole_job,
                     now,
                 };
-                self.look_at_sent(&found, &lookup.devices);
+                self.look_for_others(&found, &lookup.devices);
+                self.look_at_sent(id, &found, &lookup.devices);
                 for batch in batches {
-                    self.judge(batch, &found);
+                    self.gather(batch, &found);
                 }
-                self.look_at_waiting(&found, &lookup.devices);
+                self.look_at_waiting(id, &found, &lookup.devices);
                 self.settle_held();
+                self.tell_who_left();
             }
             LookupEnd::Again => {
                 for batch in &mut batches {
@@ -863,7 +927,7 @@ impl Scheduler {
 
     /// A search may show devices that were sent, before their own is due: what has left `failed` once was retried, even if
     /// it has failed again by then.
-    fn look_at_sent(&mut self, found: &Found, named: &[DeviceId]) {
+    fn look_at_sent(&mut self, look: CallId, found: &Found, named: &[DeviceId]) {
         let in_flight = self.open.values().filter_map(|open| match open {
             Open::Send { devices, .. } => Some(devices),
             Open::Look(..) => None,
@@ -875,38 +939,57 @@ impl Scheduler {
             named.to_vec()
         };
         for id in sent {
-            if self.known.was_sent(id) && matches!(self.seen(id, found), Seen::NotFailed(_)) {
-                self.known.set_left(id);
+            // A search that was begun before the call may show how the task was before it.
+            let after = self.known.was_sent_before(id, look);
+            if after && matches!(self.seen(id, found), Seen::NotFailed(_)) && self.known.set_left(id) {
+                self.newly_left.push(id);
             }
         }
     }
 
     /// A search may show devices that wait to be sent, too: the last look before a call decides what it can have done.
-    fn look_at_waiting(&mut self, found: &Found, named: &[DeviceId]) {
-        // Those that were sent are in a call, or were judged by what they were before it.
-        let waiting: Vec<_> = if found.whole_job && !found.any_unclear {
-            let fresh = self.order[self.taken..].iter();
-            fresh.chain(self.pools.values().flatten()).copied().collect()
-        } else {
-            named.to_vec()
-        };
-        let waiting: Vec<_> = waiting.into_iter().filter(|id| !self.known.was_sent(*id)).collect();
+    fn look_at_waiting(&mut self, look: CallId, found: &Found, named: &[DeviceId]) {
+        self.look_at_requeued(look, found, named);
+        let waiting = self.fresh(found, named);
         if waiting.is_empty() {
             return;
         }
         for id in waiting {
             match found.tasks.get(&id) {
                 Some(task) => self.known.observe(id, task, found.now),
-                None if found.whole_job && !found.unclear.contains(&id) => self.known.observe_not_failed(id, found.now),
+                None if found.whole_job && !found.unclear.contains(&id) => self.known.observe_not_failed(id),
                 None => {}
             }
         }
+        self.sort_pools();
+    }
+
+    /// How their tasks stand has changed for some that wait.
+    pub(super) fn sort_pools(&mut self) {
         for (history, pool) in std::mem::take(&mut self.pools) {
             for id in pool {
                 let before = self.known.before(id);
                 self.pool(SendHistory { before, ..history }).push_back(id);
             }
         }
+    }
+
+    /// Those that wait to be sent again.
+    pub(super) fn requeued(&self) -> Vec<DeviceId> {
+        let pooled = self.pools.values().flatten().copied();
+        pooled.filter(|id| self.known.was_sent(*id)).collect()
+    }
+
+    /// Those that were never sent, and wait for it or were named.
+    pub(super) fn fresh(&self, found: &Found, named: &[DeviceId]) -> Vec<DeviceId> {
+        let all = found.whole_job && !found.any_unclear;
+        let waiting: Vec<_> = if all {
+            let fresh = self.order[self.taken..].iter();
+            fresh.chain(self.pools.values().flatten()).copied().collect()
+        } else {
+            named.to_vec()
+        };
+        waiting.into_iter().filter(|id| !self.known.was_sent(*id)).collect()
     }
 
     /// A search was refused as not valid: it names too many devices, or none may be named at all. The first two searches
@@ -944,7 +1027,8 @@ impl Scheduler {
             self.steps
                 .push(Step::Learned(format!("devices cannot be looked up: {why}").into()));
         }
-        let batches: Vec<_> = batches.into_iter().chain(self.lookups.drain(..)).collect();
+        let mut batches: Vec<_> = batches.into_iter().chain(self.lookups.drain(..)).collect();
+        self.put_together(&mut batches);
         for batch in batches {
             match batch.reason {
                 Reason::First => {
@@ -975,7 +1059,7 @@ impl Scheduler {
         self.give_up_pending();
     }
 
-    fn judge(&mut self, batch: Batch, found: &Found) {
+    pub(super) fn judge(&mut self, batch: Batch, found: &Found) {
         match batch.reason.clone() {
             Reason::First => self.judge_first(batch, found),
             Reason::Refused(reply) => self.judge_refused(batch, &reply, found),
@@ -997,11 +1081,17 @@ impl Scheduler {
                 self.refusals.saw(share, if refused { share } else { 0.0 });
             }
         }
+        let mut unknown = Vec::new();
         for id in batch.devices {
             match self.seen(id, found) {
+                // The platform's refusal would tell nothing of the earlier call.
+                Seen::NotFailed(_) if self.known.is_doubtful(id) => {
+                    unknown.push(id);
+                    continue;
+                }
                 Seen::Failed(Some(task)) | Seen::NotFailed(Some(task)) => self.known.observe(id, task, found.now),
                 Seen::Failed(None) => self.known.observe_failed(id, found.now),
-                Seen::NotFailed(None) | Seen::NoTask => self.known.observe_not_failed(id, found.now),
+                Seen::NotFailed(None) | Seen::NoTask => self.known.observe_not_failed(id),
                 Seen::Unclear => {}
             }
             let before = self.known.before(id);
@@ -1011,6 +1101,7 @@ impl Scheduler {
             })
             .push_back(id);
         }
+        self.settle_as(unknown, Outcome::Unknown, DOUBTFUL);
     }
 
     pub(super) fn seen<'f>(&self, id: DeviceId, found: &'f Found) -> Seen<'f> {
@@ -1027,14 +1118,29 @@ impl Scheduler {
 }
 
 /// What a search has shown.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Found {
-    tasks: HashMap<DeviceId, Observation>,
-    unclear: HashSet<DeviceId>,
-    any_unclear: bool,
+    pub(super) tasks: HashMap<DeviceId, Observation>,
+    pub(super) unclear: HashSet<DeviceId>,
+    pub(super) any_unclear: bool,
     filter: StatusFilter,
-    whole_job: bool,
+    pub(super) whole_job: bool,
     pub(super) now: Duration,
+}
+
+impl Found {
+    /// Takes what another search has shown of these devices.
+    pub(super) fn add(&mut self, other: &Self, devices: &[DeviceId]) {
+        let tasks = devices
+            .iter()
+            .filter_map(|id| Some((*id, other.tasks.get(id)?.clone())));
+        self.tasks.extend(tasks);
+        // Of what is not found beside a row that nobody can read, nothing is known.
+        let missing =
+            |id: &&DeviceId| other.unclear.contains(*id) || (other.any_unclear && !other.tasks.contains_key(*id));
+        self.unclear.extend(devices.iter().filter(missing).copied());
+        self.now = self.now.max(other.now);
+    }
 }
 
 /// How a search shows a device.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use enos_ota::search::{Expression, Tasks, ValueError, tasks};
 use enos_ota::types::TaskInfo;
-use enos_ota::{Client, Error, Integer, JobId, Page, PageSize, TaskStatus};
+use enos_ota::{Client, Error, Integer, JobId, OrgId, Page, PageSize, TaskStatus};
 
 use super::{Found, Lookup, LookupEnd, Observation, Status, StatusFilter, is_searchable};
 use crate::devices::{Devices, TaskFacts};
@@ -18,6 +18,8 @@ pub(super) struct Search {
     total: Option<i64>,
     read: i64,
     found: Found,
+    /// Rows that could not be read.
+    unreadable: usize,
     /// What was read so far, whether it is of the plan or not.
     keys: HashSet<Box<str>>,
     /// How often it was begun anew, because the total moved while it was read.
@@ -44,6 +46,7 @@ impl Search {
             total: None,
             read: 0,
             found: Found::default(),
+            unreadable: 0,
             keys: HashSet::new(),
             begun,
         }
@@ -53,10 +56,11 @@ impl Search {
         client.search_tasks(&self.expression, self.next_page, page_size).await
     }
 
+    /// Takes a page of a search for tasks of this job of this organization.
     pub(super) fn take(
         mut self,
         page: Page<TaskInfo>,
-        job_id: &JobId,
+        (job_id, org_id): (&JobId, &OrgId),
         devices: &Devices,
         page_size: PageSize,
     ) -> AfterPage {
@@ -69,18 +73,23 @@ impl Search {
         self.total = page.total_size.or(self.total);
         self.read = self.read.saturating_add(count);
         let mut news = !page.unreadable.is_empty();
+        self.unreadable += page.unreadable.len();
         for row in &page.unreadable {
             self.found.unclear(row.device_key.as_deref(), devices);
         }
         for task in page.items {
-            if task.job_id.as_ref().is_some_and(|id| id != job_id.as_str()) {
-                return never("the platform's search shows tasks of another job");
-            }
             let Some(key) = task.device_key.as_deref() else {
                 self.found.unclear(None, devices);
                 continue;
             };
             news |= self.keys.insert(key.into());
+            let other = |found: &Option<String>, asked: &str| found.as_deref().is_some_and(|found| found != asked);
+            if other(&task.job_id, job_id.as_str()) || other(&task.org_id, org_id.as_str()) {
+                // It was not asked for, so the platform has ignored the expression: what is not found here is not known.
+                self.found.foreign += 1;
+                self.found.any_unclear = true;
+                continue;
+            }
             let Some(id) = devices.find(key) else { continue };
             match observation(task) {
                 Some(task) => self.found.tasks.push((id, task)),
@@ -93,6 +102,9 @@ impl Search {
                 None => count < i64::from(page_size.get()),
             };
         if done {
+            // Pages that move while they are read show some tasks twice, and others not at all.
+            let total = self.total.and_then(|total| usize::try_from(total).ok());
+            self.found.any_unclear |= total.is_some_and(|total| self.keys.len() + self.unreadable < total);
             return AfterPage::Ended(LookupEnd::Found(self.found));
         }
         if !news {

@@ -9,7 +9,7 @@ use enos_ota::{Client, DeviceKeys, JobId};
 use super::classify::{Verdict, classify_send};
 use super::{Before, CallId};
 use crate::devices::{DeviceId, Devices};
-use crate::journal::{Journal, JournalError, Record};
+use crate::journal::{Journal, JournalError, LastSeen, Record};
 use crate::time::Time;
 
 /// A retry that is about to be sent.
@@ -20,6 +20,7 @@ pub(super) struct Send {
     pub(super) sent_ms: i64,
     pub(super) before: Before,
     pub(super) apart: Option<DeviceId>,
+    pub(super) last_seen: Vec<Option<LastSeen>>,
     pub(super) devices: Vec<DeviceId>,
     pub(super) keys: DeviceKeys,
 }
@@ -36,9 +37,22 @@ pub(super) struct Sent {
 }
 
 impl Send {
+    /// The record that it is sent with these devices.
+    pub(super) fn record<'a>(&self, devices: &[DeviceId], table: &'a Devices) -> Record<'a> {
+        Record::Sent {
+            call: self.call,
+            at: self.sent_ms,
+            not_failed: self.before == Before::NotFailed,
+            unseen: self.before == Before::Unknown,
+            apart: table.keys_of(self.apart.as_slice()),
+            last_seen: self.last_seen.clone(),
+            devices: table.keys_of(devices),
+        }
+    }
+
     /// Writes that it is sent, sends it, and writes how it ended. All of it is durable when this returns.
     pub(super) async fn run(
-        self,
+        mut self,
         client: Client,
         job_id: JobId,
         table: Arc<Devices>,
@@ -48,19 +62,13 @@ impl Send {
         let mut sent = Sent {
             id: self.id,
             call: self.call,
-            devices: self.devices,
+            devices: std::mem::take(&mut self.devices),
             verdict: None,
             took: Duration::ZERO,
             journal: Ok(()),
         };
         if let Some(journal) = &journal {
-            let record = sent_record(
-                self.call,
-                self.sent_ms,
-                (self.before, self.apart),
-                &sent.devices,
-                &table,
-            );
+            let record = self.record(&sent.devices, &table);
             if let Err(error) = journal.append(&record).await {
                 sent.journal = Err(Arc::new(error));
                 return sent;
@@ -75,23 +83,6 @@ impl Send {
         }
         sent.verdict = Some(verdict);
         sent
-    }
-}
-
-pub(super) fn sent_record<'a>(
-    call: u64,
-    at: i64,
-    (before, apart): (Before, Option<DeviceId>),
-    devices: &[DeviceId],
-    table: &'a Devices,
-) -> Record<'a> {
-    Record::Sent {
-        call,
-        at,
-        not_failed: before == Before::NotFailed,
-        unseen: before == Before::Unknown,
-        apart: table.keys_of(apart.as_slice()),
-        devices: table.keys_of(devices),
     }
 }
 

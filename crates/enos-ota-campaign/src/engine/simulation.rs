@@ -503,7 +503,7 @@ impl Played {
                     ..
                 } => (devices, outcome, elsewhere),
                 Step::GaveUp { devices, .. } => (devices, Outcome::Skipped, false),
-                Step::Requeue(_) | Step::Shrunk { .. } | Step::Learned(_) => continue,
+                Step::Requeue(_) | Step::Left(_) | Step::Shrunk { .. } | Step::Learned(_) => continue,
             };
             for id in devices {
                 let before = self.outcomes[id.index()].replace(outcome);

@@ -15,6 +15,7 @@ use super::begin::{Begin, BeginDetails, Planned};
 use super::chain::Chain;
 use super::error::JournalError;
 use super::lock::Locked;
+use super::open;
 use crate::device_line::DeviceLine;
 use crate::plan::Plan;
 
@@ -100,7 +101,7 @@ fn claim(path: &Path, partial: &Path) -> Result<Claimed, JournalError> {
                 )));
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let old = match OpenOptions::new().read(true).write(true).open(partial) {
+                let old = match open::without_waiting(partial, true) {
                     Ok(old) => old,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     Err(error) => return Err(io("open")(error)),

@@ -104,6 +104,15 @@ pub enum JournalError {
         /// The line, from 1.
         line: u64,
     },
+    /// A line is longer than any line of a journal.
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// How many bytes of it were read: no line has so many.
+        bytes: u64,
+    },
     /// A line says what cannot be after the lines before it.
     Contradiction {
         /// The file.
@@ -144,6 +153,7 @@ impl JournalError {
             | Self::Incomplete { path, .. }
             | Self::Plan { path, .. }
             | Self::Edited { path, .. }
+            | Self::LongLine { path, .. }
             | Self::Contradiction { path, .. } => path,
         }
     }
@@ -156,6 +166,7 @@ impl JournalError {
             Self::NewerRecord { line, .. }
             | Self::Incomplete { line, .. }
             | Self::Edited { line, .. }
+            | Self::LongLine { line, .. }
             | Self::Contradiction { line, .. } => Some(*line),
             _ => None,
         }
@@ -242,6 +253,10 @@ impl fmt::Display for JournalError {
                 ": the line does not follow from the one before it: it was edited, or lines are missing, doubled or \
                  moved; {RESTORE}"
             ),
+            Self::LongLine { bytes, .. } => write!(
+                f,
+                ": the line is longer than the {bytes} bytes that a line of a journal may have; {RESTORE}"
+            ),
             Self::Contradiction { problem, .. } => {
                 write!(f, ": {problem}, so this cannot be the record of one campaign; {RESTORE}")
             }
@@ -318,6 +333,11 @@ mod tests {
             JournalError::Edited {
                 path: path.clone(),
                 line: 4,
+            },
+            JournalError::LongLine {
+                path: path.clone(),
+                line: 9,
+                bytes: 300,
             },
             JournalError::Contradiction {
                 path: path.clone(),

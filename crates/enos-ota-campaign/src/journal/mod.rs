@@ -22,12 +22,13 @@ mod create;
 mod error;
 mod halt;
 mod lock;
+mod open;
 mod read;
 mod record;
 mod replay;
 mod writer;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ pub use begin::{Begin, BeginDetails};
 pub use error::JournalError;
 #[doc(hidden)]
 pub use halt::{Halt, Halted};
-pub use record::{CallEnd, JOURNAL_SCHEMA, Keys, Operator, Record};
+pub use record::{CallEnd, JOURNAL_SCHEMA, Keys, LastSeen, Operator, Record};
 pub use replay::{CallLog, Change, Changed, Ended, Recovered, SettledLog, TornTail, WaveLog};
 
 /// A journal that is open for writing. A clone writes to the same journal.
@@ -82,11 +83,7 @@ impl Journal {
     /// If another process has it open, it cannot be read or repaired, it is no journal or one of a newer version, or it
     /// is not as it was written.
     pub fn open(path: &Path) -> Result<(Self, Recovered), JournalError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(|error| JournalError::io(path, "open", error))?;
+        let file = open::journal(path, true)?;
         let Some(file) = Locked::try_new(file).map_err(|error| JournalError::io(path, "lock", error))? else {
             return Err(JournalError::Locked { path: path.into() });
         };
@@ -105,7 +102,7 @@ impl Journal {
     ///
     /// If it cannot be read, is no journal or one of a newer version, or is not as it was written.
     pub fn read(path: &Path) -> Result<Recovered, JournalError> {
-        let file = File::open(path).map_err(|error| JournalError::io(path, "open", error))?;
+        let file = open::journal(path, false)?;
         read::read(path, &file).map(|(recovered, _)| recovered)
     }
 

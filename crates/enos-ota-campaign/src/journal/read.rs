@@ -1,7 +1,7 @@
 //! Reads and checks a journal.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ use crate::devices::Devices;
 use crate::plan::Plan;
 
 const BUFFER: usize = 1 << 20;
+/// No line is longer, in bytes: that of a million devices with long keys takes less.
+const LONGEST_LINE: u64 = 256 << 20;
 /// How every journal begins, of whichever schema.
 const MAGIC: &[u8] = br#"{"record":"begin","schema":"enos-ota/journal/"#;
 
@@ -33,8 +35,13 @@ pub(super) struct End {
 
 /// Reads a journal from its beginning.
 pub(super) fn read(path: &Path, file: &File) -> Result<(Recovered, End), JournalError> {
+    read_lines(path, file, LONGEST_LINE)
+}
+
+fn read_lines(path: &Path, file: &File, longest_line: u64) -> Result<(Recovered, End), JournalError> {
     let mut lines = Lines {
         path,
+        longest_line,
         from: BufReader::with_capacity(BUFFER, file),
         line: Vec::new(),
         number: 0,
@@ -116,6 +123,7 @@ fn plan(lines: &mut Lines<'_>, begin: &Begin) -> Result<Plan, JournalError> {
 
 struct Lines<'a> {
     path: &'a Path,
+    longest_line: u64,
     from: BufReader<&'a File>,
     /// The line, without its line feed.
     line: Vec<u8>,
@@ -145,10 +153,17 @@ impl Lines<'_> {
     fn read(&mut self) -> Result<Read, JournalError> {
         self.line.clear();
         self.number += 1;
-        let bytes = self
-            .from
+        let bytes = (&mut self.from)
+            .take(self.longest_line)
             .read_until(b'\n', &mut self.line)
             .map_err(|error| unreadable(self.path, error))?;
+        if bytes as u64 == self.longest_line && self.line.last() != Some(&b'\n') {
+            return Err(JournalError::LongLine {
+                path: self.path.into(),
+                line: self.number,
+                bytes: self.longest_line,
+            });
+        }
         let line_feed = self.line.pop_if(|last| *last == b'\n').is_some();
         Ok(Read {
             // No line is longer than memory.
@@ -224,4 +239,29 @@ impl Lines<'_> {
 
 fn unreadable(path: &Path, error: io::Error) -> JournalError {
     JournalError::io(path, "read", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_only_up_to_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j.jsonl");
+        let line = |length: usize| [MAGIC, &b"x".repeat(length - MAGIC.len())].concat();
+        for (bytes, is_long) in [(line(300), true), ([&line(299)[..], b"\n"].concat(), false)] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = read_lines(&path, &File::open(&path).unwrap(), 300).unwrap_err();
+            let long = matches!(
+                error,
+                JournalError::LongLine {
+                    line: 1,
+                    bytes: 300,
+                    ..
+                }
+            );
+            assert_eq!(long, is_long, "{error}");
+        }
+    }
 }

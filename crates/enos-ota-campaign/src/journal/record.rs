@@ -47,6 +47,22 @@ pub enum CallEnd {
     Refused,
 }
 
+/// How a failed task was when it was last looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastSeen {
+    /// `updateTime` of the task, in milliseconds since 1970-01-01 UTC, by the platform's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_time: Option<i64>,
+    /// The [hash](crate::TaskFacts::hash_of_task) of its id, in 16 hex digits.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "crate::device_line::hex_digits"
+    )]
+    pub task: Option<u64>,
+}
+
 /// A line of a journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -77,6 +93,11 @@ pub enum Record<'a> {
         /// Those of its devices whose tasks a search has shown not to be failed, if these are not all.
         #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
         apart: Keys<'a>,
+        /// How the tasks of the devices were when they were last looked at, in the same order. `None` for one that was not
+        /// looked at since the plan, and empty if none was: then the plan tells. After a lost answer, only what has changed
+        /// since that look can be the doing of this call.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        last_seen: Vec<Option<LastSeen>>,
         /// The devices that it carries.
         #[serde(borrow)]
         devices: Keys<'a>,
@@ -127,6 +148,15 @@ pub enum Record<'a> {
     /// Devices of a lost or refused call wait to be sent again: a search showed that they are still failed, or none could
     /// tell and the list is halved.
     Requeued {
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at: i64,
+        /// The devices.
+        #[serde(borrow)]
+        devices: Keys<'a>,
+    },
+    /// A search has shown that these tasks, which were failed, are not failed since their last call. Of that call it is not
+    /// known yet whether it was carried out: this is evidence for it, and settles nothing.
+    Left {
         /// When, in milliseconds since 1970-01-01 UTC.
         at: i64,
         /// The devices.
@@ -184,6 +214,7 @@ impl Record<'_> {
             | Self::Answered { at, .. }
             | Self::Settled { at, .. }
             | Self::Requeued { at, .. }
+            | Self::Left { at, .. }
             | Self::Seen { at, .. }
             | Self::Wave { at, .. }
             | Self::Ended { at, .. } => *at,
@@ -197,6 +228,7 @@ impl Record<'_> {
             Self::Sent { devices, .. }
             | Self::Settled { devices, .. }
             | Self::Requeued { devices, .. }
+            | Self::Left { devices, .. }
             | Self::Seen { devices, .. } => devices,
             Self::Resumed { .. } | Self::Answered { .. } | Self::Wave { .. } | Self::Ended { .. } => &[],
         }

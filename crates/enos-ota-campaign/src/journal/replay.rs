@@ -309,7 +309,7 @@ impl Replay {
                 });
                 self.changed(*at, Changed::Settled(*outcome), count(news));
             }
-            Record::Requeued { .. } => {}
+            Record::Requeued { .. } | Record::Left { .. } => {}
             Record::Seen { at, fate, .. } => {
                 for (from, devices) in Fate::ALL.into_iter().zip(applied.fates_before) {
                     self.changed(*at, Changed::Seen { from, to: *fate }, devices);

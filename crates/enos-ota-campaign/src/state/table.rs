@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::interner::{Interner, Symbol};
 use crate::devices::{DeviceId, Devices, Seen};
-use crate::journal::{CallEnd, Record};
+use crate::journal::{CallEnd, LastSeen, Record};
 use crate::outcome::{Fate, Outcome, Summary};
 
 /// How far a device has come.
@@ -66,6 +66,8 @@ struct Row {
     in_call: bool,
     /// Whether a call that may have retried it has ever had no answer.
     was_lost: bool,
+    /// Whether it was seen to have left `failed` since its last call.
+    has_left: bool,
     reply: u32,
     failed_again: Symbol,
     /// Where its last call is in the order of calls.
@@ -103,6 +105,8 @@ pub struct DeviceTable {
     elsewhere: usize,
     /// The devices of the calls that are neither answered nor given up.
     in_flight: HashMap<u64, Vec<DeviceId>>,
+    /// How the tasks of devices in doubt were before their call, where the plan does not tell.
+    last_seen: HashMap<DeviceId, LastSeen>,
     /// How many calls were sent.
     calls: u32,
 }
@@ -134,6 +138,7 @@ impl DeviceTable {
             elsewhere: false,
             in_call: false,
             was_lost: false,
+            has_left: false,
             reply: NO_REPLY,
             failed_again: Symbol::NONE,
             sent_in: NO_CALL,
@@ -150,6 +155,7 @@ impl DeviceTable {
             fates: [0; Fate::ALL.len()],
             elsewhere: 0,
             in_flight: HashMap::new(),
+            last_seen: HashMap::new(),
             calls: 0,
         }
     }
@@ -251,6 +257,17 @@ impl DeviceTable {
         self.rows[id.index()].was_lost
     }
 
+    /// How the task was when it was last looked at before the last call with the device, of which it is not known what it has
+    /// done. `None` if the plan tells.
+    pub(crate) fn last_seen(&self, id: DeviceId) -> Option<LastSeen> {
+        self.last_seen.get(&id).copied()
+    }
+
+    /// Whether the device was seen to have left `failed` since its last call, of which it is not known what it has done.
+    pub(crate) fn has_left(&self, id: DeviceId) -> bool {
+        self.rows[id.index()].has_left
+    }
+
     /// Takes a record, whose devices are those given, and says what it has brought.
     ///
     /// The live run, a resume and a report all go through here, so they cannot disagree.
@@ -272,8 +289,12 @@ impl DeviceTable {
                 not_failed,
                 unseen,
                 apart,
+                last_seen,
                 ..
             } => {
+                for (id, seen) in ids.iter().zip(last_seen) {
+                    self.last_seen.extend(seen.map(|seen| (*id, seen)));
+                }
                 let apart: Vec<_> = apart.iter().filter_map(|key| self.devices.find(key)).collect();
                 self.sent(*call, *at, seen_before(*not_failed, *unseen), &apart, ids)
                     .map(|()| Applied::default())
@@ -301,6 +322,10 @@ impl DeviceTable {
                 self.settled(*outcome, *elsewhere, reply, ids).map(Applied::from)
             }
             Record::Requeued { .. } => self.requeued(ids).map(|()| Applied::default()),
+            Record::Left { .. } => {
+                self.left(ids);
+                Ok(Applied::default())
+            }
             Record::Seen { fate, reason, .. } => self.seen(*fate, reason.as_deref(), ids),
             Record::Wave { .. } | Record::Ended { .. } => Ok(Applied::default()),
         }
@@ -328,6 +353,7 @@ impl DeviceTable {
                     };
                     row.state = DeviceState::InDoubt { sent_at_ms, before };
                     row.in_call = true;
+                    row.has_left = false;
                     row.reply = NO_REPLY;
                     row.last_end = None;
                     row.sent_in = self.calls;
@@ -355,6 +381,9 @@ impl DeviceTable {
         for id in ids {
             let row = &mut self.rows[id.index()];
             row.in_call = false;
+            if !matches!(end, CallEnd::Lost | CallEnd::NotFailed) {
+                self.last_seen.remove(&id);
+            }
             row.was_lost |= end == CallEnd::Lost && may_be_retried(row.state);
             row.last_end = Some(end);
             let (sent_at_ms, before) = match row.state {
@@ -409,6 +438,7 @@ impl DeviceTable {
                     row.state = DeviceState::Settled(outcome);
                     row.reply = reply;
                     row.elsewhere = elsewhere;
+                    self.last_seen.remove(id);
                     settled.push(*id);
                 }
             }
@@ -435,10 +465,20 @@ impl DeviceTable {
                 ));
             }
             row.state = DeviceState::Waiting;
+            row.has_left = false;
+            self.last_seen.remove(id);
             // How its last call ended is settled by this.
             row.last_end = None;
         }
         Ok(())
+    }
+
+    fn left(&mut self, ids: &[DeviceId]) {
+        for id in ids {
+            let row = &mut self.rows[id.index()];
+            // Of others it is known what became of their call.
+            row.has_left |= matches!(row.state, DeviceState::InDoubt { .. });
+        }
     }
 
     fn seen(&mut self, fate: Fate, reason: Option<&str>, ids: &[DeviceId]) -> Result<Applied, Contradiction> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use enos_ota::{Client, Clock, Credentials, RetryPolicy, SystemClock};
 use enos_ota_campaign::journal::Journal;
-use enos_ota_campaign::{Campaign, Ending, Event, Settings, Time};
+use enos_ota_campaign::{Campaign, Ending, Event, Settings, Summary, Time};
 use enos_ota_emulator::{Action, Fault, MixedList, Pace, Scope};
 
 use crate::stage::{Chosen, ORG, Stage, client_of, failed_of, finish_with, fleet, operator, plan, settings};
@@ -191,7 +191,10 @@ async fn a_call_that_is_carried_out_long_after_it_was_given_up_is_told_as_what_i
             assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
             stage.check(&finished.table);
             stage.check_journal(&stage.path(), &finished.table);
-            assert_eq!(finished.table.summary().accepted, failed_of(60));
+            let Summary { accepted, unknown, .. } = finished.table.summary();
+            assert_eq!(accepted + unknown, failed_of(60), "{:?}", finished.table.summary());
+            // What left `failed` after it had been seen untouched may be anybody's doing.
+            assert!(unknown <= 6 * chunk, "{unknown}");
         }
     }
 }

@@ -95,6 +95,7 @@ async fn take_back_a_record() {
         at: 0,
         not_failed: false,
         unseen: false,
+        last_seen: Vec::new(),
         apart: Vec::new(),
         devices: plan.devices.ids().map(|id| plan.devices.key(id).into()).collect(),
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use enos_ota_campaign::journal::Journal;
 use enos_ota_campaign::{AbortAbove, Campaign, Ending, Event, Outcome};
-use enos_ota_emulator::{Action, Fault, Fleet, Job, MixedList, Pace, RetryAfter, Scope, Task};
+use enos_ota_emulator::{Action, Fault, Fleet, Job, MixedList, Pace, Quota, QuotaHeaders, RetryAfter, Scope, Task};
 
 use crate::stage::{Chosen, JOB, ORG, Stage, failed_of, finish, finish_with, fleet, operator, plan, settings};
 
@@ -380,6 +380,34 @@ async fn no_search_that_is_not_answered_keeps_a_campaign_beyond_its_time() {
         let confirmation = finished.confirmation.unwrap();
         assert_eq!(confirmation.not_confirmed, 5);
         assert_eq!(confirmation.why.as_deref(), Some("the time was up"));
+    }
+}
+
+#[tokio::test]
+async fn no_minute_that_is_used_up_keeps_a_campaign_beyond_its_time() {
+    let watch = Duration::from_secs(10);
+    let second = Duration::from_secs(1);
+    // Searches are refused until the time is up; and the last call of a minute shows that all have ended.
+    for (pace, quota) in [
+        (Pace::frozen(), Quota::per_minute(2)),
+        (
+            Pace::new(second, second, second),
+            Quota::per_minute(3).headers(QuotaHeaders::XRateLimit),
+        ),
+    ] {
+        let stage = Stage::set(MixedList::Refuse, |builder| {
+            builder.fleet(fleet(20)).pace(pace).quota(quota)
+        })
+        .await;
+        let mut settings = settings();
+        settings.lookup = false;
+        settings.watch = Some(watch);
+        let plan = plan(Chosen::Failed, 5, 5);
+        let campaign = Campaign::new(&stage.client, plan, settings).time(stage.time.clone());
+        let finished = finish(campaign).await;
+        assert!(matches!(finished.ending, Ending::Complete), "{:?}", finished.ending);
+        assert_eq!(finished.table.summary().accepted, 5);
+        assert!(finished.took < watch + second, "{:?}", finished.took);
     }
 }
 

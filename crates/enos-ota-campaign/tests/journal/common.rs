@@ -63,6 +63,7 @@ pub(crate) fn sent(call: u64, numbers: impl IntoIterator<Item = usize>) -> Recor
         at: 2_000,
         not_failed: false,
         unseen: false,
+        last_seen: Vec::new(),
         apart: Vec::new(),
         devices: keys(numbers),
     }

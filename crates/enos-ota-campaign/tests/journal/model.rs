@@ -117,6 +117,7 @@ impl Model {
                     at,
                     not_failed: false,
                     unseen: false,
+                    last_seen: Vec::new(),
                     apart: Vec::new(),
                     devices: keys(devices),
                 }

@@ -113,6 +113,7 @@ impl Story {
             at: self.at,
             not_failed: false,
             unseen: false,
+            last_seen: Vec::new(),
             apart: Vec::new(),
             devices: keys(devices),
         });
