@@ -96,6 +96,7 @@ mod settings;
 mod state;
 mod time;
 mod wait;
+mod watcher;
 mod waves;
 
 pub use campaign::{Campaign, Running};
@@ -113,3 +114,4 @@ pub use selection::{
 pub use settings::{AbortAbove, Settings, WaveSize, Waves};
 pub use state::{DeviceState, DeviceTable, Standing};
 pub use time::{Time, VirtualClock};
+pub use watcher::{Sight, WatchEnd, WatchEvent, Watcher};

@@ -19,8 +19,13 @@ pub(crate) struct Upgrades {
 
 impl Upgrades {
     pub(crate) fn of(ledger: &DeviceTable) -> Self {
+        Self::of_fates(ledger.fates())
+    }
+
+    /// Of counts in the order of [`Fate::ALL`].
+    pub(crate) fn of_fates(fates: [usize; Fate::ALL.len()]) -> Self {
         let mut upgrades = Self::default();
-        for (fate, count) in Fate::ALL.iter().zip(ledger.fates()) {
+        for (fate, count) in Fate::ALL.iter().zip(fates) {
             *match fate {
                 Fate::Succeeded => &mut upgrades.succeeded,
                 Fate::FailedAgain => &mut upgrades.failed_again,

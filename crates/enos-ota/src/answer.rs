@@ -8,8 +8,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind, Reach};
 use crate::refusal::Refusal;
+use crate::route::Route;
+use crate::status::{clock_note, retry_after, snippet, status_error};
 use crate::text::shown;
-use crate::transport::{clock_note, retry_after, snippet, status_error, too_large, transport_error};
+use crate::transport::{too_large, transport_error};
 
 /// The members of an answer that tell success from failure, whichever part of the platform wrote it.
 #[derive(Debug, Default)]
@@ -229,7 +231,8 @@ pub(crate) fn finish(error: Error, status: StatusCode, headers: &HeaderMap, now:
         None
     };
     let wait = retry_after(headers, now);
-    error.with_status(status).with_retry_after(wait).with_note(note)
+    let error = error.with_status(status).with_retry_after(wait);
+    if note.is_some() { error.with_note(note) } else { error }
 }
 
 fn looks_like_html(body: &[u8]) -> bool {
@@ -247,7 +250,7 @@ pub(crate) struct Start {
 }
 
 /// Reads at most the first 64 KiB of a body.
-pub(crate) async fn read_start(mut response: reqwest::Response) -> Start {
+pub(crate) async fn read_start(mut response: reqwest::Response, route: &Route) -> Start {
     let mut bytes = Vec::new();
     let end = loop {
         match response.chunk().await {
@@ -259,7 +262,7 @@ pub(crate) async fn read_start(mut response: reqwest::Response) -> Start {
                 }
             }
             Ok(None) => break Ok(()),
-            Err(error) => break Err(transport_error(error)),
+            Err(error) => break Err(transport_error(error, route)),
         }
     };
     Start { bytes, end }
@@ -352,6 +355,40 @@ mod tests {
         for blank in ["", "\n", &" ".repeat(1000)] {
             let error = odd(503, blank);
             assert_eq!(error.to_string(), "the gateway answered HTTP 503 Service Unavailable");
+        }
+    }
+
+    #[test]
+    fn nothing_is_quoted_of_a_body_that_is_empty() {
+        for body in ["", "\r\n", "  \n\t "] {
+            let text = odd(503, body).to_string();
+            assert_eq!(text, "the gateway answered HTTP 503 Service Unavailable");
+            assert_eq!(odd(200, body).to_string(), "the answer has no body");
+        }
+    }
+
+    #[test]
+    fn a_text_that_begins_with_the_documented_one_is_not_said_twice() {
+        for (code, text, shown) in [
+            (
+                99400,
+                "Invalid Argument orgId:  orgId does not exist",
+                "99400 Invalid Argument: orgId: orgId does not exist",
+            ),
+            (99400, "invalid argument", "99400 Invalid Argument"),
+            (99400, "Invalid Argument.", "99400 Invalid Argument"),
+            (99400, "Invalid Arguments", "99400 Invalid Argument: Invalid Arguments"),
+            (99400, "jobId is empty", "99400 Invalid Argument: jobId is empty"),
+            (
+                1003,
+                "The encryption is not valid: the timestamp is more than 15 minutes off",
+                "1003 The encryption is not valid: the timestamp is more than 15 minutes off",
+            ),
+            (31337, "Odd: thing", "31337, a code that is not documented: Odd: thing"),
+        ] {
+            let error = odd(200, &serde_json::json!({ "code": code, "msg": text }).to_string());
+            assert_eq!(error.to_string(), shown);
+            assert_eq!(error.platform_message(), Some(text));
         }
     }
 

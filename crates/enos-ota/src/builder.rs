@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use enos_ota_client::OrgId;
 
+use crate::base_url::BaseUrl;
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind};
 use crate::proxy::ProxyUrl;
 use crate::raw::RawClient;
+use crate::resolver::SystemResolver;
 use crate::retry::RetryPolicy;
+use crate::route::{self, Route};
 use crate::secret::Credentials;
 use crate::setting::Setting;
 use crate::token::{TokenSettings, TokenSource};
-use crate::transport::{BaseUrl, SystemResolver};
 
 /// Builds a [`Client`] or a [`TokenSource`].
 ///
@@ -31,6 +33,7 @@ pub struct ClientBuilder {
     timeout: Option<Duration>,
     retry: RetryPolicy,
     proxy: Option<reqwest::Proxy>,
+    proxy_address: Option<String>,
     http2: bool,
     root_certificates: Vec<Vec<u8>>,
     user_agent_prefix: Option<String>,
@@ -49,6 +52,7 @@ impl Default for ClientBuilder {
             timeout: Some(Duration::from_mins(2)),
             retry: RetryPolicy::default(),
             proxy: None,
+            proxy_address: None,
             http2: false,
             root_certificates: Vec::new(),
             user_agent_prefix: None,
@@ -137,6 +141,7 @@ impl ClientBuilder {
     /// By default the proxy settings of the environment hold, except for a base URL of this machine.
     pub fn proxy(mut self, proxy: reqwest::Proxy) -> Self {
         self.proxy = Some(proxy);
+        self.proxy_address = None;
         self
     }
 
@@ -146,7 +151,11 @@ impl ClientBuilder {
     ///
     /// As [`ProxyUrl::parse`].
     pub fn proxy_url(self, url: ProxyUrl) -> Result<Self, Error> {
-        Ok(self.proxy(url.into_proxy()?))
+        let address = url.address();
+        Ok(Self {
+            proxy_address: Some(address),
+            ..self.proxy(url.into_proxy()?)
+        })
     }
 
     /// Allows HTTP/2, if the gateway offers it over TLS. Off by default.
@@ -238,6 +247,7 @@ impl ClientBuilder {
             retry: self.retry.clone(),
             attempt_timeout: self.attempt_timeout,
             timeout: self.timeout,
+            route: self.route(&base_url),
             http: self.into_http(&base_url)?,
         })
     }
@@ -246,6 +256,31 @@ impl ClientBuilder {
         // A name can be trusted only where it is looked up here, and the addresses are checked.
         let resolved_here = self.http.is_none() && self.proxy.is_none();
         BaseUrl::parse(url, self.allow_http, resolved_here)
+    }
+
+    /// The way that [`into_http`](Self::into_http) takes.
+    fn route(&self, base_url: &BaseUrl) -> Route {
+        let proxy = if self.http.is_some() {
+            None
+        } else if self.proxy.is_some() {
+            Some(route::Proxy {
+                address: self.proxy_address.clone(),
+            })
+        } else if base_url.is_loopback() {
+            None
+        } else {
+            route::Proxy::of_system(base_url.as_str())
+        };
+        Route {
+            gateway: base_url.address().to_owned(),
+            is_https: !base_url.is_http(),
+            proxy,
+            connect_timeout: self.http.is_none().then(|| self.connect_timeout()),
+        }
+    }
+
+    fn connect_timeout(&self) -> Duration {
+        self.attempt_timeout.min(Duration::from_secs(10))
     }
 
     fn into_http(self, base_url: &BaseUrl) -> Result<reqwest::Client, Error> {
@@ -264,7 +299,7 @@ impl ClientBuilder {
                 None => Ok(http),
             };
         }
-        let user_agent = match self.user_agent_prefix {
+        let user_agent = match &self.user_agent_prefix {
             Some(program) => format!("{program} {USER_AGENT}"),
             None => USER_AGENT.to_owned(),
         };
@@ -273,7 +308,7 @@ impl ClientBuilder {
             .redirect(reqwest::redirect::Policy::none())
             // Only the call knows whether its request may be sent twice.
             .retry(reqwest::retry::never())
-            .connect_timeout(self.attempt_timeout.min(Duration::from_secs(10)))
+            .connect_timeout(self.connect_timeout())
             .dns_resolver(Arc::new(SystemResolver {
                 // What is to be resolved may be the proxy instead.
                 loopback_only: base_url.is_http() && base_url.is_loopback() && !self.allow_http && self.proxy.is_none(),
@@ -282,7 +317,6 @@ impl ClientBuilder {
         if !self.http2 {
             http = http.http1_only();
         }
-        // Without TLS there is nothing to verify, and a machine without certificates can still be a test machine.
         let plain = base_url.is_http() && base_url.is_loopback() && self.proxy.is_none();
         if let Some(proxy) = self.proxy {
             http = http.proxy(proxy);
@@ -296,19 +330,34 @@ impl ClientBuilder {
                  enos-ota",
             ));
         }
-        trust(http, plain, &self.root_certificates)?
+        trust(http, plain, self.http2, &self.root_certificates)?
             .build()
-            .map_err(|error| Error::new(ErrorKind::Config, "the HTTP client could not be built").with_source(error).with_note(Some(
-                "If certificates are what is missing, install those of the operating system (the package ca-certificates \
-                 of many Linux distributions)."
-                    .to_owned(),
-            )))
+            .map_err(|error| Error::new(ErrorKind::Config, "the HTTP client could not be built").with_source(error))
     }
 }
 
 /// Settles which certificates are trusted: none if there are `plain` connections only.
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-fn trust(mut http: reqwest::ClientBuilder, plain: bool, roots: &[Vec<u8>]) -> Result<reqwest::ClientBuilder, Error> {
+#[cfg(feature = "rustls")]
+fn trust(
+    http: reqwest::ClientBuilder,
+    plain: bool,
+    http2: bool,
+    roots: &[Vec<u8>],
+) -> Result<reqwest::ClientBuilder, Error> {
+    // Without TLS there is nothing to verify, and a machine without certificates can still be a test machine.
+    if plain && roots.is_empty() {
+        return Ok(http.tls_certs_only([]));
+    }
+    Ok(http.tls_backend_preconfigured(crate::tls::config(roots, http2)?))
+}
+
+#[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+fn trust(
+    mut http: reqwest::ClientBuilder,
+    plain: bool,
+    _: bool,
+    roots: &[Vec<u8>],
+) -> Result<reqwest::ClientBuilder, Error> {
     if plain {
         http = http.tls_certs_only([]);
     }
@@ -329,7 +378,7 @@ fn trust(mut http: reqwest::ClientBuilder, plain: bool, roots: &[Vec<u8>]) -> Re
 }
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-fn trust(http: reqwest::ClientBuilder, _: bool, roots: &[Vec<u8>]) -> Result<reqwest::ClientBuilder, Error> {
+fn trust(http: reqwest::ClientBuilder, _: bool, _: bool, roots: &[Vec<u8>]) -> Result<reqwest::ClientBuilder, Error> {
     if roots.is_empty() {
         return Ok(http);
     }

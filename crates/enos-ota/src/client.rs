@@ -20,6 +20,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
 use crate::limits::{Announcements, RateLimits};
 use crate::retry::{Decision, Failure, RetryPolicy};
+use crate::route::Route;
 use crate::secret::{AccessToken, AppSecret};
 use crate::sign;
 use crate::text::shown;
@@ -366,7 +367,7 @@ impl<O: Operation> Call<'_, O> {
         let secrets = [token.expose(), client.app_secret.expose(), exchange.signature()];
         match result {
             Ok(response) => judge::<O>(response, &client.clock, &secrets),
-            Err(error) => Err(failed::<O>(error, &exchange, &secrets).await),
+            Err(error) => Err(failed::<O>(error, &exchange, client.tokens.route(), &secrets).await),
         }
     }
 }
@@ -442,10 +443,15 @@ fn judge<O: Operation>(
 }
 
 /// The generated client's error, told in this crate's terms. Its own text would print response headers.
-async fn failed<O: Operation>(error: generated::Error<()>, exchange: &Exchange, secrets: &[&str]) -> Error {
+async fn failed<O: Operation>(
+    error: generated::Error<()>,
+    exchange: &Exchange,
+    route: &Route,
+    secrets: &[&str],
+) -> Error {
     match error {
         generated::Error::CommunicationError(error) | generated::Error::ResponseBodyError(error) => {
-            let error = transport_error(error);
+            let error = transport_error(error, route);
             match exchange.status() {
                 Some(status) => error.with_status(status),
                 None => error,
@@ -473,7 +479,7 @@ async fn failed<O: Operation>(error: generated::Error<()>, exchange: &Exchange, 
             let status = response.status();
             let headers = response.headers().clone();
             // What has come of the body is worth quoting, whatever became of the rest.
-            let body = read_start(response).await.bytes;
+            let body = read_start(response, route).await.bytes;
             let answer = OddAnswer {
                 status,
                 headers: &headers,

@@ -72,28 +72,36 @@
 
 mod answer;
 mod authorize;
+mod base_url;
 mod builder;
 mod cause;
 mod client;
 mod clock;
+mod connect;
 mod dead_token;
 mod deadline;
 mod error;
+mod error_kind;
 mod jobs;
 mod limits;
 mod pages;
 mod proxy;
 mod raw;
 mod refusal;
+mod resolver;
 mod retry;
+mod route;
 mod rows;
 pub mod search;
 mod secret;
 mod setting;
 pub mod sign;
+mod status;
 mod task_search;
 mod tasks;
 pub mod text;
+#[cfg(feature = "rustls")]
+mod tls;
 mod token;
 mod transport;
 
@@ -102,6 +110,7 @@ pub use builder::ClientBuilder;
 pub use cause::FailureCause;
 pub use client::{Accepted, Client};
 pub use clock::{Clock, SystemClock};
+pub use connect::{CertificateProblem, ConnectCause, ConnectProblem, Peer};
 pub use error::{Error, ErrorKind};
 pub use jobs::Created;
 pub use limits::{RateLimit, RateLimits, Window};

@@ -5,6 +5,7 @@ use std::fmt;
 use url::Url;
 
 use crate::error::{Error, ErrorKind};
+use crate::route::address_of;
 use crate::setting::Setting;
 
 /// The address of an HTTP proxy, such as `http://proxy.example.com:8080`, perhaps with a user name and a password.
@@ -46,6 +47,11 @@ impl ProxyUrl {
             && url.query().is_none()
             && url.fragment().is_none();
         if is_plain { Ok(Self(url)) } else { Err(refused()) }
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> String {
+        address_of(&self.0)
     }
 
     pub(crate) fn into_proxy(self) -> Result<reqwest::Proxy, Error> {

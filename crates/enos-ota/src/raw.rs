@@ -118,12 +118,13 @@ impl RawClient {
         sign::sign_request(&mut built, token, self.clock.now_ms(), &self.app_secret)
             .map_err(|error| Error::new(ErrorKind::Config, "the request cannot be signed").with_source(error))?;
         let signature = built.headers().get(sign::SIGNATURE_HEADER).cloned();
+        let failed = |error| transport_error(error, self.tokens.route());
         let exchange = async {
-            let response = self.http.execute(built).await.map_err(transport_error)?;
+            let response = self.http.execute(built).await.map_err(failed)?;
             let (status, headers) = (response.status(), response.headers().clone());
             let limited = Limited::new(reqwest::Body::from(response), enos_ota_client::MAX_ANSWER_BYTES);
             let body = reqwest::Response::from(http::Response::new(reqwest::Body::wrap(limited)));
-            Ok((status, headers, body.bytes().await.map_err(transport_error)?))
+            Ok((status, headers, body.bytes().await.map_err(failed)?))
         };
         let limit = AttemptLimit::new(self.attempt_timeout, deadline.left());
         let (status, headers, body) = tokio::time::timeout(limit.time, exchange)

@@ -81,6 +81,19 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
+/// The day of a time in seconds since 1970-01-01 UTC, as `2020-01-31`.
+pub(crate) fn date(seconds: u64) -> String {
+    // Days since 0000-03-01, so that a leap day is the last of its year (the calendar repeats every 400 years).
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{:04}-{month:02}-{day:02}", era * 400 + year_of_era + next_year)
+}
+
 /// The one place where a foreign text becomes part of an error or a trace: secrets go last, when nothing is left in
 /// the text that could hide them, and what remains can be shown.
 ///
@@ -163,6 +176,22 @@ fn escape(text: &str) -> Option<(Option<char>, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_written_as_the_calendar_has_it() {
+        for (seconds, day) in [
+            (0, "1970-01-01"),
+            (1_580_428_800, "2020-01-31"),
+            (1_582_934_400, "2020-02-29"),
+            (951_782_400, "2000-02-29"),
+            (4_107_542_400, "2100-03-01"),
+            (4_107_542_399, "2100-02-28"),
+            (253_402_300_799, "9999-12-31"),
+        ] {
+            assert_eq!(date(seconds), day);
+        }
+        assert_eq!(date(u64::MAX), "584554051223-11-09");
+    }
 
     #[test]
     fn what_cannot_be_seen_is_written_as_an_escape() {

@@ -17,6 +17,7 @@ use crate::clock::{Clock, advance, system_time};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Reach};
 use crate::retry::{Decision, Failure, RetryPolicy};
+use crate::route::Route;
 use crate::secret::{AccessToken, Credentials};
 use crate::sign;
 use crate::transport::{AttemptLimit, transport_error};
@@ -38,6 +39,7 @@ pub struct TokenSource(Arc<Shared>);
 pub(crate) struct TokenSettings {
     pub(crate) base_url: Arc<str>,
     pub(crate) http: reqwest::Client,
+    pub(crate) route: Route,
     pub(crate) credentials: Credentials,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) retry: RetryPolicy,
@@ -183,6 +185,11 @@ impl TokenSource {
                 _ => state.flight.insert(self.depart(None)).clone(),
             }),
         }
+    }
+
+    /// The way to the gateway.
+    pub(crate) fn route(&self) -> &Route {
+        &self.0.settings.route
     }
 
     /// Says that the gateway no longer accepts a token. The next [`token`](Self::token) is another one.
@@ -508,10 +515,11 @@ impl Shared {
                     HeaderValue::from_static("application/json;charset=UTF-8"),
                 )
                 .body(Bytes::from(body));
-            let response = request.send().await.map_err(transport_error)?;
+            let response = request.send().await;
+            let response = response.map_err(|error| transport_error(error, &settings.route))?;
             let status = response.status();
             let headers = response.headers().clone();
-            Ok::<_, Error>((status, headers, read_start(response).await))
+            Ok::<_, Error>((status, headers, read_start(response, &settings.route).await))
         };
         let limit = AttemptLimit::new(settings.attempt_timeout, None);
         let (status, headers, start) = tokio::time::timeout(limit.time, exchange)

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use common::server::{Reply, Script, Server};
 use common::time::freeze;
-use common::{APP_SECRET, Facts, builder, client, emulated, quick, retry, succeed};
+use common::{APP_SECRET, Facts, builder, client, emulated, quick, retry, said, succeed};
 use enos_ota::reqwest::Proxy;
-use enos_ota::{ErrorKind, RetryPolicy};
+use enos_ota::{ConnectCause, ErrorKind, Peer, RetryPolicy};
 use enos_ota_emulator::{Action, DEMO_JOB_ID, Emulator, Fault, Scope};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -34,7 +34,11 @@ async fn a_host_that_does_not_resolve_is_told_by_name() {
         .unwrap();
     let error = retry(&client).await.unwrap_err();
     not_sent("token/get", ErrorKind::Resolve).retryable(5).assert(&error);
-    assert!(error.to_string().contains("no-such-gateway.invalid"), "{error}");
+    assert_eq!(
+        said(&error),
+        "could not connect to no-such-gateway.invalid:80 (5 attempts): no address was found for the host name \
+         `no-such-gateway.invalid`"
+    );
 }
 
 #[tokio::test]
@@ -44,6 +48,14 @@ async fn a_refused_connection_has_sent_nothing() {
     drop(listener);
     let error = retry(&client(&url)).await.unwrap_err();
     not_sent("token/get", ErrorKind::Connect).retryable(5).assert(&error);
+    let address = url.strip_prefix("http://").unwrap();
+    assert_eq!(
+        said(&error),
+        format!("could not connect to {address} (5 attempts): connection refused")
+    );
+    let problem = error.connect_problem().unwrap();
+    assert_eq!((problem.peer, &problem.cause), (Peer::Gateway, &ConnectCause::Refused));
+    assert_eq!(problem.address.as_deref(), Some(address));
 
     let mut server = Server::start(Script::default().gets([Reply::granted("token", 7200).closing()])).await;
     let client = client(&server.url());
@@ -61,6 +73,12 @@ async fn a_connection_that_is_closed_before_the_request_was_applied_leaves_the_o
     let emulator = Emulator::builder().fault(fault).start().await.unwrap();
     let error = retry(&emulated(&emulator).build().unwrap()).await.unwrap_err();
     lost(ErrorKind::ConnectionLost).retryable(5).assert(&error);
+    let address = emulator.base_url().trim_start_matches("http://");
+    assert_eq!(
+        said(&error),
+        format!("the connection to {address} broke before the answer came (5 attempts)")
+    );
+    assert_eq!(error.connect_problem(), None);
     assert_eq!(emulator.retry_count(DEMO_JOB_ID, "pump-01").unwrap().applied, 0);
 }
 
@@ -82,9 +100,14 @@ async fn what_is_no_http_is_a_lost_connection() {
         .retry_policy(RetryPolicy::never())
         .build()
         .unwrap();
-    lost(ErrorKind::ConnectionLost)
-        .retryable(1)
-        .assert(&retry(&client).await.unwrap_err());
+    let error = retry(&client).await.unwrap_err();
+    lost(ErrorKind::ConnectionLost).retryable(1).assert(&error);
+    let address = server.address();
+    assert_eq!(said(&error), format!("what answers at {address} does not speak HTTP"));
+    assert_eq!(
+        error.remedy(),
+        format!("Is the base URL https://{address}? If not, check the port.")
+    );
 }
 
 #[tokio::test]
@@ -304,9 +327,12 @@ async fn in_an_environment_with_a_proxy() {
         .retry_policy(RetryPolicy::never())
         .build()
         .unwrap();
-    not_sent("token/get", ErrorKind::Connect)
-        .retryable(1)
-        .assert(&retry(&remote).await.unwrap_err());
+    let error = retry(&remote).await.unwrap_err();
+    not_sent("token/get", ErrorKind::Connect).retryable(1).assert(&error);
+    assert_eq!(
+        said(&error),
+        "could not connect to the proxy 127.0.0.1:1: connection refused"
+    );
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub use criteria::{Cause, CauseError, Criteria, Exclusion, LeftOut, Verdict, Why
 pub use named::{LookedUp, TaskState, read_named};
 pub use odd::OddRows;
 pub use patterns::{Pattern, PatternError, Patterns};
+pub(crate) use read::unread;
 pub use read::{ReadProgress, Reader, SelectError, Selected};
 
 /// How the devices of a plan are chosen.

@@ -26,7 +26,7 @@ impl OddRows {
         self.unreadable == 0 && self.foreign == 0
     }
 
-    pub(super) fn take(&mut self, page: &TaskPage) {
+    pub(crate) fn take(&mut self, page: &TaskPage) {
         self.take_rows(&page.unreadable);
         self.foreign += page.foreign.len();
     }
@@ -47,7 +47,7 @@ impl OddRows {
     }
 
     /// Whether a device that was not found may be hidden in one of these rows.
-    pub(super) fn may_hide(&self, key: &str) -> bool {
+    pub(crate) fn may_hide(&self, key: &str) -> bool {
         self.nameless > 0
             || self.foreign > 0
             || self.unreadable > self.examples.len()

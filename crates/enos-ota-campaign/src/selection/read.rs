@@ -312,7 +312,7 @@ impl<'c> Reader<'c> {
     }
 }
 
-pub(super) fn unread(job_id: &JobId, error: PageError) -> SelectError {
+pub(crate) fn unread(job_id: &JobId, error: PageError) -> SelectError {
     SelectError::Search {
         job_id: job_id.clone(),
         page_no: error.page_no,

@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
-use std::time::Duration;
 
 use enos_ota_campaign::{Campaign, Devices, Event, Finished, Settings};
 use tokio::time::MissedTickBehavior;
@@ -13,13 +12,12 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupts, Stop};
 
-/// Runs a campaign to its end, or until it has taken this long. `tell` writes what becomes of devices to standard output.
+/// Runs a campaign to its end. `tell` writes what becomes of devices to standard output.
 pub(crate) async fn run(
     campaign: Campaign,
     settings: &Settings,
     display: &mut Display,
     interrupts: &mut Interrupts,
-    at_most: Option<Duration>,
     mut tell: impl FnMut(&Event, &Devices),
 ) -> Result<Finished, Failure> {
     let devices = Arc::clone(campaign.table().devices());
@@ -29,14 +27,6 @@ pub(crate) async fn run(
     let controller = running.controller();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let enough = async {
-        match at_most {
-            Some(time) => tokio::time::sleep(time).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(enough);
-    let mut stopped = false;
     loop {
         tokio::select! {
             biased;
@@ -50,10 +40,6 @@ pub(crate) async fn run(
                 } else {
                     controller.abandon();
                 }
-            }
-            () = &mut enough, if !stopped => {
-                stopped = true;
-                controller.drain();
             }
             _ = ticks.tick() => {
                 let progress = running.progress();

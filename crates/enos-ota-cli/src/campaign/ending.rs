@@ -163,9 +163,9 @@ fn tell_error(error: &Error, about: &About<'_>) {
     console::failure(&Failure::of_call(error.clone(), about.sources));
 }
 
-/// Says why devices failed again, if any did.
-pub(super) fn tell_reasons(ledger: &DeviceTable) {
-    for line in reasons(ledger) {
+/// Says why devices failed again: the reason of each that did, if one was given.
+pub(super) fn tell_reasons<'t>(reasons: impl Iterator<Item = Option<&'t str>>) {
+    for line in histogram_of(reasons) {
         console::note(format_args!("          {line}"));
     }
 }
@@ -180,7 +180,10 @@ fn details(finished: &Finished, about: &About<'_>) {
             .map(|(fate, part)| styled(style_of(fate), part))
             .collect();
         console::note(format_args!("{}  {}", styled(HEADING, "upgrades"), parts.join(", ")));
-        tell_reasons(ledger);
+        let failed = ledger
+            .standings()
+            .filter(|standing| standing.outcome == Some(Outcome::Accepted) && standing.fate == Fate::FailedAgain);
+        tell_reasons(failed.map(|standing| standing.failed_again));
     }
     let confirmation = Confirmation::of(finished);
     // What was seen of upgrades that were followed, the line above says.
@@ -231,16 +234,10 @@ fn plural(count: u64, what: &str) -> String {
     }
 }
 
-/// Why devices failed again.
-fn reasons(ledger: &DeviceTable) -> Vec<String> {
+fn histogram_of<'t>(reasons: impl Iterator<Item = Option<&'t str>>) -> Vec<String> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    for id in ledger.devices().ids() {
-        let standing = ledger.standing(id);
-        if standing.outcome == Some(Outcome::Accepted) && standing.fate == Fate::FailedAgain {
-            *counts
-                .entry(standing.failed_again.unwrap_or("no reason given"))
-                .or_default() += 1;
-        }
+    for reason in reasons {
+        *counts.entry(reason.unwrap_or("no reason given")).or_default() += 1;
     }
     let mut counts: Vec<_> = counts
         .into_iter()

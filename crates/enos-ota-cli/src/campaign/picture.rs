@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use enos_ota::Window;
-use enos_ota_campaign::{DeviceTable, Event, Fate, Outcome, Phase, Progress, ReadProgress, Settings};
+use enos_ota_campaign::{DeviceTable, Event, Fate, Outcome, Phase, Progress, ReadProgress, Settings, Watcher};
 
 use crate::args::duration_in_words;
 use crate::console::{BAD, DOUBTFUL, FAINT, GOOD, HEADING, styled};
@@ -117,14 +117,6 @@ impl Counts {
 
 impl Picture {
     pub(crate) fn new(ledger: &DeviceTable, settings: &Settings) -> Self {
-        let mut reasons: HashMap<Arc<str>, usize> = HashMap::new();
-        let mut before: HashMap<&str, usize> = HashMap::new();
-        for id in ledger.devices().ids() {
-            if let Some(reason) = ledger.standing(id).failed_again {
-                *before.entry(reason).or_default() += 1;
-            }
-        }
-        reasons.extend(before.into_iter().map(|(reason, count)| (reason.into(), count)));
         let upgrades = Upgrades::of(ledger);
         Self {
             planned: ledger.devices().len(),
@@ -143,7 +135,30 @@ impl Picture {
             paused_until: None,
             began: Instant::now(),
             settled_before: ledger.summary().settled(),
-            reasons,
+            reasons: counted_reasons(ledger.standings().filter_map(|standing| standing.failed_again)),
+            samples: VecDeque::new(),
+        }
+    }
+
+    /// Of devices that are only followed.
+    pub(crate) fn of_watch(watcher: &Watcher) -> Self {
+        let devices = watcher.devices();
+        let failed = devices
+            .ids()
+            .map(|id| watcher.sight(id))
+            .filter(|sight| sight.fate == Fate::FailedAgain);
+        Self {
+            planned: devices.len(),
+            is_canary: false,
+            success_percent: 0.0,
+            wave: None,
+            told: Counts::default(),
+            before_wave: Counts::default(),
+            latest: Counts::default(),
+            paused_until: None,
+            began: Instant::now(),
+            settled_before: devices.len(),
+            reasons: counted_reasons(failed.filter_map(|sight| sight.reason)),
             samples: VecDeque::new(),
         }
     }
@@ -451,6 +466,17 @@ impl Picture {
             Phase::Ended => None,
         }
     }
+}
+
+fn counted_reasons<'t>(reasons: impl Iterator<Item = &'t str>) -> HashMap<Arc<str>, usize> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for reason in reasons {
+        *counts.entry(reason).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .map(|(reason, count)| (reason.into(), count))
+        .collect()
 }
 
 /// How far the reading of tasks has come.

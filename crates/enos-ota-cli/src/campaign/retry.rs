@@ -326,7 +326,7 @@ impl Run<'_> {
             }
             _ => {}
         };
-        let finished = conduct::run(campaign, self.settings, &mut display, &mut interrupts, None, tell).await;
+        let finished = conduct::run(campaign, self.settings, &mut display, &mut interrupts, tell).await;
         display.close();
         let finished = finished?;
         self.write_end(&mut results, &finished);

@@ -1,23 +1,24 @@
 //! Follows devices to the end of their upgrades, without retrying anything.
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use enos_ota::{Clock as _, JobId, OrgId, SystemClock};
+use enos_ota::{Client, Clock as _, JobId, OrgId, SystemClock, WaitReason};
 use enos_ota_campaign::journal::Recovered;
 use enos_ota_campaign::{
-    Campaign, DeviceId, DeviceState, DeviceTable, Devices, Ending, Event, Fate, Outcome, Plan, Selection, Settings,
-    TaskFacts,
+    DeviceState, Devices, Ending, Event, Fate, Outcome, Phase, Progress, TaskFacts, WatchEnd, WatchEvent, Watcher,
 };
 use serde::Serialize;
+use tokio::time::MissedTickBehavior;
 
-use super::display::Display;
-use super::{conduct, ending, journals};
+use super::display::{Display, TICK};
+use super::picture::Picture;
+use super::{ending, journals};
 use crate::args::{Output, duration_in_words};
 use crate::console;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 use crate::interrupt::Interrupts;
 use crate::results::{FateLine, Head, NoMore, Results};
 use crate::session::Session;
@@ -35,8 +36,7 @@ const SILENT: Duration = Duration::from_mins(6);
 struct Followed {
     job_id: JobId,
     org_id: OrgId,
-    devices: Devices,
-    known: Vec<(DeviceId, Fate, Option<Arc<str>>)>,
+    watcher: Watcher,
     /// Whether there may be more of them later.
     goes_on: bool,
     /// When the campaign last wrote something, in milliseconds since 1970-01-01 UTC.
@@ -52,21 +52,15 @@ pub(crate) async fn named<K: AsRef<str>>(
     output: Output,
 ) -> Result<Exit, Failure> {
     let mut devices = Devices::new();
-    // A task that is failed has failed, whenever that was.
-    let facts = TaskFacts {
-        updated_ms: Some(0),
-        ..TaskFacts::default()
-    };
     for key in keys {
         devices
-            .push(key.as_ref(), &facts)
+            .push(key.as_ref(), &TaskFacts::default())
             .map_err(|error| Failure::usage(error.to_string()))?;
     }
     let followed = Followed {
+        watcher: watcher(&session.client, &job_id, devices)?,
         job_id,
         org_id: session.client.org_id().clone(),
-        devices,
-        known: Vec::new(),
         goes_on: false,
         last_at_ms: 0,
     };
@@ -81,16 +75,19 @@ pub(crate) async fn journal(
     timeout: Duration,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let followed = accepted(recovered)?;
+    let followed = accepted(&session.client, recovered)?;
     Watch::new(session, timeout, output, Some(path.to_owned()))?
         .run(followed)
         .await
 }
 
-fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
-    // Where the `updateTime` from before the campaign is not known, it was before the campaign.
-    const CLOCKS_DIFFER_MS: i64 = 30_000;
-    let before = recovered.begin.at_ms - CLOCKS_DIFFER_MS;
+fn watcher(client: &Client, job_id: &JobId, devices: Devices) -> Result<Watcher, Failure> {
+    Ok(Watcher::new(client, job_id, devices)
+        .map_err(|error| Failure::usage(with_causes(&error)))?
+        .stages(false))
+}
+
+fn accepted(client: &Client, recovered: &Recovered) -> Result<Followed, Failure> {
     let all = &recovered.plan.devices;
     let mut devices = Devices::new();
     let mut known = Vec::new();
@@ -99,24 +96,22 @@ fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
         if standing.state != DeviceState::Settled(Outcome::Accepted) {
             continue;
         }
-        let mut facts = all.facts(id);
-        facts.updated_ms = facts.updated_ms.or(Some(before));
         let (followed, _) = devices
-            .push(all.key(id), &facts)
+            .push(all.key(id), &all.facts(id))
             .map_err(|error| Failure::usage(error.to_string()))?;
         if standing.fate.is_final() {
-            known.push((
-                followed,
-                standing.fate,
-                recovered.standing(id).failed_again.map(Into::into),
-            ));
+            known.push((followed, id));
         }
+    }
+    let mut watcher = watcher(client, &recovered.plan.job_id, devices)?;
+    for (followed, id) in known {
+        let standing = recovered.standing(id);
+        watcher.already(followed, standing.fate, standing.failed_again);
     }
     Ok(Followed {
         job_id: recovered.plan.job_id.clone(),
         org_id: recovered.plan.org_id.clone(),
-        devices,
-        known,
+        watcher,
         goes_on: recovered.ended.is_none(),
         last_at_ms: recovered.last_at_ms,
     })
@@ -152,13 +147,13 @@ impl<'a> Watch<'a> {
     }
 
     async fn run(mut self, mut followed: Followed) -> Result<Exit, Failure> {
-        let mut results = Results::new(self.output, followed.devices.len());
+        let mut results = Results::new(self.output, followed.watcher.devices().len());
         let (job_id, org_id) = (followed.job_id.clone(), followed.org_id.clone());
         // Those whose end was written to standard output, by key: the numbers change when the journal is read anew.
         let mut told = Devices::new();
-        let (ledger, end) = loop {
+        let (watcher, end) = loop {
             let goes_on = followed.goes_on;
-            let (ledger, end) = self.follow(followed, &mut results, &mut told).await?;
+            let (watcher, end) = self.follow(followed, &mut results, &mut told).await?;
             let wait = match &end {
                 _ if !goes_on => None,
                 // The journal may tell of more by now.
@@ -167,15 +162,16 @@ impl<'a> Watch<'a> {
                 _ => None,
             };
             let (Some(wait), Some(path)) = (wait, self.journal.clone()) else {
-                break (ledger, end);
+                break (watcher, end);
             };
             if !self.pause(wait).await {
-                break (ledger, End::Interrupted(self.interrupts.exit()));
+                break (watcher, End::Interrupted(self.interrupts.exit()));
             }
             let recovered = journals::read(&path)?;
-            followed = accepted(&recovered)?;
-            followed.take_over(&ledger);
-            let nothing_new = matches!(end, End::AllEnded) && followed.devices.len() == ledger.devices().len();
+            followed = accepted(&self.session.client, &recovered)?;
+            followed.take_over(&watcher);
+            let nothing_new =
+                matches!(end, End::AllEnded) && followed.watcher.devices().len() == watcher.devices().len();
             if nothing_new && (!followed.goes_on || followed.is_silent() || Instant::now() >= self.deadline) {
                 if followed.goes_on {
                     self.display.say(format_args!(
@@ -183,11 +179,11 @@ impl<'a> Watch<'a> {
                         duration_in_words(followed.silence())
                     ));
                 }
-                break (ledger, end);
+                break (watcher, end);
             }
         };
         self.display.close();
-        write_end(results, self.session, &job_id, &org_id, &ledger, &end)
+        write_end(results, self.session, &job_id, &org_id, &watcher, &end)
     }
 
     /// Follows devices until all have ended, the time is up, or the journal is to be read anew.
@@ -196,64 +192,65 @@ impl<'a> Watch<'a> {
         followed: Followed,
         results: &mut Results,
         told: &mut Devices,
-    ) -> Result<(DeviceTable, End), Failure> {
+    ) -> Result<(Watcher, End), Failure> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let mut settings = Settings::default();
-        settings.watch = Some(left);
-        let plan = Plan::new(
-            followed.job_id,
-            followed.org_id,
-            Selection::default(),
-            std::num::NonZeroUsize::MIN,
-            SystemClock.now_ms(),
-            followed.devices,
-        );
-        let mut campaign = Campaign::new(&self.session.client, plan, settings.clone());
-        let devices = Arc::clone(campaign.table().devices());
-        // All have their outcome, so nothing is retried.
-        let all: Vec<_> = devices.ids().collect();
-        campaign.settle(&all, Outcome::Accepted, "");
-        for (id, fate, reason) in &followed.known {
-            campaign.see(&[*id], *fate, reason.as_deref());
-            tell(results, told, devices.key(*id), *fate, reason.as_deref());
+        let time = if followed.goes_on { left.min(REREAD) } else { left };
+        let mut watcher = followed.watcher.timeout(time);
+        for id in watcher.devices().ids() {
+            let sight = watcher.sight(id);
+            tell(results, told, watcher.devices().key(id), sight.fate, sight.reason);
         }
         results.flush();
-        let at_most = followed.goes_on.then_some(REREAD);
-        let tell_seen = |event: &Event, devices: &Devices| {
-            if let Event::Seen {
-                devices: seen,
-                fate,
-                reason,
-            } = event
-            {
-                for id in seen {
-                    tell(results, told, devices.key(*id), *fate, reason.as_deref());
-                }
-                results.flush();
-            }
-        };
-        let finished = conduct::run(
-            campaign,
-            &settings,
-            &mut self.display,
-            &mut self.interrupts,
-            at_most,
-            tell_seen,
-        )
-        .await?;
-        let all_ended = devices.ids().all(|id| finished.table.standing(id).fate.is_final());
-        let end = match finished.ending {
-            _ if self.interrupts.stop().is_some() => End::Interrupted(self.interrupts.exit()),
-            Ending::Complete | Ending::Interrupted if all_ended => End::AllEnded,
-            Ending::Complete | Ending::Interrupted => End::TimeIsUp,
-            ending => End::Failed(ending),
-        };
-        if let Some(why) = finished.confirmation.and_then(|seen| seen.why) {
-            self.display.say(console::warning_line(format_args!(
-                "not all devices could be seen: {why}"
-            )));
+        let mut picture = Picture::of_watch(&watcher);
+        let following = watcher.unfinished().count();
+        if following > 0 {
+            let begins = Event::Following {
+                devices: following,
+                to_the_end: true,
+            };
+            self.display.event(&picture, &begins);
         }
-        Ok((finished.table, end))
+        let begun = Instant::now();
+        let shared_terminal = io::stdout().is_terminal();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.interrupts.next() => return Ok((watcher, End::Interrupted(self.interrupts.exit()))),
+                _ = ticks.tick() => {
+                    let progress = progress(&watcher, begun.elapsed());
+                    picture.take_progress(&progress);
+                    self.display.progress(&picture, &progress);
+                }
+                event = watcher.next() => {
+                    let Some(event) = event else { break };
+                    let Some(event) = as_of_campaign(event) else { continue };
+                    picture.take_event(&event);
+                    if let Event::Seen { devices: seen, fate, reason } = &event {
+                        let mut tell_all = || {
+                            for id in seen {
+                                tell(results, told, watcher.devices().key(*id), *fate, reason.as_deref());
+                            }
+                            results.flush();
+                        };
+                        if shared_terminal {
+                            self.display.suspend(tell_all);
+                        } else {
+                            tell_all();
+                        }
+                    }
+                    self.display.event(&picture, &event);
+                }
+            }
+        }
+        let end = match watcher.end() {
+            Some(WatchEnd::AllEnded) => End::AllEnded,
+            Some(WatchEnd::Failed(error)) => End::Failed(Ending::GaveUp(error.clone())),
+            // The time is up, or an end that a later version of the library adds.
+            _ => End::TimeIsUp,
+        };
+        Ok((watcher, end))
     }
 
     /// Waits. `false` if the user interrupts.
@@ -267,14 +264,13 @@ impl<'a> Watch<'a> {
 
 impl Followed {
     /// Takes over what was seen before.
-    fn take_over(&mut self, ledger: &DeviceTable) {
-        for id in ledger.devices().ids() {
-            let standing = ledger.standing(id);
-            if standing.fate.is_final()
-                && let Some(id) = self.devices.find(ledger.devices().key(id))
+    fn take_over(&mut self, before: &Watcher) {
+        for id in before.devices().ids() {
+            let sight = before.sight(id);
+            if sight.fate.is_final()
+                && let Some(id) = self.watcher.devices().find(before.devices().key(id))
             {
-                self.known
-                    .push((id, standing.fate, standing.failed_again.map(Into::into)));
+                self.watcher.already(id, sight.fate, sight.reason);
             }
         }
     }
@@ -285,6 +281,38 @@ impl Followed {
 
     fn is_silent(&self) -> bool {
         self.silence() > SILENT
+    }
+}
+
+/// How a watch stands, as the display shows it.
+fn progress(watcher: &Watcher, elapsed: Duration) -> Progress {
+    let mut progress = Progress::default();
+    progress.phase = Phase::Watching;
+    progress.summary.accepted = watcher.devices().len();
+    progress.fates = watcher.fates();
+    progress.calls.searches = watcher.calls();
+    progress.elapsed = elapsed;
+    progress
+}
+
+/// What is seen by a watch, as if a campaign had seen it, for the display.
+fn as_of_campaign(event: WatchEvent) -> Option<Event> {
+    match event {
+        WatchEvent::Seen { devices, fate, reason } => Some(Event::Seen { devices, fate, reason }),
+        WatchEvent::Learned(message) => Some(Event::Learned { message }),
+        WatchEvent::Waiting(waiting) => Some(match waiting.why {
+            WaitReason::Throttled => Event::Throttled {
+                pause: waiting.wait,
+                quota: None,
+            },
+            WaitReason::TokenExpired => Event::Trouble {
+                message: "the gateway does not accept the access token yet".into(),
+            },
+            _ => Event::Trouble {
+                message: "the gateway does not answer".into(),
+            },
+        }),
+        _ => None,
     }
 }
 
@@ -308,10 +336,10 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(ledger: &DeviceTable) -> Self {
+    fn of(watcher: &Watcher) -> Self {
         Self {
-            followed: ledger.devices().len(),
-            upgrades: Upgrades::of(ledger),
+            followed: watcher.devices().len(),
+            upgrades: Upgrades::of_fates(watcher.fates()),
         }
     }
 
@@ -343,23 +371,23 @@ fn write_end(
     session: &Session,
     job_id: &JobId,
     org_id: &OrgId,
-    ledger: &DeviceTable,
+    watcher: &Watcher,
     end: &End,
 ) -> Result<Exit, Failure> {
-    let devices = ledger.devices();
+    let devices = watcher.devices();
     let line = |id| {
-        let standing = ledger.standing(id);
+        let sight = watcher.sight(id);
         FateLine {
             device_key: devices.key(id),
-            fate: standing.fate,
-            reason: standing.failed_again,
+            fate: sight.fate,
+            reason: sight.reason,
         }
     };
     // The others were told when they ended.
-    for id in devices.ids().filter(|id| !ledger.standing(*id).fate.is_final()) {
+    for id in watcher.unfinished() {
         results.followed(&line(id));
     }
-    let sums = Sums::of(ledger);
+    let sums = Sums::of(watcher);
     let head = Head {
         schema: "enos-ota/watch/1",
         job_id: job_id.as_str(),
@@ -369,7 +397,12 @@ fn write_end(
     };
     results.end(&head, || devices.ids().map(line));
     results.tell_unlisted();
-    ending::tell_reasons(ledger);
+    let failed = devices.ids().map(|id| watcher.sight(id));
+    ending::tell_reasons(
+        failed
+            .filter(|sight| sight.fate == Fate::FailedAgain)
+            .map(|sight| sight.reason),
+    );
     let sentence = sums.sentence();
     let exit = match end {
         End::Failed(ending) => {

@@ -58,6 +58,25 @@ pub(crate) async fn succeed(client: &Client) {
     retry(client).await.map(drop).unwrap();
 }
 
+/// What a person reads: the error and its causes, of which none may be in the words of a library.
+#[track_caller]
+pub(crate) fn said(error: &Error) -> String {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let texts: Vec<_> = causes.map(ToString::to_string).collect();
+    let text = texts.join(": ");
+    for foreign in [
+        "client error",
+        "error sending request",
+        "os error",
+        "Error(",
+        "invalid peer",
+        "tunnel error",
+    ] {
+        assert!(!text.contains(foreign), "{text}");
+    }
+    text
+}
+
 /// All that a caller can learn of an error by asking it, so that a test states the whole.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
