@@ -124,8 +124,8 @@ impl Table {
         let is_first = !std::mem::replace(&mut self.begun, true);
         match (self.form, self.terminal) {
             (ListOutput::Csv, _) => {
-                let names = self.columns.iter().map(|column| column.name.to_owned()).collect();
-                write_csv(out, is_first.then_some(names), &lines)
+                let names: Vec<_> = self.columns.iter().map(|column| column.name.to_owned()).collect();
+                write_csv(out, is_first.then_some(&names), &lines)
             }
             (_, Some(columns)) => {
                 if is_first {
@@ -234,7 +234,7 @@ fn write_plain(out: &mut impl Write, columns: &[&Column], cells: &[String]) -> i
     writeln!(out, "{}", line.trim_end())
 }
 
-fn write_csv(out: &mut impl Write, names: Option<Vec<String>>, lines: &[Vec<String>]) -> io::Result<()> {
+fn write_csv(out: &mut impl Write, names: Option<&Vec<String>>, lines: &[Vec<String>]) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     // What is not there is empty, and no text is taken for a formula.
     let cell = |text: &String| {
@@ -244,7 +244,7 @@ fn write_csv(out: &mut impl Write, names: Option<Vec<String>>, lines: &[Vec<Stri
             plain_or_harmless(text)
         }
     };
-    for line in names.iter().chain(lines) {
+    for line in names.into_iter().chain(lines) {
         writer.write_record(line.iter().map(cell)).map_err(io::Error::other)?;
     }
     writer.flush()

@@ -98,15 +98,15 @@ fn limits(report: &mut Report, client: &Client) {
 fn in_words(limit: &RateLimit) -> String {
     let number = |number: Option<u64>| number.map_or_else(|| "an unknown number".to_owned(), thousands);
     let window = limit.window.map_or("a window without a name", window);
-    let mut text = format!(
-        "{} of {} calls are left in {window}",
+    let end = limit
+        .reset
+        .map(|reset| format!(", which ends in {}", duration_in_words(reset)));
+    format!(
+        "{} of {} calls are left in {window}{}",
         number(limit.remaining),
-        number(limit.limit)
-    );
-    if let Some(reset) = limit.reset {
-        text.push_str(&format!(", which ends in {}", duration_in_words(reset)));
-    }
-    text
+        number(limit.limit),
+        end.unwrap_or_default()
+    )
 }
 
 fn window(window: Window) -> &'static str {
