@@ -36,11 +36,11 @@ pub(super) async fn look(report: &mut Report, client: &Client, sources: &Arc<Sou
         }
     };
     report.ok(Step::Signature, "the gateway accepts it");
-    report.ok(
-        Step::Permission,
-        format!("{READ} is permitted. Not tried, as it changes something: {RETRY}"),
+    let told = format!(
+        "{READ} is permitted; {RETRY}, which changes something, was not tried, and needs {}",
+        permissions(RETRY)
     );
-    report.append(Step::Permission, &format!(", which needs {}", permissions(RETRY)));
+    report.ok(Step::Permission, told);
     let jobs = page
         .total_size
         .map_or(page.items.len(), |total| usize::try_from(total).unwrap_or_default());
@@ -79,9 +79,9 @@ fn permissions(operation: &str) -> String {
         .unwrap_or_default();
     let by_version: Vec<_> = needed
         .iter()
-        .map(|needed| format!("in EnOS {}: \u{201c}{}\u{201d}", needed.versions, needed.permission))
+        .map(|needed| format!("\u{201c}{}\u{201d} (EnOS {})", needed.permission, needed.versions))
         .collect();
-    by_version.join("; ")
+    by_version.join(", ")
 }
 
 fn limits(report: &mut Report, client: &Client) {
