@@ -117,6 +117,21 @@ pub struct Progress {
     pub concurrency: usize,
     /// Time since the beginning of this run.
     pub elapsed: Duration,
+    /// How far the followed upgrades are that are under way, as far as that was seen.
+    pub stages: Option<Stages>,
+}
+
+/// How far upgrades are that are under way.
+///
+/// That the progress of a task is the share that the device has reported is inferred from the vendor's device SDKs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stages {
+    /// Upgrades of which the device has reported nothing yet.
+    pub waiting: usize,
+    /// Upgrades of which the device has reported progress.
+    pub upgrading: usize,
+    /// The sum of the progress of all these, in percent.
+    pub percent: u64,
 }
 
 /// What a campaign is doing.

@@ -102,7 +102,7 @@ pub use campaign::{Campaign, Running};
 pub use control::Controller;
 pub use devices::{DeviceId, Devices, PushError, Seen, TaskFacts};
 pub use ending::{Confirmation, Ending, Finished};
-pub use event::{Calls, Event, Phase, Progress};
+pub use event::{Calls, Event, Phase, Progress, Stages};
 pub use history::{Budget, BudgetVerdict, History, HistoryError};
 pub use outcome::{Fate, Outcome, Summary};
 pub use plan::{Count, PLAN_SCHEMA, Plan, PlanError, PlanHeader, PlanProblem, PlanSummary, VersionCount};

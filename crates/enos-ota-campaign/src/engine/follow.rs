@@ -8,8 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::stages::SeenStages;
 use super::{Found, Limits, Lookup, LookupEnd, Observation, Status, StatusFilter};
 use crate::devices::{DeviceId, Devices};
+use crate::event::Stages;
 use crate::outcome::Fate;
 use crate::wait::{Next, Wait};
 
@@ -66,6 +68,9 @@ pub(super) struct Follow {
     last_round: bool,
     /// Seen in this round to have ended.
     ended: HashSet<DeviceId>,
+    /// A device that this round does not show has no task any more.
+    shows_gone: bool,
+    stages: SeenStages,
     /// The platform does not search by device key.
     whole_job: bool,
     /// Why no search is answered, if so.
@@ -83,6 +88,8 @@ impl Follow {
     ) -> Self {
         Self {
             ended: HashSet::new(),
+            shows_gone: false,
+            stages: SeenStages::default(),
             devices,
             limits,
             until,
@@ -111,6 +118,11 @@ impl Follow {
         // Nobody waits for these any more, and they may have been aborted.
         self.open.clear();
         self.in_round = false;
+    }
+
+    /// How far the upgrades are that are under way.
+    pub(super) fn stages(&self) -> Option<Stages> {
+        self.stages.stages()
     }
 
     /// Why nothing can be seen any more, if so.
@@ -159,9 +171,12 @@ impl Follow {
             Until::Ended(deadline) => now >= deadline.saturating_sub(LAST_ROUND),
             Until::HasLeft => false,
         };
+        self.shows_gone = self.last_round || self.quiet >= QUIET_ROUNDS;
+        // Where one page holds all of them, it costs nothing to see how far they are.
+        let on_one_page = self.following.len() <= self.limits.look.min(self.limits.page);
         self.filter = match self.until {
             Until::HasLeft => StatusFilter::Failed,
-            Until::Ended(_) if self.last_round || self.quiet >= QUIET_ROUNDS => StatusFilter::All,
+            Until::Ended(_) if self.shows_gone || on_one_page => StatusFilter::All,
             Until::Ended(_) => StatusFilter::Ended,
         };
         let most = match self.filter {
@@ -170,7 +185,7 @@ impl Follow {
             StatusFilter::NotFailed | StatusFilter::Ended | StatusFilter::Failed => self.limits.look,
         };
         self.round = self.following.chunks(most.max(1)).map(<[_]>::to_vec).collect();
-        if self.filter == StatusFilter::All {
+        if self.shows_gone {
             self.quiet = 0;
         }
         self.in_round = true;
@@ -246,7 +261,10 @@ impl Follow {
             listed.insert(device);
             let (fate, reason) = match task.status {
                 Status::Succeeded => (Fate::Succeeded, None),
-                Status::UnderWay => (Fate::UnderWay, None),
+                Status::UnderWay => {
+                    self.stages.see(device, task.progress);
+                    (Fate::UnderWay, None)
+                }
                 Status::Failed if self.is_old(device, &task) => {
                     if !self.seen_still_failed(device) {
                         continue;
@@ -262,7 +280,7 @@ impl Follow {
         }
         for device in asked.iter().filter(|device| !listed.contains(*device)) {
             match lookup.filter {
-                StatusFilter::All => {
+                StatusFilter::All if self.shows_gone => {
                     ended.insert(*device);
                     by_fate.entry((Fate::Gone, None)).or_default().push(*device);
                 }
@@ -271,12 +289,15 @@ impl Follow {
                     ended.insert(*device);
                     by_fate.entry((Fate::UnderWay, None)).or_default().push(*device);
                 }
-                StatusFilter::Ended => by_fate.entry((Fate::UnderWay, None)).or_default().push(*device),
+                StatusFilter::All | StatusFilter::Ended => {
+                    by_fate.entry((Fate::UnderWay, None)).or_default().push(*device)
+                }
                 StatusFilter::NotFailed => {}
             }
         }
         if !ended.is_empty() {
             self.news_in_round = true;
+            ended.iter().for_each(|device| self.stages.forget(*device));
             self.ended.extend(ended);
         }
         by_fate

@@ -35,6 +35,7 @@ mod search;
 mod send;
 #[cfg(test)]
 mod simulation;
+mod stages;
 mod waves;
 mod witness;
 

@@ -490,6 +490,7 @@ impl Runner {
             rate: self.rate.rate(),
             concurrency: self.rate.concurrency(),
             elapsed: self.time.elapsed(),
+            stages: self.follow.as_ref().and_then(Follow::stages),
         });
     }
 }
