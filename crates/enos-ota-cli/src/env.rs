@@ -41,6 +41,7 @@ variables! {
     HTTPS_PROXY = "HTTPS_PROXY", None, "Proxy; also HTTP_PROXY, ALL_PROXY and NO_PROXY";
     NO_COLOR = "NO_COLOR", None, "No colours, if set to anything";
     TERM = "TERM", None, "`dumb` if it cannot redraw lines";
+    PAGER = "PAGER", None, "Pager for long output on a terminal; `cat` for none [default: less]";
     TZ = "TZ", None, "Time zone of dates and times without an offset";
 }
 

@@ -1,5 +1,6 @@
 //! JSON on standard output. It may be shown on a terminal, so what could steer one stands there as `\uXXXX`.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -71,7 +72,8 @@ pub(crate) fn pretty(text: &str) -> Option<String> {
 fn push_visible(out: &mut String, character: char) {
     if is_hidden(character) {
         for unit in character.encode_utf16(&mut [0; 2]) {
-            out.push_str(&format!("\\u{unit:04x}"));
+            // Writing to a string does not fail.
+            let _ = fmt::Write::write_fmt(out, format_args!("\\u{unit:04x}"));
         }
     } else {
         out.push(character);
@@ -105,7 +107,7 @@ mod tests {
 
     #[test]
     fn json_is_laid_out_and_nothing_in_it_changes() {
-        let text = r#"{"z":[],"a": [1.50, 12345678901234567890,{"b":"x, \\"{y}\\" \\\\"}],"e":{} }"#;
+        let text = r#"{"z":[],"a": [1.50, 12345678901234567890,{"b":"x, \"{y}\" \\"}],"e":{} }"#;
         let laid_out = pretty(text).unwrap();
         assert_eq!(
             laid_out.lines().collect::<Vec<_>>(),
@@ -116,7 +118,7 @@ mod tests {
                 "    1.50,",
                 "    12345678901234567890,",
                 "    {",
-                r#"      "b": "x, \\"{y}\\" \\\\""#,
+                r#"      "b": "x, \"{y}\" \\""#,
                 "    }",
                 "  ],",
                 "  \"e\": {}",

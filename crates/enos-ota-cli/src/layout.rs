@@ -8,6 +8,8 @@ use crate::text::visible;
 
 /// Fewer columns are not worth wrapping for.
 const LEAST: usize = 40;
+/// Of a terminal that does not say how wide it is.
+const USUAL: usize = 80;
 /// Lines of prose are not longer than this, however wide the terminal is.
 const PROSE: usize = 100;
 
@@ -16,8 +18,10 @@ pub(crate) fn columns() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;
     }
-    let (_, columns) = Term::stdout().size_checked()?;
-    Some(usize::from(columns).max(LEAST))
+    let columns = Term::stdout()
+        .size_checked()
+        .map_or(USUAL, |(_, columns)| usize::from(columns));
+    Some(columns.max(LEAST))
 }
 
 /// A foreign or own text after a label, in lines that break between words and begin below the first word.

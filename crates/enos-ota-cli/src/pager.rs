@@ -1,11 +1,11 @@
 //! Long texts on a terminal go through a pager, as the user has chosen it. It ends at once if all fits one screen.
 
-use std::env;
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::args::ListOutput;
+use crate::env;
 
 static OFF: AtomicBool = AtomicBool::new(false);
 
@@ -81,9 +81,9 @@ fn unless_gone(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// `PAGER` is a command with arguments; an empty one, and `cat`, stand for none.
+/// The variable is a command with arguments.
 fn command() -> Option<Command> {
-    let chosen = env::var("PAGER").ok();
+    let chosen = env::PAGER.get().ok().flatten();
     let words: Vec<_> = chosen.as_deref().unwrap_or("less").split_whitespace().collect();
     let (program, arguments) = words.split_first()?;
     if *program == "cat" {
@@ -91,7 +91,7 @@ fn command() -> Option<Command> {
     }
     let mut command = Command::new(program);
     command.args(arguments);
-    if env::var_os("LESS").is_none() {
+    if std::env::var_os("LESS").is_none() {
         // Ends if one screen suffices, shows styles, and leaves the text on the screen.
         command.env("LESS", "FRX");
     }

@@ -124,8 +124,8 @@ impl Table {
         let is_first = !std::mem::replace(&mut self.begun, true);
         match (self.form, self.terminal) {
             (ListOutput::Csv, _) => {
-                let names = self.columns.iter().map(|column| column.name.to_owned()).collect();
-                write_csv(out, is_first.then_some(names), &lines)
+                let names: Vec<_> = self.columns.iter().map(|column| column.name.to_owned()).collect();
+                write_csv(out, is_first.then_some(&names), &lines)
             }
             (_, Some(columns)) => {
                 if is_first {
@@ -186,22 +186,27 @@ fn compare(one: &str, other: &str) -> Ordering {
     key(one).cmp(&key(other)).then_with(|| one.cmp(other))
 }
 
-/// The widths that the lines take, but no more than there is room for: the widest column gives way first.
+/// The widths that the lines take, but no more than there is room for: the widest column gives way first, and no word is
+/// broken as long as another column has several.
 fn widths(lines: &[Vec<String>], columns: usize) -> Vec<usize> {
     let count = lines.first().map_or(0, Vec::len);
-    let widest = |place: usize| {
-        lines
-            .iter()
-            .map(|line| measure_text_width(&line[place]))
-            .max()
-            .unwrap_or(0)
-    };
-    let mut widths: Vec<_> = (0..count).map(|place| widest(place).max(1)).collect();
+    let widest = |place: usize, of: fn(&str) -> usize| lines.iter().map(|line| of(&line[place])).max().unwrap_or(0);
+    let longest_word = |text: &str| text.split_whitespace().map(measure_text_width).max().unwrap_or(0);
+    let mut widths: Vec<_> = (0..count)
+        .map(|place| widest(place, measure_text_width).max(1))
+        .collect();
+    let words: Vec<_> = (0..count)
+        .map(|place| widest(place, longest_word).max(NARROW))
+        .collect();
     let room = columns.saturating_sub(GAP * count.saturating_sub(1));
     while widths.iter().sum::<usize>() > room {
-        match widths.iter_mut().max_by_key(|width| **width) {
-            Some(width) if *width > NARROW => *width -= 1,
-            _ => break,
+        let widest_above = |least: &dyn Fn(usize) -> usize| {
+            let above = (0..count).filter(|place| widths[*place] > least(*place));
+            above.max_by_key(|place| widths[*place])
+        };
+        match widest_above(&|place| words[place]).or_else(|| widest_above(&|_| NARROW)) {
+            Some(place) => widths[place] -= 1,
+            None => break,
         }
     }
     widths
@@ -234,7 +239,7 @@ fn write_plain(out: &mut impl Write, columns: &[&Column], cells: &[String]) -> i
     writeln!(out, "{}", line.trim_end())
 }
 
-fn write_csv(out: &mut impl Write, names: Option<Vec<String>>, lines: &[Vec<String>]) -> io::Result<()> {
+fn write_csv(out: &mut impl Write, names: Option<&Vec<String>>, lines: &[Vec<String>]) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     // What is not there is empty, and no text is taken for a formula.
     let cell = |text: &String| {
@@ -244,7 +249,7 @@ fn write_csv(out: &mut impl Write, names: Option<Vec<String>>, lines: &[Vec<Stri
             plain_or_harmless(text)
         }
     };
-    for line in names.iter().chain(lines) {
+    for line in names.into_iter().chain(lines) {
         writer.write_record(line.iter().map(cell)).map_err(io::Error::other)?;
     }
     writer.flush()
@@ -290,6 +295,16 @@ mod tests {
             fitted(lines, 80)[1],
             "pump-01  升级失败 the device has no flash space left"
         );
+    }
+
+    #[test]
+    fn a_word_is_broken_only_where_nothing_else_gives_way() {
+        let lines: &[&[&str]] = &[&["2026-11-27T18:23:29Z", "no space left"]];
+        assert_eq!(
+            fitted(lines, 32),
+            ["2026-11-27T18:23:29Z  no space", "                      left"]
+        );
+        assert_eq!(fitted(lines, 20), ["2026-11-27  no space", "T18:23:29Z  left"]);
     }
 
     #[test]

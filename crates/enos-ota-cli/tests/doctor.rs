@@ -2,17 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod common;
+#[path = "common/tls.rs"]
+mod tls;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::thread;
 
-use common::tls::{Authority, Options};
 use common::{APP_KEY, Finished, Gateway, SECRET, program, run};
 use enos_ota_emulator::{DEMO_DENIED_ORG_ID, Fault, Quota, QuotaHeaders, Scope};
 use serde_json::Value;
 use tempfile::TempDir;
+use tls::{Authority, Options};
 
 /// The steps with their status, as `settings ok`.
 fn steps(report: &Value) -> Vec<String> {

@@ -63,7 +63,7 @@ fn groups(command: &Command) -> String {
         let _ = writeln!(text, "{HEADING}{title}:{HEADING:#}");
         for subcommand in names.iter().filter_map(|name| command.find_subcommand(name)) {
             let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();
-            let _ = writeln!(text, "  {NAME}{:<12}{NAME:#}{about}", subcommand.get_name());
+            let _ = writeln!(text, "  {NAME}{:<13}{NAME:#}{about}", subcommand.get_name());
         }
         text.push('\n');
     }

@@ -94,7 +94,7 @@ pub(crate) struct Cli {
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Messages")]
     pub(crate) quiet: bool,
 
-    /// Do not show long output through a pager [env: PAGER names it; `cat` is none]
+    /// Do not show long output through a pager
     #[arg(long, global = true, help_heading = "Messages")]
     pub(crate) no_pager: bool,
 }

@@ -8,8 +8,6 @@
     unreachable_pub
 )]
 
-pub mod tls;
-
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::{Command, Stdio};

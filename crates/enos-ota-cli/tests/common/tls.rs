@@ -1,4 +1,5 @@
 //! Servers with certificates of every kind.
+#![allow(missing_docs, unreachable_pub)]
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,6 +14,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// What is odd about a certificate.
+#[derive(Clone, Copy)]
 pub struct Options {
     pub host: &'static str,
     pub expired: bool,

@@ -28,8 +28,8 @@ impl Certificate {
         let alternatives = certificate.subject_alternative_name().ok().flatten();
         let names = alternatives.iter().flat_map(|names| &names.value.general_names);
         Some(Self {
-            subject: name(certificate.subject().to_string()),
-            issuer: name(certificate.issuer().to_string()),
+            subject: name(&certificate.subject().to_string()),
+            issuer: name(&certificate.issuer().to_string()),
             names: names.filter_map(host).take(NAMES).collect(),
             not_before: time(certificate.validity().not_before.timestamp()),
             not_after: time(certificate.validity().not_after.timestamp()),
@@ -61,11 +61,11 @@ impl Certificate {
     }
 }
 
-fn name(text: String) -> String {
+fn name(text: &str) -> String {
     if text.is_empty() {
         return "(no name)".to_owned();
     }
-    visible(&text).into_owned()
+    visible(text).into_owned()
 }
 
 fn host(name: &GeneralName<'_>) -> Option<String> {

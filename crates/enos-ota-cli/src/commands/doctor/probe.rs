@@ -1,6 +1,6 @@
 //! A request that carries nothing, to see what the way to the gateway looks like: addresses, certificate, clock.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 use enos_ota::reqwest::{self, Client, header, redirect, retry, tls::TlsInfo};
@@ -62,7 +62,7 @@ async fn connect(host: &str, port: u16, is_proxied: bool) -> (Vec<IpAddr>, Optio
     let begun = Instant::now();
     let connected = tokio::time::timeout(PATIENCE, TcpStream::connect(&addresses[..])).await;
     let connected = connected.is_ok_and(|result| result.is_ok()).then(|| begun.elapsed());
-    (addresses.iter().map(|address| address.ip()).collect(), connected)
+    (addresses.iter().map(SocketAddr::ip).collect(), connected)
 }
 
 /// Whoever answers is not verified, so that a certificate can be looked at which no call accepts. Nothing is sent that is

@@ -61,7 +61,7 @@ impl Proxy {
         })
     }
 
-    /// As the HTTP library chooses it: HTTPS_PROXY and the like, or the setting of the system.
+    /// As the HTTP library chooses it: `HTTPS_PROXY` and the like, or the setting of the system.
     fn of_environment(base_url: &str) -> Option<Self> {
         let intercepted = Matcher::from_system().intercept(&base_url.parse().ok()?)?;
         let uri = intercepted.uri();

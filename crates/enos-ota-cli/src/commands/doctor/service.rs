@@ -36,11 +36,11 @@ pub(super) async fn look(report: &mut Report, client: &Client, sources: &Arc<Sou
         }
     };
     report.ok(Step::Signature, "the gateway accepts it");
-    report.ok(
-        Step::Permission,
-        format!("{READ} is permitted. Not tried, as it changes something: {RETRY}"),
+    let told = format!(
+        "{READ} is permitted; {RETRY}, which changes something, was not tried, and needs {}",
+        permissions(RETRY)
     );
-    report.append(Step::Permission, &format!(", which needs {}", permissions(RETRY)));
+    report.ok(Step::Permission, told);
     let jobs = page
         .total_size
         .map_or(page.items.len(), |total| usize::try_from(total).unwrap_or_default());
@@ -79,9 +79,9 @@ fn permissions(operation: &str) -> String {
         .unwrap_or_default();
     let by_version: Vec<_> = needed
         .iter()
-        .map(|needed| format!("in EnOS {}: \u{201c}{}\u{201d}", needed.versions, needed.permission))
+        .map(|needed| format!("\u{201c}{}\u{201d} (EnOS {})", needed.permission, needed.versions))
         .collect();
-    by_version.join("; ")
+    by_version.join(", ")
 }
 
 fn limits(report: &mut Report, client: &Client) {
@@ -98,15 +98,15 @@ fn limits(report: &mut Report, client: &Client) {
 fn in_words(limit: &RateLimit) -> String {
     let number = |number: Option<u64>| number.map_or_else(|| "an unknown number".to_owned(), thousands);
     let window = limit.window.map_or("a window without a name", window);
-    let mut text = format!(
-        "{} of {} calls are left in {window}",
+    let end = limit
+        .reset
+        .map(|reset| format!(", which ends in {}", duration_in_words(reset)));
+    format!(
+        "{} of {} calls are left in {window}{}",
         number(limit.remaining),
-        number(limit.limit)
-    );
-    if let Some(reset) = limit.reset {
-        text.push_str(&format!(", which ends in {}", duration_in_words(reset)));
-    }
-    text
+        number(limit.limit),
+        end.unwrap_or_default()
+    )
 }
 
 fn window(window: Window) -> &'static str {

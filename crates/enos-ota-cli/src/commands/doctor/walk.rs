@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use enos_ota::{AccessToken, Client, Error, ErrorKind, RetryPolicy};
 
+use super::certificate::Certificate;
 use super::probe::{PATIENCE, Seen};
 use super::report::{Report, Step};
 use super::route::{Route, address};
@@ -149,7 +150,7 @@ fn told(report: &mut Report, step: Step, route: &Route, seen: &Seen) {
         }
         (Step::Tls, _) if !route.is_https => report.skipped(step, "plain http"),
         (Step::Tls, _) => {
-            let certificate = seen.certificate.as_ref().map(|certificate| certificate.sentence());
+            let certificate = seen.certificate.as_ref().map(Certificate::sentence);
             report.ok(
                 step,
                 certificate.unwrap_or_else(|| "the certificate is trusted".to_owned()),

@@ -1,6 +1,7 @@
 //! What can be explained. The texts are those of the document, of the SDK and of the exit codes; only the outcomes of
 //! devices, which have no other home that a program can read, are written here.
 
+use std::fmt::Display;
 use std::iter;
 
 use enos_ota::{Category, CodeInfo, ErrorCode as _, FailureCause, GatewayErrorCode, GatewayRefusal, OperationDoc};
@@ -50,7 +51,7 @@ pub(super) struct NeededPermission {
 }
 
 impl Entry {
-    fn new(kind: Kind, code: impl ToString, title: &str, meaning: &str, remedy: &str) -> Self {
+    fn new(kind: Kind, code: &impl Display, title: &str, meaning: &str, remedy: &str) -> Self {
         Self {
             kind,
             code: code.to_string(),
@@ -66,7 +67,7 @@ impl Entry {
     fn of_code(kind: Kind, info: &CodeInfo) -> Self {
         Self {
             name: Some(info.name),
-            ..Self::new(kind, info.code, info.message, info.description, info.remedy)
+            ..Self::new(kind, &info.code, info.message, info.description, info.remedy)
         }
     }
 
@@ -88,7 +89,7 @@ pub(super) fn all() -> Vec<Entry> {
         let title = format!("HTTP {}: {}", refusal.status, refusal.message);
         Entry::new(
             Kind::GatewayRefusal,
-            refusal.status,
+            &refusal.status,
             &title,
             refusal.description,
             refusal.remedy,
@@ -98,7 +99,7 @@ pub(super) fn all() -> Vec<Entry> {
         let (meaning, remedy) = exit.explanation();
         Entry::new(
             Kind::ExitCode,
-            exit.code(),
+            &exit.code(),
             &format!("exit code {}", exit.code()),
             meaning,
             remedy,
@@ -163,7 +164,7 @@ fn outcome(outcome: Outcome) -> Entry {
             "Look at its task with `enos-ota tasks list`; retry it if it is still failed.",
         ),
     };
-    Entry::new(Kind::Outcome, outcome, "outcome of a device", meaning, remedy)
+    Entry::new(Kind::Outcome, &outcome, "outcome of a device", meaning, remedy)
 }
 
 fn fate(fate: Fate) -> Entry {
@@ -190,7 +191,7 @@ fn fate(fate: Fate) -> Entry {
             "Check whether the device was removed, or the job deleted.",
         ),
     };
-    Entry::new(Kind::Fate, fate, "what became of an accepted device", meaning, remedy)
+    Entry::new(Kind::Fate, &fate, "what became of an accepted device", meaning, remedy)
 }
 
 /// The numbers are those of the vendor's device SDKs; that the platform passes them on is inferred.
@@ -203,7 +204,7 @@ fn failure_cause(progress: i64) -> Option<Entry> {
     let remedy = "Look at the device, then retry the task. `enos-ota retry --cause` selects by it.";
     Some(Entry::new(
         Kind::FailureCause,
-        progress,
+        &progress,
         &cause.to_string(),
         &meaning,
         remedy,

@@ -94,9 +94,11 @@ fn facts(job: &JobInfo) -> Vec<(&'static str, String)> {
                 .map(|most| format!("{} devices at most", thousands(u64::try_from(most.get()).unwrap_or(0)))),
         ),
         (
-            "asked for",
-            job.enable_upgrade_request
-                .map(|may| if may { "a device may ask for the upgrade" } else { "no" }.to_owned()),
+            "on request",
+            job.enable_upgrade_request.map(|may| {
+                let may = if may { "may" } else { "may not" };
+                format!("a device {may} ask for the upgrade itself")
+            }),
         ),
         ("scope", as_json(job.upgrade_scope.as_ref())),
         ("retries", as_json(job.retry_policy.as_ref())),
