@@ -20,7 +20,7 @@ pub(crate) mod default {
     pub(crate) const TO_VERSION: &str = "1.1.0";
 }
 
-/// A job of a [`Fleet`].
+/// A job of a [`Fleet`](super::Fleet).
 ///
 /// # A job that exists elsewhere
 ///
