@@ -6,7 +6,6 @@
 mod answers;
 mod codes;
 mod extensions;
-pub(crate) mod kinds;
 pub(crate) mod nulls;
 pub(crate) mod operations;
 mod parameters;
@@ -29,8 +28,9 @@ pub fn check(document: &Document) -> Vec<Diagnostic> {
 pub fn check_by_rule(document: &Document) -> Vec<(&'static str, Diagnostic)> {
     let mut found = Vec::new();
     let mut errors = Vec::new();
-    let visits = shape::walk(&document.root, &mut errors);
+    let visits = shape::walk(&document.root);
     let mut settle = |rule, errors: &mut Vec<Diagnostic>| found.extend(errors.drain(..).map(|error| (rule, error)));
+    errors.extend(shape::check(&document.root, &visits));
     settle("shape", &mut errors);
     version(document, &mut errors);
     settle("openapi-version", &mut errors);

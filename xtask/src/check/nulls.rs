@@ -1,6 +1,5 @@
 //! `x-nullable` marks members that may be null although their schema does not say so.
 
-use super::kinds::Kind;
 use super::shape::Visit;
 use crate::diagnostic::Diagnostic;
 use crate::spec::Document;
@@ -8,7 +7,7 @@ use crate::spec::tree::{Entry, Node};
 
 /// The extension stands where it says something: at a member that could not be null without it.
 pub(super) fn check(document: &Document, visits: &[Visit<'_>], errors: &mut Vec<Diagnostic>) {
-    let schemas = || visits.iter().filter(|visit| visit.kind == Kind::Schema);
+    let schemas = || visits.iter().filter(|visit| visit.kind == "Schema");
     let mut members: Vec<*const Node> = Vec::new();
     for property in schemas().flat_map(|visit| properties(visit.node)) {
         if let Some(mark) = property.value.entry("x-nullable") {

@@ -1,17 +1,16 @@
 //! Parameters and bodies that the generator can send as the document says.
 
-use super::kinds::Kind;
 use super::shape::Visit;
 use crate::diagnostic::Diagnostic;
 use crate::spec::tree::Node;
 
 pub(super) fn check(visits: &[Visit<'_>], errors: &mut Vec<Diagnostic>) {
     for visit in visits.iter().filter(|visit| visit.node.get("$ref").is_none()) {
-        if visit.kind == Kind::Parameter {
+        if visit.kind == "Parameter" {
             parameter(visit, errors);
-        } else if visit.kind == Kind::RequestBody || visit.kind == Kind::Response {
+        } else if visit.kind == "RequestBody" || visit.kind == "Response" {
             content(visit, errors);
-        } else if visit.kind == Kind::MediaType
+        } else if visit.kind == "MediaType"
             && let Some(encoding) = visit.node.entry("encoding")
         {
             errors.push(Diagnostic::new(encoding.at, "`encoding` has no meaning for JSON"));

@@ -7,8 +7,8 @@ use crate::spec::tree::{Entry, Node};
 
 pub(super) fn check(document: &Document, visits: &[Visit<'_>], errors: &mut Vec<Diagnostic>) {
     for visit in visits {
-        if let (Some(reference), Some(section)) = (visit.node.get("$ref"), visit.kind.section()) {
-            errors.extend(reference_error(document, visit.kind.name(), section, reference));
+        if let (Some(reference), Some(section)) = (visit.node.get("$ref"), visit.section()) {
+            errors.extend(reference_error(document, visit.name(), section, reference));
         }
     }
     for section in document.root.get("components").map(Node::entries).unwrap_or_default() {

@@ -3,7 +3,6 @@
 use serde_json::Value as Json;
 
 use super::extensions;
-use super::kinds::{Kind, TYPES};
 use super::operations::operations;
 use super::shape::{Visit, describe, one_of};
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -12,6 +11,7 @@ use crate::spec::Document;
 use crate::spec::model::{is_checked_list, is_open_enum, is_replaced, schema_name};
 use crate::spec::tree::{Content, Entry, Node};
 
+const TYPES: [&str; 6] = ["string", "number", "integer", "boolean", "array", "object"];
 /// Keys that have a meaning for some types only.
 const NUMBERS: [&str; 2] = ["integer", "number"];
 const TYPED: [(&str, &[&str]); 17] = [
@@ -45,7 +45,7 @@ pub(super) fn check(document: &Document, visits: &[Visit<'_>], errors: &mut Vec<
         .unwrap_or_default();
     for visit in visits
         .iter()
-        .filter(|visit| visit.kind == Kind::Schema && visit.node.get("$ref").is_none())
+        .filter(|visit| visit.kind == "Schema" && visit.node.get("$ref").is_none())
     {
         types(visit, errors);
         limits(visit.node, errors);

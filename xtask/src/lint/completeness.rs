@@ -1,7 +1,6 @@
 //! Everything that a reader looks for is there.
 
 use super::Findings;
-use crate::check::kinds::Kind;
 use crate::check::operations::operations;
 use crate::check::shape::Visit;
 use crate::diagnostic::{Diagnostic, Mark};
@@ -15,13 +14,13 @@ pub(super) fn lint(document: &Document, visits: &[Visit<'_>], findings: &mut Fin
     }
     for visit in visits.iter().filter(|visit| visit.node.get("$ref").is_none()) {
         match visit.kind {
-            Kind::MediaType => examples(visit, "a body", findings),
+            "MediaType" => examples(visit, "a body", findings),
             // One with a single value is its own example.
-            Kind::Parameter if visit.node.find(&["schema", "enum"]).is_none() => {
+            "Parameter" if visit.node.find(&["schema", "enum"]).is_none() => {
                 let name = visit.node.text("name").unwrap_or_default();
                 examples(visit, &format!("the parameter `{name}`"), findings);
             }
-            Kind::RequestBody if !visit.node.get("required").is_some_and(Node::is_true) => {
+            "RequestBody" if !visit.node.get("required").is_some_and(Node::is_true) => {
                 let at = visit.node.entry("required").map_or(visit.owner, |entry| entry.at);
                 let diagnostic = Diagnostic::new(
                     at,
@@ -98,19 +97,19 @@ fn descriptions(document: &Document, visit: &Visit<'_>, findings: &mut Findings)
     let node = visit.node;
     let name = || node.text("name").unwrap_or_default();
     let what = match visit.kind {
-        Kind::Info => "`info`".to_owned(),
-        Kind::Server => "a server".to_owned(),
-        Kind::ServerVariable => "a server variable".to_owned(),
-        Kind::Tag => format!("the tag `{}`", name()),
-        Kind::Operation => format!("the operation `{}`", node.text("operationId").unwrap_or_default()),
-        Kind::Parameter => format!("the parameter `{}`", name()),
-        Kind::RequestBody => "a request body".to_owned(),
-        Kind::Response => "a response".to_owned(),
-        Kind::SecurityScheme => "a security scheme".to_owned(),
-        Kind::ErrorCode => format!("the error code `{}`", name()),
-        Kind::KnownValue => "a known value".to_owned(),
-        Kind::ExternalDocs => "`externalDocs`".to_owned(),
-        Kind::Schema => {
+        "Info" => "`info`".to_owned(),
+        "Server" => "a server".to_owned(),
+        "ServerVariable" => "a server variable".to_owned(),
+        "Tag" => format!("the tag `{}`", name()),
+        "Operation" => format!("the operation `{}`", node.text("operationId").unwrap_or_default()),
+        "Parameter" => format!("the parameter `{}`", name()),
+        "RequestBody" => "a request body".to_owned(),
+        "Response" => "a response".to_owned(),
+        "SecurityScheme" => "a security scheme".to_owned(),
+        "ErrorCode" => format!("the error code `{}`", name()),
+        "KnownValue" => "a known value".to_owned(),
+        "ExternalDocumentation" => "`externalDocs`".to_owned(),
+        "Schema" => {
             members(node, findings);
             let components = document.root.find(&["components", "schemas"]);
             let components = components.map(Node::entries).unwrap_or_default();

@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::Findings;
-use crate::check::kinds::Kind;
 use crate::check::nulls::admits_null;
 use crate::check::operations::operations;
 use crate::check::shape::{Visit, one_of};
@@ -165,7 +164,7 @@ fn references<'a>(document: &'a Document, node: &'a Node, used: &mut HashSet<&'a
 
 /// A format that the generator does not know is passed over, and so is one of another type.
 fn formats(visits: &[Visit<'_>], findings: &mut Findings) {
-    for visit in visits.iter().filter(|visit| visit.kind == Kind::Schema) {
+    for visit in visits.iter().filter(|visit| visit.kind == "Schema") {
         let Some(format) = visit.node.get("format") else {
             continue;
         };
@@ -191,7 +190,7 @@ fn formats(visits: &[Visit<'_>], findings: &mut Findings) {
 
 /// A member may be null if the text says so, of it or of all members.
 fn nulls(document: &Document, visits: &[Visit<'_>], findings: &mut Findings) {
-    for visit in visits.iter().filter(|visit| visit.kind == Kind::Schema) {
+    for visit in visits.iter().filter(|visit| visit.kind == "Schema") {
         let says = |node: &Node| speaks_of_null(node.text("description").unwrap_or_default());
         let all = says(visit.node);
         for property in visit.node.get("properties").map(Node::entries).unwrap_or_default() {
@@ -221,8 +220,8 @@ fn speaks_of_null(text: &str) -> bool {
 fn urls(visits: &[Visit<'_>], findings: &mut Findings) {
     for visit in visits {
         let key = match visit.kind {
-            Kind::ExternalDocs | Kind::Contact | Kind::License => "url",
-            Kind::Permission => "source",
+            "ExternalDocumentation" | "Contact" | "License" => "url",
+            "Permission" => "source",
             _ => continue,
         };
         let Some(url) = visit.node.get(key) else { continue };

@@ -5,7 +5,6 @@ use serde_json::Value as Json;
 
 use super::Findings;
 use super::schema::Components;
-use crate::check::kinds::Kind;
 use crate::check::shape::Visit;
 use crate::diagnostic::{Diagnostic, Mark, did_you_mean};
 use crate::spec::Document;
@@ -17,10 +16,8 @@ pub(super) fn lint(document: &Document, visits: &[Visit<'_>], findings: &mut Fin
     let components = Components::new(document);
     for visit in visits.iter().filter(|visit| visit.node.get("$ref").is_none()) {
         let (schema, examples) = match visit.kind {
-            Kind::Schema => (Some(visit.node), own(visit.node)),
-            Kind::MediaType | Kind::Parameter | Kind::Header => {
-                (visit.node.get("schema"), several(document, visit.node))
-            }
+            "Schema" => (Some(visit.node), own(visit.node)),
+            "MediaType" | "Parameter" | "Header" => (visit.node.get("schema"), several(document, visit.node)),
             _ => continue,
         };
         let Some(schema) = schema.filter(|_| !examples.is_empty()) else {

@@ -93,7 +93,7 @@ pub fn lint(document: &Document) -> Vec<Finding> {
         findings.error(rule, diagnostic);
     }
     // What is wrong with the form of the document has been said.
-    let visits = shape::walk(&document.root, &mut Vec::new());
+    let visits = shape::walk(&document.root);
     completeness::lint(document, &visits, &mut findings);
     consistency::lint(document, &visits, &mut findings);
     text::lint(document, &mut findings);

@@ -194,9 +194,6 @@ pub const EFFECTS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// Where a fact comes from: a page of the vendor, or what follows from something else.
-pub const EVIDENCE: [&str; 2] = ["documented", "inferred"];
-
 /// What kinds of failure there are: the word in the document, the Rust variant, the meaning.
 pub const CATEGORIES: [(&str, &str, &str); 8] = [
     ("argument", "Argument", "An argument is missing or not valid."),
