@@ -88,9 +88,6 @@ pub(crate) async fn journal(
 }
 
 fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
-    // Where the `updateTime` from before the campaign is not known, it was before the campaign.
-    const CLOCKS_DIFFER_MS: i64 = 30_000;
-    let before = recovered.begin.at_ms - CLOCKS_DIFFER_MS;
     let all = &recovered.plan.devices;
     let mut devices = Devices::new();
     let mut known = Vec::new();
@@ -99,10 +96,9 @@ fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
         if standing.state != DeviceState::Settled(Outcome::Accepted) {
             continue;
         }
-        let mut facts = all.facts(id);
-        facts.updated_ms = facts.updated_ms.or(Some(before));
+        // Where its `updateTime` from before the campaign is not known, none is made up: times of two clocks tell nothing.
         let (followed, _) = devices
-            .push(all.key(id), &facts)
+            .push(all.key(id), &all.facts(id))
             .map_err(|error| Failure::usage(error.to_string()))?;
         if standing.fate.is_final() {
             known.push((
