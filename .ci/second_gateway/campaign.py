@@ -89,6 +89,9 @@ class Client:
             self.runs[run.exit] += 1
             if run.exit != 5 or self.runs[5] > RESUMES or time.time() > until:
                 return
+            if self.world.combo["limit"] in combos.MINUTES:
+                # As a person would: the quota of this minute may be used up by others.
+                time.sleep(20)
         self.stuck = f"not finished after {sum(self.runs.values())} runs"
 
     def run(self, words, form):

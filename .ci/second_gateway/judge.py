@@ -281,6 +281,10 @@ class Judge:
             return self.apart(kind, key, f"updateTime moves by itself, no look between {first} and its new failure: {line}")
         if self.told.no_lookup:
             return self.apart("doubled", key, f"no first look was wanted, {first}: {line}")
+        before = self.looks(task, 0, first.at, perhaps=True)
+        if before and before[-1].status != "failed":
+            return self.apart("doubled", key, f"it was {before[-1].status} when last seen before {first}, so that it had changed "
+                                              f"proved nothing: it may have failed by itself: {line}")
         steady, moved = self.controls(earlier.when, second.at)
         if steady < CONTROLS or moved:
             why = f"{moved} unsent tasks were moved by others" if moved else "there was no unsent failed task"
@@ -301,6 +305,9 @@ class Judge:
         combo, told = self.world.combo, self.told
         honest = combo["update"] == "status" and combo["others"] == "nobody" and combo["losses"] != "late"
         if not honest or told.kills or told.no_lookup or task is None or told.exit not in (0, 1):
+            return False
+        if combo["byKey"] == "refused" and task.past[0].status != "failed":
+            # All that can be seen of it is that it is not among the failed ones.
             return False
         sent = set(self.carrying)
         unsent = sum(key not in sent and self.stayed_failed(one, told.ended) for key, one in self.world.tasks.items())

@@ -200,6 +200,9 @@ def cases():
     yield "a succeeded one is refused", Forge().judge([("s0", "rejected")], code=24621), [], []
 
     yield "doubled, honest updateTime", lost_and_failed_again().judge([("f0", "accepted")]), ["retried twice"], []
+    forge = lost_and_failed_again()
+    forge.look(0.8, "f0", "upgrading")
+    yield "doubled, seen not failed before", forge.judge([("f0", "accepted")]), [], ["doubled"]
     yield "doubled, updateTime moves by itself", lost_and_failed_again(update="each").judge([("f0", "accepted")]), [], ["doubled"]
     forge = lost_and_failed_again(update="each", taskId="new")
     forge.look(3, "f0", "failed", task_id="t2")

@@ -25,6 +25,9 @@ pub struct Finished {
     pub open: usize,
     /// The last refusal of a device, if any.
     pub refusal: Option<Error>,
+    /// Devices whose list was refused for a task that is not failed (24621), and of which it is not known whether the platform
+    /// has retried them all the same.
+    pub refused_in_doubt: usize,
     /// Whether the application may search: if not, nothing could be confirmed.
     pub could_search: bool,
     /// What searches confirmed of the accepted devices; `None` if that was not asked for.

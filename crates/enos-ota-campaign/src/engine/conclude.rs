@@ -47,6 +47,13 @@ impl Runner {
             confirmation,
             calls: self.calls,
             open,
+            refused_in_doubt: self
+                .table
+                .standings()
+                .filter(|standing| {
+                    standing.outcome == Some(Outcome::Unknown) && standing.last_end == Some(CallEnd::NotFailed)
+                })
+                .count(),
             refusal: self.refusal,
             could_search: self.search_problem.is_none(),
             table: self.table,

@@ -40,6 +40,7 @@ const CANNOT_TELL: &str = "the list was refused, and the task is not failed any 
 
 /// A device of a refused list, until it is known what becomes of the others of such a list.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Held {
     pub(super) device: DeviceId,
     pub(super) history: SendHistory,

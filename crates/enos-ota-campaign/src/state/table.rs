@@ -57,6 +57,7 @@ pub struct Standing<'a> {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Row {
     state: DeviceState,
     fate: Fate,

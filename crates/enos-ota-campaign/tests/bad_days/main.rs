@@ -7,6 +7,7 @@
 mod chance;
 mod clocks;
 mod disk;
+mod earlier;
 mod gateway;
 mod inputs;
 mod interrupts;

@@ -48,6 +48,15 @@ pub(crate) fn conclude(finished: &Finished, about: &About<'_>) -> Exit {
     exit
 }
 
+/// What to do about a refusal. That one device may have held up others is said only if these are still in doubt.
+fn remedy<'a>(refusal: &'a Error, finished: &Finished) -> &'a str {
+    if refusal.kind() == ErrorKind::Refused && finished.refused_in_doubt == 0 {
+        refusal.kind().remedy()
+    } else {
+        refusal.remedy()
+    }
+}
+
 /// What has ended the campaign, what to do, and the sums in the last line.
 fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
     let summary = finished.table.summary();
@@ -59,8 +68,13 @@ fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
         }
         Ending::Complete => {
             match &finished.refusal {
+<<<<<<< HEAD
                 Some(refusal) if blames_organization(refusal) => tell_error(refusal, about),
                 Some(refusal) => console::hint(refusal.remedy()),
+=======
+                Some(refusal) if blames_organization(refusal) => tell_wrong_organization(about),
+                Some(refusal) => console::hint(remedy(refusal, finished)),
+>>>>>>> w/truth
                 None => {}
             }
             hint_at_unknown(summary.unknown);
@@ -87,7 +101,7 @@ fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
                 counted(*sample, "device")
             ));
             if let Some(refusal) = &finished.refusal {
-                console::hint(refusal.remedy());
+                console::hint(remedy(refusal, finished));
             }
             "stopped"
         }

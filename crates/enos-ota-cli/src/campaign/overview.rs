@@ -182,7 +182,7 @@ pub(crate) fn of_drift(drift: &Drift) -> Option<String> {
         (drift.gone.len(), "without a task in the job any more, and left out"),
         (
             drift.changed.len(),
-            "failed as before, but updated since: retried once more",
+            "failed as before, but updated since, and retried all the same",
         ),
         (drift.unclear.len(), "of which it cannot be told, and which are retried"),
         (
