@@ -373,7 +373,7 @@ fn an_operation_has_samples_and_the_response_of_each_failure() {
         );
     }
     assert!(
-        markdown.contains("- **`deviceKeys`** list of string, items at least 1."),
+        markdown.contains("- **`deviceKeys`** list of string, length at least 1."),
         "{markdown}"
     );
     let lowered: Json = serde_json::from_str(text(&files, "downloads/ota-jobs.lowered.json")).unwrap();

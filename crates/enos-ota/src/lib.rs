@@ -137,7 +137,10 @@ pub use enos_ota_client::{
 pub use enos_ota_client;
 pub use reqwest;
 
-/// The examples of the README are tests too.
+/// The examples of the README and of the guide are tests too.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/rust.md")]
+#[doc = include_str!("../../../docs/testing.md")]
+#[doc = include_str!("../../../docs/moving.md")]
+struct Guide;

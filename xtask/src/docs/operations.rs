@@ -70,6 +70,7 @@ const DOWNLOADS: &str = "## Downloads
 fn page(document: &Document, operation: &Operation<'_>) -> Page {
     let node = operation.node;
     let mut text = format!("\n{}\n\n", node.text("description").unwrap_or_default().trim_end());
+    text.push_str("## Availability and permission\n\n");
     about(&mut text, node);
     add(
         &mut text,
@@ -146,7 +147,7 @@ fn about(text: &mut String, node: &Node) {
     }
     let permissions = listed(node, "x-permissions");
     if !permissions.is_empty() {
-        text.push_str("\n## Permission\n\n| EnOS | Permission |\n|---|---|\n");
+        text.push_str("\n| EnOS | Permission |\n|---|---|\n");
         for permission in permissions {
             let field = |key| permission.text(key).unwrap_or_default().replace('|', "\\|");
             add(
@@ -291,8 +292,8 @@ fn kind(document: &Document, schema: &Node) -> String {
     for (key, words) in [
         ("minimum", "at least"),
         ("maximum", "at most"),
-        ("minItems", "items at least"),
-        ("maxItems", "items at most"),
+        ("minItems", "length at least"),
+        ("maxItems", "length at most"),
         ("default", "by default"),
     ] {
         if let Some(limit) = schema.get(key) {

@@ -68,13 +68,8 @@ fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
         }
         Ending::Complete => {
             match &finished.refusal {
-<<<<<<< HEAD
                 Some(refusal) if blames_organization(refusal) => tell_error(refusal, about),
-                Some(refusal) => console::hint(refusal.remedy()),
-=======
-                Some(refusal) if blames_organization(refusal) => tell_wrong_organization(about),
                 Some(refusal) => console::hint(remedy(refusal, finished)),
->>>>>>> w/truth
                 None => {}
             }
             hint_at_unknown(summary.unknown);

@@ -81,7 +81,6 @@ pub(crate) async fn journal(
         .await
 }
 
-<<<<<<< HEAD
 fn watcher(client: &Client, job_id: &JobId, devices: Devices) -> Result<Watcher, Failure> {
     Ok(Watcher::new(client, job_id, devices)
         .map_err(|error| Failure::usage(with_causes(&error)))?
@@ -89,9 +88,6 @@ fn watcher(client: &Client, job_id: &JobId, devices: Devices) -> Result<Watcher,
 }
 
 fn accepted(client: &Client, recovered: &Recovered) -> Result<Followed, Failure> {
-=======
-fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
->>>>>>> w/truth
     let all = &recovered.plan.devices;
     let mut devices = Devices::new();
     let mut known = Vec::new();
@@ -100,10 +96,7 @@ fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
         if standing.state != DeviceState::Settled(Outcome::Accepted) {
             continue;
         }
-<<<<<<< HEAD
-=======
         // Where its `updateTime` from before the campaign is not known, none is made up: times of two clocks tell nothing.
->>>>>>> w/truth
         let (followed, _) = devices
             .push(all.key(id), &all.facts(id))
             .map_err(|error| Failure::usage(error.to_string()))?;
