@@ -147,7 +147,11 @@ async fn unfinished_tasks_are_followed_from_stage_to_stage_until_they_have_ended
 #[tokio::test]
 async fn what_has_ended_is_told_once() {
     let stage = Stage::set(
-        [Task::succeeded("a"), Task::failed("b"), Task::upgrading("c").outcome(Outcome::Succeeds)],
+        [
+            Task::succeeded("a"),
+            Task::failed("b"),
+            Task::upgrading("c").outcome(Outcome::Succeeds),
+        ],
         |builder| builder,
     )
     .await;

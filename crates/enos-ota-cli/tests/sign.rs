@@ -74,7 +74,7 @@ fn a_line_feed_at_the_end_of_the_body_is_signed() {
 #[test]
 fn every_vector_is_reproduced() {
     let home = TempDir::new().unwrap();
-    let vectors: Value = serde_json::from_str(include_str!("../../enos-ota/tests/data/signing-vectors.json")).unwrap();
+    let vectors: Value = serde_json::from_str(enos_ota_sign::VECTORS).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     for vector in vectors["signing"].as_array().unwrap() {
         let mut command = program(home.path());

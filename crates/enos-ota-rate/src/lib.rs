@@ -1,45 +1,4 @@
-//! How fast to call an API: by the rate limits that its gateway announces, and else by trial.
-//!
-//! A gateway answers 429 above a quota of a second, minute, hour, day or month. It may announce its quotas in headers, and
-//! may not. Its windows begin on the clock; its clock may differ; its nodes may lag behind each other. [`RateControl`] is
-//! asked before each call and told how each one ends, and learns from that:
-//!
-//! - *Throttled*: a quota is used up. Nothing starts until it is renewed: when the gateway says, when the window ends, or
-//!   when a single call finds out. If that takes more than a second, the calls of the window are the limit for the next
-//!   one, and a window costs two refusals at most. If it takes a second at most, the rate was too high: it is found by
-//!   additive increase and multiplicative decrease.
-//! - *A few of few calls are throttled*: nothing is learned that lasts. Fewer calls were made than allowed, so the rate was
-//!   not the reason, and a count of a handful is no measure. The rate is soon tried again.
-//! - *Slowly*: the gateway is busy. The calls in flight are limited to what it does at a time.
-//! - *Not at all*, ten times in a row: it is down. One call is made after the other, with waits that double up to 10 s.
-//!
-//! In between, calls follow each other evenly. What the user sets is a ceiling of all this.
-//!
-//! There is no clock in it, no sleep and no I/O. Times are counted from a beginning that the caller chooses; one that lies
-//! before the last one counts as that.
-//!
-//! ```
-//! use std::time::Duration;
-//!
-//! use enos_ota_rate::{Announced, CallResult, RateControl, RateSettings, Wait, Window};
-//!
-//! let mut rate = RateControl::new(RateSettings::default());
-//! let ms = Duration::from_millis;
-//! assert_eq!(rate.may_start(ms(0)), Wait::Now);
-//! rate.started(ms(0));
-//!
-//! // It ends 20 ms later, at 14:14:17.3 UTC, and was the last one of this minute.
-//! let announced = Announced {
-//!     window: Some(Window::Minute),
-//!     limit: Some(600),
-//!     remaining: Some(0),
-//!     reset: None,
-//! };
-//! rate.ended(ms(20), 1_790_000_057_300, ms(20), CallResult::Answered, &[announced]);
-//! assert_eq!(rate.may_start(ms(20)), Wait::Until(ms(42_820)));
-//! let pause = rate.paused(ms(20)).unwrap();
-//! assert_eq!(pause.quota, Some((600, Window::Minute)));
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod flight;
 mod outage;

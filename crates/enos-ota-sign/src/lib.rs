@@ -1,42 +1,4 @@
-//! Request signing for the API gateway of the EnOS IoT platform: pure functions without I/O and without a clock.
-//!
-//! The signature of a request is the lowercase hex SHA-256 of these parts, with nothing between them:
-//!
-//! 1. the access token;
-//! 2. for each query parameter, in ascending byte order of the names: name, then value;
-//! 3. the body, byte for byte as it is sent (nothing if there is none);
-//! 4. the timestamp in milliseconds, decimal;
-//! 5. the app secret.
-//!
-//! Method, path and host are not part of it, so the same functions sign a call to any other EnOS API.
-//!
-//! Source: [Invoking APIs with an access token, 2.3.0][page]. That names and values are taken *decoded*, and `+` as a
-//! space, is inferred from the vendor's sample code; no page says so.
-//!
-//! ```
-//! use enos_ota_sign::{AccessToken, AppSecret, Unsigned, sign};
-//!
-//! // The example of the vendor's page.
-//! let token = AccessToken::new("xxxxaaaxxxx")?;
-//! let secret = AppSecret::new("xxxappSecretxxx".to_owned());
-//! let body = "{\n  \"count\": 20,\n  \"page\": 1,\n  \"desc\": \"描述\"\n}";
-//! let signature = sign(
-//!     &Unsigned {
-//!         access_token: &token,
-//!         query: "k3=v3&k1=v1&k2=v2",
-//!         body: body.as_bytes(),
-//!         timestamp_ms: 1_572_574_909_697,
-//!     },
-//!     &secret,
-//! )?;
-//! assert_eq!(
-//!     signature.as_str(),
-//!     "59828328f6c1f9771015dc74e4929ae30f518a35a3d2353972c2ea46556fc981"
-//! );
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! [page]: https://support.enos-iot.com/docs/api/en/2.3.0/token/invoke_api_with_access_token
+#![doc = include_str!("../README.md")]
 
 mod secret;
 mod sign;
@@ -46,3 +8,10 @@ pub use sign::{
     ACCESS_TOKEN_HEADER, HexDigest, MASK, SIGNATURE_HEADER, SignError, TIMESTAMP_HEADER, Unsigned, explain, headers,
     sign, token_encryption,
 };
+
+/// The signing vectors, as JSON: requests with their canonical strings and signatures, for tests of implementations of the
+/// scheme in whatever language.
+///
+/// The one called `official_doc_vector` is of the vendor's page. None was tried on a live gateway.
+#[cfg(feature = "vectors")]
+pub const VECTORS: &str = include_str!("../vectors/signing-vectors.json");

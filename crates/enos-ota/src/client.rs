@@ -36,8 +36,9 @@ use crate::transport::{AttemptLimit, transport_error};
 /// - is signed anew for every attempt;
 /// - is repeated as the [`RetryPolicy`] says, while its time lasts;
 /// - succeeds only if the platform answers code 0;
-/// - opens a `tracing` span `enos_ota` with the operation, and for each attempt its number, HTTP status, EnOS code,
-///   request id and elapsed time: never a secret, never a body.
+/// - opens a `tracing` span `enos_ota` with the operation, and reports for each attempt its number, HTTP status, EnOS code,
+///   request id and elapsed time: never a secret, never a body. At level `debug`, each attempt has a span `attempt` with
+///   the attributes that OpenTelemetry's conventions for HTTP clients name.
 ///
 /// A call that is dropped may have been carried out, as one whose answer is lost.
 #[derive(Clone)]
@@ -204,6 +205,14 @@ impl fmt::Debug for Client {
     }
 }
 
+/// The HTTP status of an attempt, if there was an answer.
+fn status_of<T>(result: &Result<T, Error>) -> Option<StatusCode> {
+    match result {
+        Ok(_) => Some(StatusCode::OK),
+        Err(error) => error.status(),
+    }
+}
+
 /// Stands in the generated client until a call brings its own signer.
 struct Unsigned;
 
@@ -314,10 +323,18 @@ impl<O: Operation> Call<'_, O> {
         let client = self.client;
         let started = Instant::now();
         let limit = AttemptLimit::new(client.attempt_timeout, self.deadline.left());
-        let result = match tokio::time::timeout(limit.time, self.exchange(token)).await {
+        let span = self.attempt_span(attempt);
+        let exchange = self.exchange(token).instrument(span.clone());
+        let result = match tokio::time::timeout(limit.time, exchange).await {
             Ok(result) => result,
             Err(_) => Err(limit.passed()),
         };
+        if let Err(error) = &result {
+            span.record("error.type", error.kind().as_str());
+        }
+        if let Some(status) = status_of(&result) {
+            span.record("http.response.status_code", status.as_u16());
+        }
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(response) => {
@@ -349,6 +366,21 @@ impl<O: Operation> Call<'_, O> {
             }
         }
         result
+    }
+
+    /// A span as OpenTelemetry's conventions for HTTP clients have it. Those who do not ask for it pay nothing.
+    fn attempt_span(&self, attempt: u32) -> tracing::Span {
+        let (address, port) = self.client.tokens.route().address_and_port();
+        tracing::debug_span!(
+            "attempt",
+            otel.kind = "client",
+            http.request.method = Empty,
+            http.request.resend_count = (attempt > 1).then(|| attempt - 1),
+            http.response.status_code = Empty,
+            server.address = address,
+            server.port = port,
+            "error.type" = Empty,
+        )
     }
 
     /// Sends the request once and judges the answer.
@@ -410,6 +442,8 @@ impl Exchange {
 impl generated::Authorize for Exchange {
     fn authorize(&self, request: &mut reqwest::Request) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         self.signer.authorize(request)?;
+        let method = request.method().as_str();
+        tracing::Span::current().record("http.request.method", method);
         if let Some(signature) = request.headers().get(sign::SIGNATURE_HEADER) {
             // A request is signed once.
             let _ = self.signature.set(signature.clone());

@@ -109,6 +109,37 @@ impl ErrorKind {
         }
     }
 
+    /// The name in lower case, such as `connection_lost`, for logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Resolve => "resolve",
+            Self::Tls => "tls",
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::ConnectionLost => "connection_lost",
+            Self::Redirect => "redirect",
+            Self::Throttled => "throttled",
+            Self::Unauthenticated => "unauthenticated",
+            Self::PermissionDenied => "permission_denied",
+            Self::Precondition => "precondition",
+            Self::Refused => "refused",
+            Self::InvalidArgument => "invalid_argument",
+            Self::Service => "service",
+            Self::NoSuchApi => "no_such_api",
+            Self::RequestTooLarge => "request_too_large",
+            Self::HttpStatus => "http_status",
+            Self::EmptyAnswer => "empty_answer",
+            Self::HtmlAnswer => "html_answer",
+            Self::TruncatedAnswer => "truncated_answer",
+            Self::AnswerTooLarge => "answer_too_large",
+            Self::MalformedAnswer => "malformed_answer",
+            Self::UnknownCode => "unknown_code",
+            Self::Internal => "internal",
+        }
+    }
+
     /// What to do about errors of this kind, where nothing more is known. [`Error::remedy`](crate::Error::remedy) may know more.
     #[must_use]
     pub fn remedy(self) -> &'static str {

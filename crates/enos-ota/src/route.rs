@@ -16,6 +16,16 @@ pub(crate) struct Route {
     pub(crate) connect_timeout: Option<Duration>,
 }
 
+impl Route {
+    /// Host and port of the gateway.
+    pub(crate) fn address_and_port(&self) -> (&str, Option<u16>) {
+        match self.gateway.rsplit_once(':') {
+            Some((address, port)) => (address, port.parse().ok()),
+            None => (&self.gateway, None),
+        }
+    }
+}
+
 /// A proxy on the way.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {

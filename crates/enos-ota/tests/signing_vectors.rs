@@ -36,7 +36,7 @@ struct Encryption {
 }
 
 fn vectors() -> Vectors {
-    serde_json::from_str(include_str!("data/signing-vectors.json")).unwrap()
+    serde_json::from_str(enos_ota_sign::VECTORS).unwrap()
 }
 
 /// The string to sign as `explain` shows it: with token and secret masked.

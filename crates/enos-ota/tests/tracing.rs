@@ -13,9 +13,39 @@ async fn a_call_opens_a_span_and_reports_each_attempt() {
     let server = Server::start(Script::default().calls(replies)).await;
     succeed(&client(&server.url())).await;
 
-    let [span] = <[_; 1]>::try_from(trace.spans()).unwrap();
+    let [span, attempts @ ..] = &trace.spans()[..] else {
+        panic!("no span")
+    };
     assert_eq!(span.name, "enos_ota");
     assert_eq!(span.field("operation"), Some("retryTask"));
+
+    // In the names of OpenTelemetry.
+    let port = server.address().port().to_string();
+    let told: Vec<_> = attempts
+        .iter()
+        .map(|attempt| {
+            assert_eq!(attempt.name, "attempt");
+            for (name, value) in [
+                ("otel.kind", "client"),
+                ("http.request.method", "POST"),
+                ("server.address", "127.0.0.1"),
+                ("server.port", &port),
+            ] {
+                assert_eq!(attempt.field(name), Some(value), "{name}");
+            }
+            ["http.request.resend_count", "http.response.status_code", "error.type"]
+                .map(|name| attempt.field(name).unwrap_or("-"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ["-", "503", "service"],
+            ["1", "-", "connection_lost"],
+            ["2", "200", "service"],
+            ["3", "200", "-"],
+        ]
+    );
 
     let attempts: Vec<_> = trace
         .events()

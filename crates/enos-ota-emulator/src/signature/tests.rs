@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::*;
 
 /// Vectors computed from the documented rule; the first is the platform's own example.
-const VECTORS: &str = include_str!("../../tests/data/signing-vectors.json");
+const VECTORS: &str = enos_ota_sign::VECTORS;
 
 struct Vector {
     name: String,
