@@ -28,7 +28,7 @@ async fn cancel(emulator: &Emulator, token: &str, device_keys: &[&str]) -> Reply
 }
 
 fn status(emulator: &Emulator, device_key: &str) -> TaskStatus {
-    common::task(&emulator, DEMO_JOB_ID, device_key).status
+    common::task(emulator, DEMO_JOB_ID, device_key).status
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ fn tally(emulator: &Emulator) -> [usize; 5] {
 
 /// Status and the seconds since the start at which the task last changed.
 fn state(emulator: &Emulator, key: &str) -> (TaskStatus, i64) {
-    let task = common::task(&emulator, "j1", key);
+    let task = common::task(emulator, "j1", key);
     (task.status, (task.update_time - NOW) / 1000)
 }
 

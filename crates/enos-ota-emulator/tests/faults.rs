@@ -32,7 +32,7 @@ fn call(emulator: &Emulator, token: &str) -> Job {
 }
 
 fn status(emulator: &Emulator) -> TaskStatus {
-    common::task(&emulator, DEMO_JOB_ID, "pump-01").status
+    common::task(emulator, DEMO_JOB_ID, "pump-01").status
 }
 
 /// Writes a signed retry to a socket.

@@ -56,7 +56,7 @@ async fn retry(emulator: &Emulator, keys: &[&str]) -> i64 {
 }
 
 fn task(emulator: &Emulator, key: &str) -> Shown {
-    common::task(&emulator, JOB, key)
+    common::task(emulator, JOB, key)
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn retry(emulator: &Emulator, clock: &ManualClock, key: &str) -> Shown {
     let call = Call::retry(emulator, &token, &[key]).with("jobId", "j1");
     assert_eq!(call.send(emulator).await.code(), 0);
     clock.advance(Duration::from_mins(1));
-    common::task(&emulator, "j1", key)
+    common::task(emulator, "j1", key)
 }
 
 async fn start(tasks: impl IntoIterator<Item = Task>) -> (Emulator, ManualClock) {
