@@ -57,8 +57,9 @@ pub(super) struct Pending {
     looks: u32,
     /// Whether it has changed once more, without being sent.
     changes_by_itself: bool,
-    /// How many of those in question have not.
+    /// How many of those in question have not, and how many have.
     quiet: usize,
+    moved: usize,
 }
 
 impl Pending {
@@ -158,6 +159,7 @@ impl Scheduler {
                 looks: 0,
                 changes_by_itself: false,
                 quiet: 0,
+                moved: 0,
             }));
         self.settle_left_of(list, left, alike, all);
         self.settle_as(
@@ -233,7 +235,7 @@ impl Scheduler {
     /// Tasks in question have been looked at once more, and were not sent in between.
     pub(super) fn judge_again(&mut self, devices: &[DeviceId], found: &Found) {
         let mut left = Vec::new();
-        let mut quiet = 0;
+        let (mut quiet, mut moved) = (0, 0);
         let mut seen = Vec::new();
         for id in devices {
             let Some(index) = self.pending.iter().position(|pending| pending.device == *id) else {
@@ -244,6 +246,7 @@ impl Scheduler {
                 Seen::Failed(Some(task)) => {
                     let shown = Fields::of(&self.pending[index].task).compare(task);
                     quiet += usize::from(shown.is_untouched());
+                    moved += usize::from(shown.has_changed());
                     seen.push((shown, Some(self.pending[index].seen)));
                     self.pending[index].changes_by_itself |= shown.has_changed();
                     self.pending[index].task = task.clone();
@@ -260,6 +263,7 @@ impl Scheduler {
         self.witness.controls(seen, found.now);
         for pending in &mut self.pending {
             pending.quiet = quiet;
+            pending.moved += moved;
         }
         self.settle_as(left, Outcome::Unknown, BY_WHOM);
         self.pursue_pending(found.now);
@@ -279,7 +283,11 @@ impl Scheduler {
                 Verdict::Retried => Some(true),
                 Verdict::Nothing => Some(false),
                 // They were not sent since, and are as they were for longer than the interval in which all of them changed.
-                Verdict::Open if pending.looks >= LOOKS && is_convincing(pending.alike, 0, pending.quiet) => Some(true),
+                Verdict::Open
+                    if pending.looks >= LOOKS && is_convincing(pending.alike, pending.moved, pending.quiet) =>
+                {
+                    Some(true)
+                }
                 Verdict::Open if pending.looks >= LOOKS => None,
                 Verdict::Open => {
                     self.pending.push(pending);

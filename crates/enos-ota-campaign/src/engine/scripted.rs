@@ -301,3 +301,24 @@ fn what_an_earlier_process_has_seen_to_leave_failed_counts_by_its_whole_list() {
         assert_eq!(script.settled, settled);
     }
 }
+
+#[test]
+fn tasks_that_keep_still_show_nothing_where_others_of_their_list_move_by_themselves() {
+    for (still, outcome) in [(4, Some(Outcome::Accepted)), (2, Some(Outcome::Unknown))] {
+        let mut script = Script::new(4, 4, 4, 200);
+        let all = [0, 1, 2, 3];
+        let call = script.send(&all);
+        script.lose(call);
+        script.wait();
+        let look = script.look(&all);
+        script.find(look, all.map(changed));
+        for moved_to in [3, 4] {
+            script.now += Duration::from_secs(5);
+            let (look, _) = script.next();
+            let task = |number: usize| (number, task(Status::Failed, if number < still { 2 } else { moved_to }));
+            script.find(look, all.map(task));
+        }
+        let settled = script.settled.iter().find(|(device, _)| *device == 0);
+        assert_eq!(settled.map(|(_, outcome)| *outcome), outcome, "{still} keep still");
+    }
+}

@@ -8,6 +8,7 @@ mod chance;
 mod clocks;
 mod disk;
 mod earlier;
+mod evidence;
 mod gateway;
 mod inputs;
 mod interrupts;
