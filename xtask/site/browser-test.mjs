@@ -50,7 +50,6 @@ async function open(base, name, options = {}) {
     return route.abort();
   });
   await page.goto(base + name);
-  if (name.startsWith("reference.html")) await page.waitForSelector("#redoc h1", { timeout: 30_000 });
   page.done = () => context.close();
   return page;
 }
@@ -139,20 +138,44 @@ for (const base of bases) {
     await page.done();
   });
 
-  await check(`${from}: the search leads to an operation of the reference`, async () => {
+  await check(`${from}: the search finds commands and options, and marks what was looked for`, async () => {
     const page = await open(base, "codes.html");
-    await page.fill("#search", "retryTask");
-    await page.click("#results a[href='reference.html#operation/retryTask']");
-    await page.waitForSelector("[id='operation/retryTask']");
-    const text = await page.locator("[id='operation/retryTask']").first().innerText();
+    const first = () => page.locator("#results a").first();
+    for (const [words, address] of [
+      ["--canary", /^enos-ota-\w+\.html#canary$/],
+      ["retryTask", /^(retryTask\.html|codes\.html#retryTask)/],
+      ["rate limit", /html/],
+      ["proxy", /proxy/],
+      ["curl", /html/],
+      ["重试", /zh-cn\.html/],
+    ]) {
+      await page.fill("#search", words);
+      await page.waitForSelector("#results a");
+      assert.match(await first().getAttribute("href"), address, words);
+      const marked = await page.locator("#results mark").first().textContent();
+      assert.ok(words.toLowerCase().split(" ").includes(marked.toLowerCase()), `${words}: ${marked}`);
+    }
+    assert.deepEqual(page.stopped, []);
+    await page.done();
+  });
+
+  await check(`${from}: an operation opens on its content, with one sample open`, async () => {
+    const page = await open(base, "retryTask.html");
+    const text = await page.locator("main").innerText();
     assert.match(text, /Only failed tasks can be retried/);
     assert.match(text, /\?action=retryTask/);
-    assert.doesNotMatch(text, /#action=/);
-    assert.deepEqual(page.stopped, []);
-    if (screenshots) {
-      await page.evaluate(() => document.querySelector("[id='operation/retryTask']").scrollIntoView());
-      await page.screenshot({ path: join(screenshots, `${from}-operation.png`) });
-    }
+    assert.equal(await page.locator("details[name=samples][open]").count(), 1);
+    await page.click("summary:has-text('Python')");
+    assert.equal(await page.locator("details[name=samples][open] summary").innerText(), "Python");
+    if (screenshots) await page.screenshot({ path: join(screenshots, `${from}-operation.png`) });
+    await page.done();
+  });
+
+  await check(`${from}: code can be copied`, async () => {
+    const page = await open(base, "getting-started.html");
+    // A page from the disk may have no clipboard.
+    const clipboard = await page.evaluate(() => Boolean(navigator.clipboard));
+    assert.equal(await page.locator("button.copy").count() > 3, clipboard);
     await page.done();
   });
 
@@ -171,7 +194,7 @@ for (const base of bases) {
   });
 
   await check(`${from}: columns of numbers are aligned to the right`, async () => {
-    const page = await open(base, "guide-spec.html");
+    const page = await open(base, "contributing.html");
     const sides = await page.evaluate(() => [...document.querySelectorAll("td.right")].map((cell) => getComputedStyle(cell).textAlign));
     assert.ok(sides.length > 3 && sides.every((side) => side === "right"), sides.join());
     await page.done();
