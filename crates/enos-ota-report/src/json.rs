@@ -6,7 +6,7 @@ use std::io;
 
 use enos_ota_campaign::{Fate, Outcome};
 use serde::Serialize;
-use serde::ser::{Error as _, Serializer};
+use serde::ser::{Error as _, SerializeMap as _, Serializer};
 use serde_json::ser::Formatter;
 use serde_json::{Map, Value, json};
 
@@ -98,54 +98,41 @@ struct Visible;
 
 impl Formatter for Visible {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut plain = 0;
-        let mut before = None;
-        for (at, character) in fragment.char_indices() {
-            if is_hidden(before, character) {
-                writer.write_all(&fragment.as_bytes()[plain..at])?;
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    write!(writer, "\\u{unit:04x}")?;
-                }
-                plain = at + character.len_utf8();
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_hidden) {
+            let (plain, hidden) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut characters = hidden.chars();
+            for unit in characters.next().unwrap_or_default().encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
             }
-            before = Some(character);
+            rest = characters.as_str();
         }
-        writer.write_all(&fragment.as_bytes()[plain..])
+        writer.write_all(rest.as_bytes())
     }
 }
 
 /// As [`Report::write_json`].
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Whole {
-            schema: REPORT_SCHEMA,
-            made: self.made_ms.map(rfc3339),
-            org_id: self.org_id(),
-            job_ids: self.jobs(),
-            sentence: self.sentence(),
-            repeated: self.repeated(),
-            all: breakdown_of(self.all()),
-            journals: self.sections.iter().map(journal_of).collect(),
-            failures: OneByOne::new(self.failures().map(|device| Row::of(&device, Cow::Borrowed))),
+        let mut report = serializer.serialize_map(None)?;
+        report.serialize_entry("schema", REPORT_SCHEMA)?;
+        if let Some(made) = self.made_ms {
+            report.serialize_entry("made", &rfc3339(made))?;
         }
-        .serialize(serializer)
+        report.serialize_entry("orgId", self.org_id())?;
+        report.serialize_entry("jobIds", &self.jobs())?;
+        report.serialize_entry("sentence", &self.sentence())?;
+        report.serialize_entry("repeated", &self.repeated())?;
+        for (name, value) in &breakdown_of(self.all()) {
+            report.serialize_entry(name, value)?;
+        }
+        let journals: Vec<_> = self.sections.iter().map(journal_of).collect();
+        report.serialize_entry("journals", &journals)?;
+        let failures = self.failures().map(|device| Row::of(&device, Cow::Borrowed));
+        report.serialize_entry("failures", &OneByOne::new(failures))?;
+        report.end()
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Whole<'a, F: Serialize> {
-    schema: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    made: Option<String>,
-    org_id: &'a str,
-    job_ids: Vec<&'a str>,
-    sentence: String,
-    repeated: usize,
-    #[serde(flatten)]
-    all: Map<String, Value>,
-    journals: Vec<Map<String, Value>>,
-    failures: F,
 }
 
 /// The members of a tally.

@@ -5,7 +5,7 @@ use enos_ota_campaign::{DeviceId, Fate, Outcome, TaskFacts};
 
 use crate::breakdown::Breakdown;
 use crate::calls::CallSums;
-use crate::error::{Problem, ReportError};
+use crate::error::{ReportError, check_sum};
 use crate::tally::Became;
 use crate::timeline::{self, FOLLOWED};
 
@@ -64,12 +64,6 @@ impl Section {
     /// `later` are the journals that were begun after this one.
     pub(crate) fn new(name: String, recovered: Recovered, later: &[(String, Recovered)]) -> Result<Self, ReportError> {
         let plan = &recovered.plan;
-        let sums = |what: &str, sum, expected| {
-            if sum == expected {
-                return Ok(());
-            }
-            Err(Problem(what.to_owned(), sum, expected).of(Some(&name)))
-        };
         let mut in_later = Vec::new();
         let mut overlaps = false;
         for (_, other) in later.iter().filter(|(_, other)| other.plan.job_id == plan.job_id) {
@@ -92,40 +86,23 @@ impl Section {
                 each(&recovered, id);
             }
         });
-        own.check(plan.devices.len())
-            .map_err(|problem| problem.of(Some(&name)))?;
+        own.check(Some(&name), plan.devices.len())?;
         // What was counted here, against what was counted while the journal was read, and against what the campaign
         // itself wrote down at its end.
-        sums(
-            "the devices of the journal",
-            recovered.summary().requested,
-            own.tally.devices(),
-        )?;
+        let sums = |what: &str, sum, expected| check_sum(Some(&name), what, sum, expected);
+        let summary = recovered.summary();
+        sums("the devices of the journal", summary.requested, own.tally.devices())?;
         for outcome in Outcome::ALL {
-            let told = |summary: enos_ota_campaign::Summary| match outcome {
-                Outcome::Accepted => summary.accepted,
-                Outcome::Rejected => summary.rejected,
-                Outcome::Skipped => summary.skipped,
-                Outcome::Unknown => summary.unknown,
-            };
             let found = own.tally.outcome(outcome);
-            sums(
-                &format!("the {outcome} devices, one by one,"),
-                found,
-                told(recovered.summary()),
-            )?;
+            let what = format!("the {outcome} devices, one by one,");
+            sums(&what, found, summary.of(outcome))?;
             if let Some(ended) = &recovered.ended {
                 sums(
-                    &format!("the {outcome} devices, one by one, against the end of the journal,"),
+                    &format!("{what} against the end of the journal,"),
                     found,
-                    told(ended.summary),
+                    ended.summary.of(outcome),
                 )?;
             }
-        }
-        // The last point of every line over time is the number that is told beside it.
-        for (line, devices) in FOLLOWED.into_iter().zip(timeline::at_the_end(&recovered)) {
-            let what = format!("the {} devices over time", line.label());
-            sums(&what, devices, line.at_the_end(&own.tally))?;
         }
         if let Some(ended) = &recovered.ended {
             sums(
@@ -133,6 +110,11 @@ impl Section {
                 own.tally.open(),
                 ended.open,
             )?;
+        }
+        // The last point of every line over time is the number that is told beside it.
+        for (line, devices) in FOLLOWED.into_iter().zip(timeline::at_the_end(&recovered)) {
+            let what = format!("the {} devices over time", line.label());
+            sums(&what, devices, line.at_the_end(&own.tally))?;
         }
         Ok(Self {
             name,
@@ -178,10 +160,10 @@ impl Section {
             facts: recovered.plan.devices.facts(id),
             became: Became::of(standing),
             fate: standing.fate,
-            code: recovered.standing(id).code,
-            message: recovered.standing(id).message,
-            request_id: recovered.standing(id).request_id,
-            failed_again: recovered.standing(id).failed_again,
+            code: standing.code,
+            message: standing.message,
+            request_id: standing.request_id,
+            failed_again: standing.failed_again,
             sent_at_ms: recovered.sent_at_ms(id),
             journal: &self.name,
         }
