@@ -91,10 +91,7 @@ impl Breakdown {
                         let became = Became::of(standing);
                         // What the answer said of an accepted device is no failure.
                         if became.is_failure() && standing.state != DeviceState::Settled(Outcome::Accepted) {
-                            take(
-                                (became, recovered.standing(id).code, recovered.standing(id).message),
-                                standing,
-                            );
+                            take((became, standing.code, standing.message), standing);
                         }
                     });
                 },
@@ -109,7 +106,7 @@ impl Breakdown {
                     each(&mut |recovered, id| {
                         let standing = recovered.standing(id);
                         if Became::of(standing) == Became::FailedAgain {
-                            take(recovered.standing(id).failed_again, standing);
+                            take(standing.failed_again, standing);
                         }
                     });
                 },

@@ -1,12 +1,11 @@
 //! For programs.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::io;
 
 use enos_ota_campaign::{Fate, Outcome};
 use serde::Serialize;
-use serde::ser::{Error as _, SerializeMap as _, Serializer};
+use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::ser::Formatter;
 use serde_json::{Map, Value, json};
 
@@ -129,8 +128,7 @@ impl Serialize for Report {
         }
         let journals: Vec<_> = self.sections.iter().map(journal_of).collect();
         report.serialize_entry("journals", &journals)?;
-        let failures = self.failures().map(|device| Row::of(&device, Cow::Borrowed));
-        report.serialize_entry("failures", &OneByOne::new(failures))?;
+        report.serialize_entry("failures", &Failures(self))?;
         report.end()
     }
 }
@@ -158,7 +156,44 @@ fn object<T: Into<Value>>(members: impl IntoIterator<Item = (&'static str, T)>) 
 
 /// The members of a tally and of a breakdown.
 fn breakdown_of(all: &Breakdown) -> Map<String, Value> {
-    let messages = all.messages.rows.iter().map(|(message, tally)| {
+    let mut members = tally_of(&all.tally);
+    let mut others = Map::new();
+    let mut put = |name: &str, list: Value, groups: usize, devices: &Tally| {
+        members.insert(name.to_owned(), list);
+        if groups > 0 {
+            let mut of = tally_of(devices);
+            of.insert("groups".to_owned(), groups.into());
+            others.insert(name.to_owned(), of.into());
+        }
+    };
+    let Breakdown {
+        reasons,
+        products,
+        versions,
+        messages,
+        new_reasons,
+        ..
+    } = all;
+    put(
+        "reasons",
+        list(reasons, |reason| json!({"reason": reason})),
+        reasons.others,
+        &reasons.of_others,
+    );
+    put(
+        "products",
+        list(products, |product| json!({"productKey": product})),
+        products.others,
+        &products.of_others,
+    );
+    let versions_of = |Versions { from, to }: &Versions| json!({"fromVersion": from, "toVersion": to});
+    put(
+        "versions",
+        list(versions, versions_of),
+        versions.others,
+        &versions.of_others,
+    );
+    let said = messages.rows.iter().map(|(message, tally)| {
         json!({
             "outcome": message.became.outcome(),
             "code": message.code,
@@ -166,38 +201,15 @@ fn breakdown_of(all: &Breakdown) -> Map<String, Value> {
             "devices": tally.devices(),
         })
     });
-    let again = all.new_reasons.rows.iter();
+    put("messages", said.collect(), messages.others, &messages.of_others);
+    let again = new_reasons.rows.iter();
     let again = again.map(|(reason, tally)| json!({"reason": reason, "devices": tally.devices()}));
-    let mut members = tally_of(&all.tally);
-    members.extend(object([
-        ("reasons", list(&all.reasons, |reason| json!({"reason": reason}))),
-        (
-            "products",
-            list(&all.products, |product| json!({"productKey": product})),
-        ),
-        (
-            "versions",
-            list(
-                &all.versions,
-                |Versions { from, to }| json!({"fromVersion": from, "toVersion": to}),
-            ),
-        ),
-        ("messages", messages.collect()),
-        ("failedAgainReasons", again.collect()),
-    ]));
-    let others = [
-        ("reasons", all.reasons.rest()),
-        ("products", all.products.rest()),
-        ("versions", all.versions.rest()),
-        ("messages", all.messages.rest()),
-        ("failedAgainReasons", all.new_reasons.rest()),
-    ];
-    let others = others.into_iter().filter(|(_, (groups, _))| *groups > 0);
-    let others = object(others.map(|(name, (groups, tally))| {
-        let mut of = tally_of(tally);
-        of.insert("groups".to_owned(), groups.into());
-        (name, of)
-    }));
+    put(
+        "failedAgainReasons",
+        again.collect(),
+        new_reasons.others,
+        &new_reasons.of_others,
+    );
     if !others.is_empty() {
         members.insert("others".to_owned(), others.into());
     }
@@ -290,20 +302,11 @@ fn journal_of(section: &Section) -> Map<String, Value> {
     members
 }
 
-/// What an iterator gives, as a list that is never in memory.
-struct OneByOne<I>(RefCell<Option<I>>);
+/// The failures of a report, as a list that is never in memory.
+struct Failures<'a>(&'a Report);
 
-impl<I: Iterator> OneByOne<I> {
-    fn new(items: I) -> Self {
-        Self(RefCell::new(Some(items)))
-    }
-}
-
-impl<I: Iterator<Item: Serialize>> Serialize for OneByOne<I> {
+impl Serialize for Failures<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.take() {
-            Some(items) => serializer.collect_seq(items),
-            None => Err(S::Error::custom("a list was written before")),
-        }
+        serializer.collect_seq(self.0.failures().map(|device| Row::of(&device, Cow::Borrowed)))
     }
 }

@@ -1,7 +1,7 @@
 //! One journal of a report.
 
 use enos_ota_campaign::journal::Recovered;
-use enos_ota_campaign::{DeviceId, Fate, Outcome, TaskFacts};
+use enos_ota_campaign::{DeviceId, Outcome, Standing, TaskFacts};
 
 use crate::breakdown::Breakdown;
 use crate::calls::CallSums;
@@ -33,16 +33,8 @@ pub struct DeviceReport<'a> {
     pub facts: TaskFacts<'a>,
     /// What it has come to.
     pub became: Became,
-    /// What a search showed afterwards.
-    pub fate: Fate,
-    /// The code of the answer, or of the record, that brought the device where it stands.
-    pub code: Option<i64>,
-    /// The platform's text for that, or what went wrong.
-    pub message: Option<&'a str>,
-    /// The id under which the platform keeps the call that did it.
-    pub request_id: Option<&'a str>,
-    /// Why it failed again.
-    pub failed_again: Option<&'a str>,
+    /// Where it stands by its journal: its fate, and the code, text and request id that brought it there.
+    pub standing: Standing<'a>,
     /// When the last call that carried it was sent, in milliseconds since 1970-01-01 UTC; `None` if it never was.
     pub sent_at_ms: Option<i64>,
     /// The name of the journal in which it stands so.
@@ -53,9 +45,9 @@ impl<'a> DeviceReport<'a> {
     /// Code and text that say what is wrong with a failed device. That its retry was accepted is not.
     pub(crate) fn blame(&self) -> (Option<i64>, Option<&'a str>) {
         if self.became.outcome() == Outcome::Accepted.as_str() {
-            (None, self.failed_again)
+            (None, self.standing.failed_again)
         } else {
-            (self.code, self.message)
+            (self.standing.code, self.standing.message)
         }
     }
 }
@@ -159,11 +151,7 @@ impl Section {
             job_id: recovered.plan.job_id.as_str(),
             facts: recovered.plan.devices.facts(id),
             became: Became::of(standing),
-            fate: standing.fate,
-            code: standing.code,
-            message: standing.message,
-            request_id: standing.request_id,
-            failed_again: standing.failed_again,
+            standing,
             sent_at_ms: recovered.sent_at_ms(id),
             journal: &self.name,
         }

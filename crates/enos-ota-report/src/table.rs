@@ -309,7 +309,7 @@ impl<W: io::Write> Writer<W> {
             }
             self.cut(line, said.unwrap_or_default())?;
             let mut more = String::new();
-            if let Some(request_id) = device.request_id {
+            if let Some(request_id) = device.standing.request_id {
                 let _ = write!(more, "request {}  ", visible(request_id));
             }
             if report.sections.len() > 1 {

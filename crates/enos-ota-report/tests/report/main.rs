@@ -110,7 +110,11 @@ fn every_device_has_come_to_one_thing_and_open_ones_are_not_skipped() {
     );
     let rejected = report.failures().next().unwrap();
     assert_eq!(
-        (rejected.code, rejected.message, rejected.request_id),
+        (
+            rejected.standing.code,
+            rejected.standing.message,
+            rejected.standing.request_id
+        ),
         (Some(24_606), Some("Task not found"), Some("request-2"))
     );
 }
