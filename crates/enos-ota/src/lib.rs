@@ -69,6 +69,7 @@
 //!
 //! - `rustls` (default): TLS by rustls, with the certificates of the operating system.
 //! - `native-tls`: TLS by the library of the operating system.
+//! - `http2`: `ClientBuilder::http2`, for gateways that offer HTTP/2.
 
 mod answer;
 mod authorize;
