@@ -45,7 +45,7 @@ fn the_first_command_retries_every_device() {
 #[test]
 fn the_second_command_is_the_one_that_runs_in_continuous_integration() {
     assert_eq!(blocks("sh")[1].trim(), "cargo test --workspace");
-    assert!(include_str!("../../../.ci/run").contains("\ncargo test --workspace --locked\n"));
+    assert!(include_str!("../../../ci/check").contains("\n  cargo test --workspace --locked\n"));
 }
 
 #[test]
