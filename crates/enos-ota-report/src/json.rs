@@ -156,76 +156,57 @@ fn object<T: Into<Value>>(members: impl IntoIterator<Item = (&'static str, T)>) 
 
 /// The members of a tally and of a breakdown.
 fn breakdown_of(all: &Breakdown) -> Map<String, Value> {
-    let mut members = tally_of(&all.tally);
-    let mut others = Map::new();
-    let mut put = |name: &str, list: Value, groups: usize, devices: &Tally| {
-        members.insert(name.to_owned(), list);
-        if groups > 0 {
-            let mut of = tally_of(devices);
-            of.insert("groups".to_owned(), groups.into());
-            others.insert(name.to_owned(), of.into());
-        }
+    let mut lists = Lists {
+        members: tally_of(&all.tally),
+        others: Map::new(),
     };
-    let Breakdown {
-        reasons,
-        products,
-        versions,
-        messages,
-        new_reasons,
-        ..
-    } = all;
-    put(
-        "reasons",
-        list(reasons, |reason| json!({"reason": reason})),
-        reasons.others,
-        &reasons.of_others,
-    );
-    put(
-        "products",
-        list(products, |product| json!({"productKey": product})),
-        products.others,
-        &products.of_others,
-    );
-    let versions_of = |Versions { from, to }: &Versions| json!({"fromVersion": from, "toVersion": to});
-    put(
-        "versions",
-        list(versions, versions_of),
-        versions.others,
-        &versions.of_others,
-    );
-    let said = messages.rows.iter().map(|(message, tally)| {
-        json!({
-            "outcome": message.became.outcome(),
-            "code": message.code,
-            "message": message.text,
-            "devices": tally.devices(),
-        })
+    lists.put("reasons", &all.reasons, |reason, tally| {
+        tally_and(tally, [("reason", json!(reason))])
     });
-    put("messages", said.collect(), messages.others, &messages.of_others);
-    let again = new_reasons.rows.iter();
-    let again = again.map(|(reason, tally)| json!({"reason": reason, "devices": tally.devices()}));
-    put(
-        "failedAgainReasons",
-        again.collect(),
-        new_reasons.others,
-        &new_reasons.of_others,
-    );
-    if !others.is_empty() {
-        members.insert("others".to_owned(), others.into());
+    lists.put("products", &all.products, |product, tally| {
+        tally_and(tally, [("productKey", json!(product))])
+    });
+    lists.put("versions", &all.versions, |Versions { from, to }, tally| {
+        tally_and(tally, [("fromVersion", json!(from)), ("toVersion", json!(to))])
+    });
+    lists.put("messages", &all.messages, |message, tally| {
+        object([
+            ("outcome", json!(message.became.outcome())),
+            ("code", json!(message.code)),
+            ("message", json!(message.text)),
+            ("devices", json!(tally.devices())),
+        ])
+    });
+    lists.put("failedAgainReasons", &all.new_reasons, |reason, tally| {
+        object([("reason", json!(reason)), ("devices", json!(tally.devices()))])
+    });
+    if !lists.others.is_empty() {
+        lists.members.insert("others".to_owned(), lists.others.into());
     }
-    members
+    lists.members
 }
 
-/// Groups, each with the members that name it and its tally.
-fn list<K>(groups: &Groups<K>, names: impl Fn(&K) -> Value) -> Value {
-    let rows = groups.rows.iter().map(|(key, tally)| {
-        let mut members = tally_of(tally);
-        if let Value::Object(names) = names(key) {
-            members.extend(names);
+/// The lists of a breakdown, and the sums of what is not in them.
+struct Lists {
+    members: Map<String, Value>,
+    others: Map<String, Value>,
+}
+
+impl Lists {
+    fn put<K>(&mut self, name: &str, groups: &Groups<K>, row: impl Fn(&K, &Tally) -> Map<String, Value>) {
+        let rows = groups.rows.iter().map(|(key, tally)| row(key, tally));
+        self.members.insert(name.to_owned(), rows.collect());
+        if groups.others > 0 {
+            let rest = tally_and(&groups.of_others, [("groups", json!(groups.others))]);
+            self.others.insert(name.to_owned(), rest.into());
         }
-        members
-    });
-    rows.collect()
+    }
+}
+
+fn tally_and<const N: usize>(tally: &Tally, members: [(&'static str, Value); N]) -> Map<String, Value> {
+    let mut all = tally_of(tally);
+    all.extend(object(members));
+    all
 }
 
 fn wave_of(wave: &Wave) -> Value {
@@ -266,6 +247,8 @@ fn journal_of(section: &Section) -> Map<String, Value> {
             "command": by.command,
         })
     });
+    let torn = recovered.torn.as_ref();
+    let torn = torn.map(|torn| json!({"line": torn.line, "bytes": torn.bytes}));
     let waves = waves(recovered);
     let (judged, unjudged): (Vec<&Wave>, Vec<&Wave>) = waves.iter().partition(|wave| wave.passed.is_some());
     let mut members = breakdown_of(&section.own);
@@ -277,14 +260,7 @@ fn journal_of(section: &Section) -> Map<String, Value> {
         ("lastEntry", json!(rfc3339(recovered.last_event_ms))),
         ("ended", json!(ended)),
         ("torn", json!(recovered.torn.is_some())),
-        (
-            "tornTail",
-            json!(
-                recovered
-                    .torn
-                    .map(|torn| json!({"line": torn.line, "bytes": torn.bytes}))
-            ),
-        ),
+        ("tornTail", json!(torn)),
         ("resumes", json!(recovered.resumes)),
         ("operators", operators.collect()),
         ("selection", json!(header.selection)),
