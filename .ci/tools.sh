@@ -1,4 +1,4 @@
-# Tools that the checks need beside Rust, each from a lock file. Sourced by .ci/run, .ci/site and .ci/foreign, from the top of
+# Tools that the checks need beside Rust, each from a lock file. Sourced by ci/check, .ci/site and .ci/foreign, from the top of
 # the workspace. What is installed goes into target/ci-tools, and is installed anew when its lock file changes.
 # shellcheck shell=bash
 
@@ -35,12 +35,24 @@ spec_validator() {
   "$tools/python/bin/openapi-spec-validator" "$@"
 }
 
-# Built without optimisation: that takes a third of the time, and the check itself takes seconds.
-cargo_deny() {
-  local version=0.20.2 folder=$tools/cargo-deny
-  if [ ! -x "$folder/$version/bin/cargo-deny" ]; then
-    cargo install cargo-deny --version "$version" --locked --debug --quiet --root "$folder/$version" --target-dir "$folder/build"
+shellcheck() {
+  python_tools "$tools/lint" .ci/python/lint.txt
+  "$tools/lint/bin/shellcheck" "$@"
+}
+
+zizmor() {
+  python_tools "$tools/lint" .ci/python/lint.txt
+  "$tools/lint/bin/zizmor" "$@"
+}
+
+# Runs a tool from crates.io: its name, its version, then its arguments. Built from its lock file, since a prebuilt binary would
+# be one more thing to trust; and without optimisation, which takes a third of the time while the checks take seconds.
+cargo_tool() {
+  local name=$1 version=$2 folder=$tools/$1
+  shift 2
+  if [ ! -x "$folder/$version/bin/$name" ]; then
+    cargo install "$name" --version "$version" --locked --debug --quiet --root "$folder/$version" --target-dir "$folder/build"
     rm -rf "$folder/build"
   fi
-  "$folder/$version/bin/cargo-deny" "$@"
+  "$folder/$version/bin/$name" "$@"
 }

@@ -47,9 +47,18 @@ fn named_files(page: &str) -> Vec<&str> {
             .step_by(2)
             .filter_map(|code| code.split_whitespace().next());
         found.extend(words.filter(|word| {
-            let is_source = ["crates/", "xtask/", "openapi/", "docs/", ".ci/", ".github/"]
-                .iter()
-                .any(|folder| word.starts_with(folder));
+            let is_source = [
+                "crates/",
+                "xtask/",
+                "openapi/",
+                "docs/",
+                ".ci/",
+                ".github/",
+                "ci/",
+                "packaging/",
+            ]
+            .iter()
+            .any(|folder| word.starts_with(folder));
             let is_rust = Path::new(word).extension().is_some_and(|extension| extension == "rs");
             let is_rust = is_rust && !word.contains('*');
             is_source || is_rust
@@ -157,9 +166,9 @@ fn tools_are_installed_from_lock_files() {
     scripts.extend(
         [
             ".ci/foreign",
-            ".ci/run",
             ".ci/site",
             ".ci/tools.sh",
+            "ci/check",
             "xtask/src/docs/tools.rs",
         ]
         .map(str::to_owned),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use enos_ota::{Client, Credentials, DeviceKeys, ErrorKind, JobId, RetryPolicy, TaskStatus};
+use enos_ota::{Client, Credentials, DeviceKeys, ErrorKind, Integer, JobId, RetryPolicy, TaskStatus};
 use enos_ota_campaign::{Devices, Fate, TaskFacts, WatchEnd, WatchEvent, Watcher};
 use enos_ota_emulator::{
     Action, Emulator, EmulatorBuilder, Fault, Fleet, Job, ManualClock, Oddity, Outcome, Pace, Scope, Task,
@@ -185,7 +185,7 @@ async fn a_failed_task_that_has_not_changed_is_followed_until_it_is_retried() {
     let stage = Stage::set([Task::failed("a").retry_outcome(Outcome::Succeeds)], |builder| builder).await;
     let mut devices = Devices::new();
     let facts = TaskFacts {
-        updated_ms: Some(stage.emulator.task(JOB, "a").unwrap().update_time),
+        updated_ms: stage.emulator.task(JOB, "a").unwrap().update_time.map(Integer::get),
         ..TaskFacts::default()
     };
     devices.push("a", &facts).unwrap();

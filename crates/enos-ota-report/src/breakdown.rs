@@ -1,10 +1,11 @@
 //! Devices by what they have in common.
 
-use enos_ota_campaign::DeviceState;
-use enos_ota_campaign::journal::Recovered;
-use enos_ota_campaign::{DeviceId, Outcome, TaskFacts};
+use std::hash::Hash;
 
-use crate::error::Problem;
+use enos_ota_campaign::journal::Recovered;
+use enos_ota_campaign::{DeviceId, DeviceState, Outcome, Standing, TaskFacts};
+
+use crate::error::{ReportError, check_sum};
 use crate::groups::Groups;
 use crate::tally::{Became, Tally};
 
@@ -56,76 +57,38 @@ impl Breakdown {
         fn owned(text: Option<&str>) -> Option<String> {
             text.map(str::to_owned)
         }
-        let by = |fact: fn(&TaskFacts<'r>) -> Option<&'r str>| {
-            Groups::of(
-                |take| {
-                    each(&mut |recovered, id| take(fact(&recovered.plan.devices.facts(id)), recovered.standing(id)));
-                },
-                owned,
-            )
-        };
         let mut tally = Tally::default();
-        each(&mut |recovered, id| {
-            tally.add(recovered.standing(id));
-        });
+        each(&mut |recovered, id| tally.add(recovered.standing(id)));
+        let versions = |facts: &TaskFacts<'r>, _: Standing<'r>| Some((facts.from_version, facts.to_version));
+        let said = |_: &TaskFacts<'r>, standing: Standing<'r>| {
+            let became = Became::of(standing);
+            // What the answer said of an accepted device is no failure.
+            let counts = became.is_failure() && standing.state != DeviceState::Settled(Outcome::Accepted);
+            counts.then_some((became, standing.code, standing.message))
+        };
+        let again = |_: &TaskFacts<'r>, standing: Standing<'r>| {
+            (Became::of(standing) == Became::FailedAgain).then_some(standing.failed_again)
+        };
         Self {
             tally,
-            reasons: by(|facts| facts.reason),
-            products: by(|facts| facts.product_key),
-            versions: Groups::of(
-                |take| {
-                    each(&mut |recovered, id| {
-                        let facts = recovered.plan.devices.facts(id);
-                        take((facts.from_version, facts.to_version), recovered.standing(id));
-                    });
-                },
-                |(from, to)| Versions {
-                    from: owned(from),
-                    to: owned(to),
-                },
-            ),
-            messages: Groups::of(
-                |take| {
-                    each(&mut |recovered, id| {
-                        let standing = recovered.standing(id);
-                        let became = Became::of(standing);
-                        // What the answer said of an accepted device is no failure.
-                        if became.is_failure() && standing.state != DeviceState::Settled(Outcome::Accepted) {
-                            take(
-                                (became, recovered.standing(id).code, recovered.standing(id).message),
-                                standing,
-                            );
-                        }
-                    });
-                },
-                |(became, code, text)| Message {
-                    became,
-                    code,
-                    text: owned(text),
-                },
-            ),
-            new_reasons: Groups::of(
-                |take| {
-                    each(&mut |recovered, id| {
-                        let standing = recovered.standing(id);
-                        if Became::of(standing) == Became::FailedAgain {
-                            take(recovered.standing(id).failed_again, standing);
-                        }
-                    });
-                },
-                owned,
-            ),
+            reasons: group(each, |facts, _| Some(facts.reason), owned),
+            products: group(each, |facts, _| Some(facts.product_key), owned),
+            versions: group(each, versions, |(from, to)| Versions {
+                from: owned(from),
+                to: owned(to),
+            }),
+            messages: group(each, said, |(became, code, text)| Message {
+                became,
+                code,
+                text: owned(text),
+            }),
+            new_reasons: group(each, again, owned),
         }
     }
 
-    /// Whether there are so many devices, and every breakdown has all of them.
-    pub(crate) fn check(&self, devices: usize) -> Result<(), Problem> {
-        let equal = |what: &str, sum, expected| {
-            if sum == expected {
-                return Ok(());
-            }
-            Err(Problem(what.to_owned(), sum, expected))
-        };
+    /// Whether there are so many devices, and every breakdown has all of them. All are of one journal, if it is named.
+    pub(crate) fn check(&self, journal: Option<&str>, devices: usize) -> Result<(), ReportError> {
+        let equal = |what, sum, expected| check_sum(journal, what, sum, expected);
         equal("the devices that were counted", self.tally.devices(), devices)?;
         for (what, total) in [
             ("the devices by reason", self.reasons.total()),
@@ -139,11 +102,24 @@ impl Breakdown {
         let again = self.tally.became(Became::FailedAgain);
         equal("the devices by new reason", self.new_reasons.total().devices(), again)?;
         let accepted = again + self.tally.became(Became::StillFailed) + self.tally.became(Became::Gone);
-        let said = self.messages.total().devices();
-        equal(
-            "the failures by what was said of them",
-            said + accepted,
-            self.tally.failures(),
-        )
+        let said = self.messages.total().devices() + accepted;
+        equal("the failures by what was said of them", said, self.tally.failures())
     }
+}
+
+/// Groups those devices that have a key by it.
+fn group<'r, B: Hash + Ord + Copy, K>(
+    each: &impl Fn(Each<'r, '_>),
+    key: impl Fn(&TaskFacts<'r>, Standing<'r>) -> Option<B>,
+    owned: impl Fn(B) -> K,
+) -> Groups<K> {
+    let keyed = |take: &mut dyn FnMut(B, Standing)| {
+        each(&mut |recovered, id| {
+            let standing = recovered.standing(id);
+            if let Some(key) = key(&recovered.plan.devices.facts(id), standing) {
+                take(key, standing);
+            }
+        });
+    };
+    Groups::of(keyed, owned)
 }

@@ -2,6 +2,8 @@
 
 use enos_ota_campaign::journal::{CallEnd, Recovered};
 
+use crate::text::{counted, duration, number};
+
 /// The calls of a journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CallSums {
@@ -55,5 +57,23 @@ impl CallSums {
                 .and_then(|mean| i64::try_from(mean).ok()),
             longest_ms: times().max(),
         }
+    }
+    /// `3 with 120 devices, 2 accepted, 1 lost`
+    pub(crate) fn told(&self) -> String {
+        let ends = ENDS.iter().zip(self.ends).filter(|(_, count)| *count > 0);
+        let ends = ends.map(|((.., label), count)| format!(", {} {label}", number(count)));
+        let devices = counted(self.devices, "device");
+        format!("{} with {devices}{}", number(self.sent), ends.collect::<String>())
+    }
+
+    /// How long they took, if one has ended.
+    pub(crate) fn times_told(&self) -> Option<String> {
+        let took = self.last_ended_ms?.saturating_sub(self.first_sent_ms?);
+        Some(format!(
+            "{} on average, {} at most, {} from the first to the end of the last",
+            duration(self.mean_ms?),
+            duration(self.longest_ms?),
+            duration(took)
+        ))
     }
 }

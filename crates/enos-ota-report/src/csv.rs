@@ -7,22 +7,8 @@ use crate::Report;
 use crate::row::Row;
 use crate::text::is_hidden;
 
-const HEADER: [&str; 14] = [
-    "deviceKey",
-    "jobId",
-    "productKey",
-    "fromVersion",
-    "toVersion",
-    "reason",
-    "outcome",
-    "code",
-    "message",
-    "requestId",
-    "fate",
-    "failedAgainReason",
-    "sentAt",
-    "journal",
-];
+const HEADER: &str = "deviceKey,jobId,productKey,fromVersion,toVersion,reason,outcome,code,message,requestId,fate,\
+                      failedAgainReason,sentAt,journal";
 
 impl Report {
     /// Writes one line per device, after a header: comma-separated, UTF-8, lines ended by a line feed.
@@ -61,7 +47,7 @@ impl Report {
             .has_headers(false)
             .buffer_capacity(1 << 16)
             .from_writer(out);
-        csv.write_record(HEADER).map_err(into_io)?;
+        csv.write_record(HEADER.split(',')).map_err(into_io)?;
         for device in self.devices() {
             csv.serialize(Row::of(&device, harmless)).map_err(into_io)?;
         }
@@ -84,19 +70,17 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 1);
     let mut begins = true;
-    let mut before = None;
     for (at, character) in text.char_indices() {
         let breaks = matches!(character, '\t' | '\n' | '\r');
         if begins && (looks_like_a_formula(&text[at..]) || (breaks && at == 0)) {
             out.push('\'');
         }
         begins = breaks || character == ';';
-        if is_hidden(before, character) && !breaks {
+        if is_hidden(character) && !breaks {
             out.extend(character.escape_unicode());
         } else {
             out.push(character);
         }
-        before = Some(character);
     }
     Cow::Owned(out)
 }

@@ -67,17 +67,15 @@ impl fmt::Display for ReportError {
 
 impl std::error::Error for ReportError {}
 
-/// Numbers that differ: what was summed up, its sum, and what was expected.
-pub(crate) struct Problem(pub(crate) String, pub(crate) usize, pub(crate) usize);
-
-impl Problem {
-    pub(crate) fn of(self, journal: Option<&str>) -> ReportError {
-        let Self(what, sum, expected) = self;
-        ReportError::Sums {
-            journal: journal.map(|name| text::visible(name).into_owned()),
-            what,
-            sum,
-            expected,
-        }
+/// That a sum over a journal, or over all of them, is what it should be.
+pub(crate) fn check_sum(journal: Option<&str>, what: &str, sum: usize, expected: usize) -> Result<(), ReportError> {
+    if sum == expected {
+        return Ok(());
     }
+    Err(ReportError::Sums {
+        journal: journal.map(|name| text::visible(name).into_owned()),
+        what: what.to_owned(),
+        sum,
+        expected,
+    })
 }

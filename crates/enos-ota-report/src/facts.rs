@@ -58,5 +58,10 @@ pub(crate) fn facts(section: &Section, several_jobs: bool, several: bool) -> Vec
             "something was written here after that one was begun: see which is right",
         );
     }
+    let calls = section.calls();
+    fact("calls", &calls.told());
+    if let Some(times) = calls.times_told() {
+        fact("call times", &times);
+    }
     facts
 }

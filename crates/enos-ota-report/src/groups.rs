@@ -53,11 +53,6 @@ impl<K> Groups<K> {
         total
     }
 
-    /// How many groups are not kept, and what became of their devices.
-    pub(crate) fn rest(&self) -> (usize, &Tally) {
-        (self.others, &self.of_others)
-    }
-
     /// The first groups, and all others in one.
     pub(crate) fn first(&self, count: usize) -> (&[(K, Tally)], usize, Tally) {
         let (first, rest) = self.rows.split_at(count.min(self.rows.len()));

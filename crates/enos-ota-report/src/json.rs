@@ -1,12 +1,11 @@
 //! For programs.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::io;
 
 use enos_ota_campaign::{Fate, Outcome};
 use serde::Serialize;
-use serde::ser::{Error as _, Serializer};
+use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::ser::Formatter;
 use serde_json::{Map, Value, json};
 
@@ -98,54 +97,40 @@ struct Visible;
 
 impl Formatter for Visible {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut plain = 0;
-        let mut before = None;
-        for (at, character) in fragment.char_indices() {
-            if is_hidden(before, character) {
-                writer.write_all(&fragment.as_bytes()[plain..at])?;
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    write!(writer, "\\u{unit:04x}")?;
-                }
-                plain = at + character.len_utf8();
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_hidden) {
+            let (plain, hidden) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut characters = hidden.chars();
+            for unit in characters.next().unwrap_or_default().encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
             }
-            before = Some(character);
+            rest = characters.as_str();
         }
-        writer.write_all(&fragment.as_bytes()[plain..])
+        writer.write_all(rest.as_bytes())
     }
 }
 
 /// As [`Report::write_json`].
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Whole {
-            schema: REPORT_SCHEMA,
-            made: self.made_ms.map(rfc3339),
-            org_id: self.org_id(),
-            job_ids: self.jobs(),
-            sentence: self.sentence(),
-            repeated: self.repeated(),
-            all: breakdown_of(self.all()),
-            journals: self.sections.iter().map(journal_of).collect(),
-            failures: OneByOne::new(self.failures().map(|device| Row::of(&device, Cow::Borrowed))),
+        let mut report = serializer.serialize_map(None)?;
+        report.serialize_entry("schema", REPORT_SCHEMA)?;
+        if let Some(made) = self.made_ms {
+            report.serialize_entry("made", &rfc3339(made))?;
         }
-        .serialize(serializer)
+        report.serialize_entry("orgId", self.org_id())?;
+        report.serialize_entry("jobIds", &self.jobs())?;
+        report.serialize_entry("sentence", &self.sentence())?;
+        report.serialize_entry("repeated", &self.repeated())?;
+        for (name, value) in &breakdown_of(self.all()) {
+            report.serialize_entry(name, value)?;
+        }
+        let journals: Vec<_> = self.sections.iter().map(journal_of).collect();
+        report.serialize_entry("journals", &journals)?;
+        report.serialize_entry("failures", &Failures(self))?;
+        report.end()
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Whole<'a, F: Serialize> {
-    schema: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    made: Option<String>,
-    org_id: &'a str,
-    job_ids: Vec<&'a str>,
-    sentence: String,
-    repeated: usize,
-    #[serde(flatten)]
-    all: Map<String, Value>,
-    journals: Vec<Map<String, Value>>,
-    failures: F,
 }
 
 /// The members of a tally.
@@ -171,62 +156,57 @@ fn object<T: Into<Value>>(members: impl IntoIterator<Item = (&'static str, T)>) 
 
 /// The members of a tally and of a breakdown.
 fn breakdown_of(all: &Breakdown) -> Map<String, Value> {
-    let messages = all.messages.rows.iter().map(|(message, tally)| {
-        json!({
-            "outcome": message.became.outcome(),
-            "code": message.code,
-            "message": message.text,
-            "devices": tally.devices(),
-        })
+    let mut lists = Lists {
+        members: tally_of(&all.tally),
+        others: Map::new(),
+    };
+    lists.put("reasons", &all.reasons, |reason, tally| {
+        tally_and(tally, [("reason", json!(reason))])
     });
-    let again = all.new_reasons.rows.iter();
-    let again = again.map(|(reason, tally)| json!({"reason": reason, "devices": tally.devices()}));
-    let mut members = tally_of(&all.tally);
-    members.extend(object([
-        ("reasons", list(&all.reasons, |reason| json!({"reason": reason}))),
-        (
-            "products",
-            list(&all.products, |product| json!({"productKey": product})),
-        ),
-        (
-            "versions",
-            list(
-                &all.versions,
-                |Versions { from, to }| json!({"fromVersion": from, "toVersion": to}),
-            ),
-        ),
-        ("messages", messages.collect()),
-        ("failedAgainReasons", again.collect()),
-    ]));
-    let others = [
-        ("reasons", all.reasons.rest()),
-        ("products", all.products.rest()),
-        ("versions", all.versions.rest()),
-        ("messages", all.messages.rest()),
-        ("failedAgainReasons", all.new_reasons.rest()),
-    ];
-    let others = others.into_iter().filter(|(_, (groups, _))| *groups > 0);
-    let others = object(others.map(|(name, (groups, tally))| {
-        let mut of = tally_of(tally);
-        of.insert("groups".to_owned(), groups.into());
-        (name, of)
-    }));
-    if !others.is_empty() {
-        members.insert("others".to_owned(), others.into());
+    lists.put("products", &all.products, |product, tally| {
+        tally_and(tally, [("productKey", json!(product))])
+    });
+    lists.put("versions", &all.versions, |Versions { from, to }, tally| {
+        tally_and(tally, [("fromVersion", json!(from)), ("toVersion", json!(to))])
+    });
+    lists.put("messages", &all.messages, |message, tally| {
+        object([
+            ("outcome", json!(message.became.outcome())),
+            ("code", json!(message.code)),
+            ("message", json!(message.text)),
+            ("devices", json!(tally.devices())),
+        ])
+    });
+    lists.put("failedAgainReasons", &all.new_reasons, |reason, tally| {
+        object([("reason", json!(reason)), ("devices", json!(tally.devices()))])
+    });
+    if !lists.others.is_empty() {
+        lists.members.insert("others".to_owned(), lists.others.into());
     }
-    members
+    lists.members
 }
 
-/// Groups, each with the members that name it and its tally.
-fn list<K>(groups: &Groups<K>, names: impl Fn(&K) -> Value) -> Value {
-    let rows = groups.rows.iter().map(|(key, tally)| {
-        let mut members = tally_of(tally);
-        if let Value::Object(names) = names(key) {
-            members.extend(names);
+/// The lists of a breakdown, and the sums of what is not in them.
+struct Lists {
+    members: Map<String, Value>,
+    others: Map<String, Value>,
+}
+
+impl Lists {
+    fn put<K>(&mut self, name: &str, groups: &Groups<K>, row: impl Fn(&K, &Tally) -> Map<String, Value>) {
+        let rows = groups.rows.iter().map(|(key, tally)| row(key, tally));
+        self.members.insert(name.to_owned(), rows.collect());
+        if groups.others > 0 {
+            let rest = tally_and(&groups.of_others, [("groups", json!(groups.others))]);
+            self.others.insert(name.to_owned(), rest.into());
         }
-        members
-    });
-    rows.collect()
+    }
+}
+
+fn tally_and<const N: usize>(tally: &Tally, members: [(&'static str, Value); N]) -> Map<String, Value> {
+    let mut all = tally_of(tally);
+    all.extend(object(members));
+    all
 }
 
 fn wave_of(wave: &Wave) -> Value {
@@ -267,6 +247,8 @@ fn journal_of(section: &Section) -> Map<String, Value> {
             "command": by.command,
         })
     });
+    let torn = recovered.torn.as_ref();
+    let torn = torn.map(|torn| json!({"line": torn.line, "bytes": torn.bytes}));
     let waves = waves(recovered);
     let (judged, unjudged): (Vec<&Wave>, Vec<&Wave>) = waves.iter().partition(|wave| wave.passed.is_some());
     let mut members = breakdown_of(&section.own);
@@ -278,14 +260,7 @@ fn journal_of(section: &Section) -> Map<String, Value> {
         ("lastEntry", json!(rfc3339(recovered.last_event_ms))),
         ("ended", json!(ended)),
         ("torn", json!(recovered.torn.is_some())),
-        (
-            "tornTail",
-            json!(
-                recovered
-                    .torn
-                    .map(|torn| json!({"line": torn.line, "bytes": torn.bytes}))
-            ),
-        ),
+        ("tornTail", json!(torn)),
         ("resumes", json!(recovered.resumes)),
         ("operators", operators.collect()),
         ("selection", json!(header.selection)),
@@ -303,20 +278,11 @@ fn journal_of(section: &Section) -> Map<String, Value> {
     members
 }
 
-/// What an iterator gives, as a list that is never in memory.
-struct OneByOne<I>(RefCell<Option<I>>);
+/// The failures of a report, as a list that is never in memory.
+struct Failures<'a>(&'a Report);
 
-impl<I: Iterator> OneByOne<I> {
-    fn new(items: I) -> Self {
-        Self(RefCell::new(Some(items)))
-    }
-}
-
-impl<I: Iterator<Item: Serialize>> Serialize for OneByOne<I> {
+impl Serialize for Failures<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.take() {
-            Some(items) => serializer.collect_seq(items),
-            None => Err(S::Error::custom("a list was written before")),
-        }
+        serializer.collect_seq(self.0.failures().map(|device| Row::of(&device, Cow::Borrowed)))
     }
 }

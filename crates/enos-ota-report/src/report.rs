@@ -47,7 +47,7 @@ impl Report {
                     }
                 });
                 let counted = several.iter().map(Section::counted).sum();
-                all.check(counted).map_err(|problem| problem.of(None))?;
+                all.check(None, counted)?;
                 Some(all)
             }
         };

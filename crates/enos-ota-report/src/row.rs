@@ -32,10 +32,10 @@ pub(crate) struct Row<'a> {
 impl<'a> Row<'a> {
     /// `text` makes foreign texts harmless.
     pub(crate) fn of(device: &DeviceReport<'a>, text: impl Fn(&'a str) -> Cow<'a, str>) -> Self {
-        let facts = &device.facts;
+        let (facts, standing) = (&device.facts, device.standing);
         // What a search has shown means something of these alone.
         let accepted = device.became.outcome() == "accepted";
-        let seen = device.became == Became::Unknown && device.fate != Fate::NotSeen;
+        let seen = device.became == Became::Unknown && standing.fate != Fate::NotSeen;
         Self {
             device_key: text(device.device_key),
             job_id: text(device.job_id),
@@ -44,11 +44,11 @@ impl<'a> Row<'a> {
             to_version: facts.to_version.map(&text),
             reason: facts.reason.map(&text),
             outcome: device.became.outcome(),
-            code: device.code,
-            message: device.message.map(&text),
-            request_id: device.request_id.map(&text),
-            fate: (accepted || seen).then_some(device.fate),
-            failed_again_reason: device.failed_again.map(&text),
+            code: standing.code,
+            message: standing.message.map(&text),
+            request_id: standing.request_id.map(&text),
+            fate: (accepted || seen).then_some(standing.fate),
+            failed_again_reason: standing.failed_again.map(&text),
             sent_at: device.sent_at_ms.map(rfc3339),
             journal: text(device.journal),
         }

@@ -1,11 +1,11 @@
 //! One journal of a report.
 
 use enos_ota_campaign::journal::Recovered;
-use enos_ota_campaign::{DeviceId, Fate, Outcome, TaskFacts};
+use enos_ota_campaign::{DeviceId, Outcome, Standing, TaskFacts};
 
 use crate::breakdown::Breakdown;
 use crate::calls::CallSums;
-use crate::error::{Problem, ReportError};
+use crate::error::{ReportError, check_sum};
 use crate::tally::Became;
 use crate::timeline::{self, FOLLOWED};
 
@@ -33,16 +33,8 @@ pub struct DeviceReport<'a> {
     pub facts: TaskFacts<'a>,
     /// What it has come to.
     pub became: Became,
-    /// What a search showed afterwards.
-    pub fate: Fate,
-    /// The code of the answer, or of the record, that brought the device where it stands.
-    pub code: Option<i64>,
-    /// The platform's text for that, or what went wrong.
-    pub message: Option<&'a str>,
-    /// The id under which the platform keeps the call that did it.
-    pub request_id: Option<&'a str>,
-    /// Why it failed again.
-    pub failed_again: Option<&'a str>,
+    /// Where it stands by its journal: its fate, and the code, text and request id that brought it there.
+    pub standing: Standing<'a>,
     /// When the last call that carried it was sent, in milliseconds since 1970-01-01 UTC; `None` if it never was.
     pub sent_at_ms: Option<i64>,
     /// The name of the journal in which it stands so.
@@ -53,9 +45,9 @@ impl<'a> DeviceReport<'a> {
     /// Code and text that say what is wrong with a failed device. That its retry was accepted is not.
     pub(crate) fn blame(&self) -> (Option<i64>, Option<&'a str>) {
         if self.became.outcome() == Outcome::Accepted.as_str() {
-            (None, self.failed_again)
+            (None, self.standing.failed_again)
         } else {
-            (self.code, self.message)
+            (self.standing.code, self.standing.message)
         }
     }
 }
@@ -64,12 +56,6 @@ impl Section {
     /// `later` are the journals that were begun after this one.
     pub(crate) fn new(name: String, recovered: Recovered, later: &[(String, Recovered)]) -> Result<Self, ReportError> {
         let plan = &recovered.plan;
-        let sums = |what: &str, sum, expected| {
-            if sum == expected {
-                return Ok(());
-            }
-            Err(Problem(what.to_owned(), sum, expected).of(Some(&name)))
-        };
         let mut in_later = Vec::new();
         let mut overlaps = false;
         for (_, other) in later.iter().filter(|(_, other)| other.plan.job_id == plan.job_id) {
@@ -92,40 +78,23 @@ impl Section {
                 each(&recovered, id);
             }
         });
-        own.check(plan.devices.len())
-            .map_err(|problem| problem.of(Some(&name)))?;
+        own.check(Some(&name), plan.devices.len())?;
         // What was counted here, against what was counted while the journal was read, and against what the campaign
         // itself wrote down at its end.
-        sums(
-            "the devices of the journal",
-            recovered.summary().requested,
-            own.tally.devices(),
-        )?;
+        let sums = |what: &str, sum, expected| check_sum(Some(&name), what, sum, expected);
+        let summary = recovered.summary();
+        sums("the devices of the journal", summary.requested, own.tally.devices())?;
         for outcome in Outcome::ALL {
-            let told = |summary: enos_ota_campaign::Summary| match outcome {
-                Outcome::Accepted => summary.accepted,
-                Outcome::Rejected => summary.rejected,
-                Outcome::Skipped => summary.skipped,
-                Outcome::Unknown => summary.unknown,
-            };
             let found = own.tally.outcome(outcome);
-            sums(
-                &format!("the {outcome} devices, one by one,"),
-                found,
-                told(recovered.summary()),
-            )?;
+            let what = format!("the {outcome} devices, one by one,");
+            sums(&what, found, summary.of(outcome))?;
             if let Some(ended) = &recovered.ended {
                 sums(
-                    &format!("the {outcome} devices, one by one, against the end of the journal,"),
+                    &format!("{what} against the end of the journal,"),
                     found,
-                    told(ended.summary),
+                    ended.summary.of(outcome),
                 )?;
             }
-        }
-        // The last point of every line over time is the number that is told beside it.
-        for (line, devices) in FOLLOWED.into_iter().zip(timeline::at_the_end(&recovered)) {
-            let what = format!("the {} devices over time", line.label());
-            sums(&what, devices, line.at_the_end(&own.tally))?;
         }
         if let Some(ended) = &recovered.ended {
             sums(
@@ -133,6 +102,11 @@ impl Section {
                 own.tally.open(),
                 ended.open,
             )?;
+        }
+        // The last point of every line over time is the number that is told beside it.
+        for (line, devices) in FOLLOWED.into_iter().zip(timeline::at_the_end(&recovered)) {
+            let what = format!("the {} devices over time", line.label());
+            sums(&what, devices, line.at_the_end(&own.tally))?;
         }
         Ok(Self {
             name,
@@ -177,11 +151,7 @@ impl Section {
             job_id: recovered.plan.job_id.as_str(),
             facts: recovered.plan.devices.facts(id),
             became: Became::of(standing),
-            fate: standing.fate,
-            code: recovered.standing(id).code,
-            message: recovered.standing(id).message,
-            request_id: recovered.standing(id).request_id,
-            failed_again: recovered.standing(id).failed_again,
+            standing,
             sent_at_ms: recovered.sent_at_ms(id),
             journal: &self.name,
         }

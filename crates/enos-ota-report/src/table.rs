@@ -9,14 +9,13 @@ use enos_ota_campaign::{Fate, Outcome};
 
 use crate::Report;
 use crate::breakdown::Breakdown;
-use crate::calls::ENDS;
 use crate::columns::{COLUMNS, Column};
 use crate::facts::{COMMAND, facts};
 use crate::groups::Groups;
 use crate::outcomes::outcomes;
 use crate::section::Section;
 use crate::tally::Tally;
-use crate::text::{counted, duration, number, percent, shortened, time, visible, width};
+use crate::text::{self, counted, number, percent, shortened, time, visible, width};
 use crate::waves::waves;
 
 /// So many groups of a breakdown are listed.
@@ -160,7 +159,6 @@ impl<W: io::Write> Writer<W> {
             let name = if name == COMMAND { "" } else { name };
             self.fact(name, &fact)?;
         }
-        self.calls(section)?;
         for wave in waves(&section.recovered) {
             let told = format!(
                 "{}: {}, {} so far; {} succeeded, {} failed again or gone: {}",
@@ -176,22 +174,6 @@ impl<W: io::Write> Writer<W> {
         Ok(())
     }
 
-    fn calls(&mut self, section: &Section) -> io::Result<()> {
-        let calls = section.calls();
-        let mut told = format!("{} with {}", number(calls.sent), counted(calls.devices, "device"));
-        for ((.., label), count) in ENDS.iter().zip(calls.ends) {
-            if count > 0 {
-                let _ = write!(told, ", {} {label}", number(count));
-            }
-        }
-        self.fact("calls", &told)?;
-        if let (Some(mean), Some(longest)) = (calls.mean_ms, calls.longest_ms) {
-            let told = format!("{} each on average, {} at most", duration(mean), duration(longest));
-            self.fact("", &told)?;
-        }
-        Ok(())
-    }
-
     fn breakdown(&mut self, all: &Breakdown) -> io::Result<()> {
         let tally = &all.tally;
         self.outcomes(tally)?;
@@ -200,8 +182,7 @@ impl<W: io::Write> Writer<W> {
         self.groups(before, "reason", tally, &all.reasons, name)?;
         self.groups("products", "product", tally, &all.products, name)?;
         self.groups("versions", "version", tally, &all.versions, |versions| {
-            let [from, to] = [&versions.from, &versions.to].map(|version| version.as_deref().unwrap_or("?"));
-            format!("{from} → {to}")
+            text::versions(versions.from.as_deref(), versions.to.as_deref())
         })?;
         if !all.new_reasons.rows.is_empty() {
             let again = "reasons of those that failed again";
@@ -328,7 +309,7 @@ impl<W: io::Write> Writer<W> {
             }
             self.cut(line, said.unwrap_or_default())?;
             let mut more = String::new();
-            if let Some(request_id) = device.request_id {
+            if let Some(request_id) = device.standing.request_id {
                 let _ = write!(more, "request {}  ", visible(request_id));
             }
             if report.sections.len() > 1 {

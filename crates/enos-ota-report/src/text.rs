@@ -2,60 +2,9 @@
 
 use std::borrow::Cow;
 
+pub(crate) use enos_ota::text::{is_hidden, visible};
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthChar as _;
-
-/// A foreign text, so that it can neither steer a terminal nor reorder or pose as what stands around it: what cannot be
-/// seen is shown as an escape, such as `\u{202e}` or `\n`.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    escaped(text, is_hidden)
-}
-
-/// The text with escapes for these characters.
-pub(crate) fn escaped(text: &str, is_escaped: impl Fn(Option<char>, char) -> bool) -> Cow<'_, str> {
-    let mut before = None;
-    let mut out: Option<String> = None;
-    for (at, character) in text.char_indices() {
-        if is_escaped(before, character) {
-            let out = out.get_or_insert_with(|| text[..at].to_owned());
-            match character {
-                '\t' | '\n' | '\r' => out.extend(character.escape_default()),
-                _ => out.extend(character.escape_unicode()),
-            }
-        } else if let Some(out) = &mut out {
-            out.push(character);
-        }
-        before = Some(character);
-    }
-    out.map_or(Cow::Borrowed(text), Cow::Owned)
-}
-
-/// Whether a character, which comes after another one, is not to be seen: control characters, marks of direction, and
-/// characters without width or ink.
-pub(crate) fn is_hidden(before: Option<char>, character: char) -> bool {
-    match character {
-        // Joiners, which some scripts need between their letters.
-        '\u{200c}' | '\u{200d}' => !matches!(before, Some('\u{590}'..='\u{109f}')),
-        '\u{ad}'
-        | '\u{61c}'
-        | '\u{115f}'
-        | '\u{1160}'
-        | '\u{17b4}'
-        | '\u{17b5}'
-        | '\u{3164}'
-        | '\u{ffa0}'
-        | '\u{180e}'
-        | '\u{200b}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => true,
-        _ => character.is_control(),
-    }
-}
 
 /// The columns that a text takes in a terminal.
 pub(crate) fn width(text: &str) -> usize {
@@ -111,6 +60,11 @@ pub(crate) fn percent(part: usize, whole: usize) -> String {
     }
 }
 
+/// `1.0.0 → 2.0.0`
+pub(crate) fn versions(from: Option<&str>, to: Option<&str>) -> String {
+    format!("{} → {}", from.unwrap_or("?"), to.unwrap_or("?"))
+}
+
 /// `2026-01-02 03:04:05 UTC`
 pub(crate) fn time(ms: i64) -> String {
     timestamp(ms).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
@@ -142,17 +96,6 @@ pub(crate) fn duration(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_not_to_be_seen_is_shown_as_such() {
-        assert_eq!(visible("no space"), Cow::Borrowed("no space"));
-        assert_eq!(visible("a\x1b[31mb\r\nc\td\0"), r"a\u{1b}[31mb\r\nc\td\u{0}");
-        assert_eq!(visible("pump\u{9b}2J"), r"pump\u{9b}2J");
-        let posing = "pump\u{202e}10-\u{2066}x\u{200b}y\u{200d}\u{e0041}";
-        assert_eq!(visible(posing), r"pump\u{202e}10-\u{2066}x\u{200b}y\u{200d}\u{e0041}");
-        // What scripts need stays.
-        assert_eq!(visible("升级失败 نقص क्\u{200d}ष"), "升级失败 نقص क्\u{200d}ष");
-    }
 
     #[test]
     fn texts_are_cut_by_columns() {

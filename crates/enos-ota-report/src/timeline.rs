@@ -65,6 +65,13 @@ pub(crate) struct Point {
     pub(crate) devices: [usize; FOLLOWED.len()],
 }
 
+impl Point {
+    /// The devices on the line of this place in [`FOLLOWED`].
+    pub(crate) fn on(&self, place: usize) -> usize {
+        self.devices.get(place).copied().unwrap_or(0)
+    }
+}
+
 /// From the beginning of a journal to its last event, at most so many points and two.
 ///
 /// Every point is exact: it has all changes until its time. Time never runs backwards here, also where the clock was put

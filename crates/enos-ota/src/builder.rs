@@ -158,12 +158,13 @@ impl ClientBuilder {
         })
     }
 
-    /// Allows HTTP/2, if the gateway offers it over TLS. Off by default.
+    /// Allows HTTP/2, if the gateway offers it over TLS. Off by default. Needs the feature `http2` of this crate.
     ///
     /// With HTTP/2 all calls share one connection. A gateway allows so many requests on it at a time, often 100, and what
     /// is beyond that waits inside this client, unseen, within the time of the attempt. With HTTP/1.1 each call that is
     /// under way has a connection of its own, and the gateway sees all that is asked of it. Allow it where few calls are
     /// made at a time, or where a gateway or a proxy limits connections.
+    #[cfg(feature = "http2")]
     pub fn http2(mut self, allow: bool) -> Self {
         self.http2 = allow;
         self
@@ -186,7 +187,7 @@ impl ClientBuilder {
     /// Build it without redirects (`redirect::Policy::none()`) and without repetition (`retry::never()`): a redirect
     /// would take the access token to another host, and only this crate knows which request may be sent twice. It
     /// excludes [`proxy`](Self::proxy), [`root_certificate_pem`](Self::root_certificate_pem),
-    /// [`user_agent`](Self::user_agent) and [`http2`](Self::http2).
+    /// [`user_agent`](Self::user_agent) and `http2`.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
         self

@@ -40,8 +40,9 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a character cannot be seen, or acts on the text around it.
-fn is_hidden(c: char) -> bool {
+/// Whether a character cannot be seen, or acts on the text around it: whether [`visible`] writes it as an escape.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
     // Most texts are plain, and most characters of the others.
     if c.is_ascii() {
         return c.is_ascii_control();

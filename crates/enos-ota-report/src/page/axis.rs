@@ -24,44 +24,28 @@ pub(super) fn of_devices(most: usize) -> Vec<usize> {
     ticks
 }
 
-const SECOND: i64 = 1000;
-const MINUTE: i64 = 60 * SECOND;
+const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-/// Distances between two ticks. Above these come whole days.
+/// Seconds between two ticks. Above these come whole days.
 const STEPS: [i64; 17] = [
-    SECOND,
-    2 * SECOND,
-    5 * SECOND,
-    10 * SECOND,
-    15 * SECOND,
-    30 * SECOND,
-    MINUTE,
-    2 * MINUTE,
-    5 * MINUTE,
-    10 * MINUTE,
-    15 * MINUTE,
-    30 * MINUTE,
-    HOUR,
-    2 * HOUR,
-    3 * HOUR,
-    6 * HOUR,
-    12 * HOUR,
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200,
 ];
 /// So many texts fit beside each other, and half as many on a phone, where the style shows only every other.
 const TICKS: i64 = 6;
 /// Pixels across.
 const PHONE: usize = 340;
 
-/// Round times from one to another, in UTC, with their texts.
+/// Round times from one to another, in milliseconds and UTC, with their texts.
 pub(super) fn of_time(from: i64, to: i64) -> Vec<(i64, String)> {
-    let span = to.saturating_sub(from).max(1);
+    let span = to.saturating_sub(from).max(1) / 1000;
     let step = STEPS
         .into_iter()
         .find(|step| span / step < TICKS)
         .unwrap_or_else(|| (span / DAY / TICKS + 1) * DAY);
-    let first = from.saturating_sub(from.rem_euclid(step));
-    std::iter::successors(Some(first), |at| at.checked_add(step))
+    let step_ms = step.saturating_mul(1000);
+    let first = from.saturating_sub(from.rem_euclid(step_ms));
+    std::iter::successors(Some(first), |at| at.checked_add(step_ms))
         .skip_while(|at| *at < from)
         .take_while(|at| *at <= to)
         .map(|at| (at, label(at, step)))

@@ -8,7 +8,7 @@ use enos_ota_campaign::Fate;
 
 use super::axis;
 use crate::tally::{Became, OPEN, Tally};
-use crate::text::{number, shortened, visible};
+use crate::text::{number, shortened};
 use crate::timeline::{FOLLOWED, Line, Point};
 
 /// What a bar is made of, in its order.
@@ -105,7 +105,7 @@ const COLUMNS: usize = 78;
 
 impl Bars {
     /// `total` is the sum of the rows.
-    pub(super) fn of(total: &Tally, rows: Vec<(Option<String>, &Tally)>) -> Self {
+    pub(super) fn of(total: &Tally, rows: Vec<(Option<&str>, &Tally)>) -> Self {
         let shown: Vec<&Part> = PARTS.iter().filter(|part| part.count(total) > 0).collect();
         let most = rows.iter().map(|(_, tally)| tally.devices()).max().unwrap_or(0);
         let ticks = axis::of_devices(most);
@@ -128,10 +128,8 @@ impl Bars {
                 before += devices;
             }
             let label = label.map(|label| {
-                (
-                    shortened(&visible(&label), COLUMNS).into_owned(),
-                    number(tally.devices()),
-                )
+                let devices = number(tally.devices());
+                (shortened(label, COLUMNS).into_owned(), devices)
             });
             Bar {
                 label,

@@ -2,7 +2,6 @@
 
 mod axis;
 mod chart;
-mod journal;
 
 use std::borrow::Cow;
 use std::io;
@@ -10,17 +9,19 @@ use std::io;
 use askama::Template;
 use enos_ota_campaign::Outcome;
 
+use crate::Report;
 use crate::breakdown::Breakdown;
 use crate::columns::{COLUMNS, Column};
 use crate::describe::ending;
+use crate::facts::{COMMAND, facts};
 use crate::groups::Groups;
-use crate::outcomes::{Line, outcomes};
+use crate::outcomes::outcomes;
+use crate::section::Section;
 use crate::tally::{Became, Tally};
-use crate::text::{counted, number, percent, time, visible};
-use crate::timeline::{points, thinned};
-use crate::{DeviceReport, Report};
+use crate::text::{self, counted, time, visible};
+use crate::timeline::{Line, Point, points, thinned};
+use crate::waves::waves;
 use chart::{Bars, Lines, class};
-use journal::Journal;
 
 /// So many groups are in a chart.
 const BARS: usize = 8;
@@ -53,435 +54,258 @@ impl Report {
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page<'a> {
-    title: String,
-    sentence: String,
-    lead: Lead<'a>,
-    notices: Vec<Notice<'a>>,
-    tiles: Vec<Tile>,
-    repeated: Option<String>,
-    all: Bars,
-    outcomes: Vec<OutcomeRow>,
+    report: &'a Report,
+    /// All devices, each once a job.
+    all: &'a Breakdown,
+    tally: &'a Tally,
     courses: Vec<Course<'a>>,
-    groups: Vec<GroupsView<'a>>,
-    refusals: Vec<Refusal<'a>>,
-    again: Vec<(Name<'a>, String)>,
-    journals: Vec<Journal<'a>>,
-    failures: Vec<Failure<'a>>,
-    /// How many of how many are listed, if not all are.
-    listed: Option<(String, String)>,
-    org_id: Cow<'a, str>,
-    made: Option<String>,
-}
-
-/// When all of it was, and whose work.
-struct Lead<'a> {
-    journals: Option<String>,
-    from: String,
-    to: String,
-    people: Vec<Cow<'a, str>>,
-    more: usize,
-}
-
-/// What a reader has to know first.
-struct Notice<'a> {
-    class: &'static str,
-    strong: String,
-    /// A journal of which it is said.
-    journal: Option<Cow<'a, str>>,
-    rest: String,
-    see_failures: bool,
-}
-
-/// A number in the head of the page.
-struct Tile {
-    class: &'static str,
-    devices: String,
-    label: &'static str,
-    share: Option<String>,
-}
-
-struct OutcomeRow {
-    line: Line,
-    devices: String,
-    share: String,
+    groups: Vec<GroupsView>,
 }
 
 /// How a journal went over time.
 struct Course<'a> {
-    /// If there are several.
-    journal: Option<Cow<'a, str>>,
-    from: String,
-    to: String,
+    section: &'a Section,
+    /// What is followed, each with its place in a point.
+    shown: Vec<(usize, Line)>,
+    points: Vec<Point>,
     lines: Lines,
-    headings: Vec<&'static str>,
-    rows: Vec<(String, Vec<String>)>,
 }
 
-/// A foreign text or two with an arrow between, or our own words.
-struct Name<'a> {
-    foreign: Vec<Cow<'a, str>>,
-    own: String,
-}
-
-impl<'a> Name<'a> {
-    fn own(text: String) -> Self {
-        let foreign = Vec::new();
-        Self { foreign, own: text }
-    }
-
-    fn of(text: Option<&'a str>) -> Self {
-        text.map_or_else(
-            || Self::own("not known".to_owned()),
-            |text| Self {
-                foreign: vec![visible(text)],
-                own: String::new(),
-            },
-        )
-    }
-
-    fn versions(from: Option<&'a str>, to: Option<&'a str>) -> Self {
-        Self {
-            foreign: [from, to].map(|version| visible(version.unwrap_or("?"))).to_vec(),
-            own: String::new(),
-        }
-    }
-
-    fn plain(&self) -> String {
-        match self.foreign.as_slice() {
-            [] => self.own.clone(),
-            texts => texts.join(" → "),
-        }
-    }
+/// What devices have in common: a text of theirs, or our own words.
+struct Name {
+    text: String,
+    is_foreign: bool,
 }
 
 /// Devices by what they have in common.
-struct GroupsView<'a> {
+struct GroupsView {
     id: &'static str,
     short: &'static str,
     heading: &'static str,
     what: &'static str,
     bars: Bars,
-    headings: Vec<&'static str>,
-    rows: Vec<(Name<'a>, Vec<String>)>,
+    columns: Vec<Column>,
+    rows: Vec<(Name, Tally)>,
 }
 
-/// Devices that were not accepted, for the same reason.
-struct Refusal<'a> {
-    class: &'static str,
-    label: Cow<'a, str>,
-    devices: String,
-    code: String,
-    message: Cow<'a, str>,
-}
+impl Name {
+    fn own(text: String) -> Self {
+        let is_foreign = false;
+        Self { text, is_foreign }
+    }
 
-struct Failure<'a> {
-    device_key: Cow<'a, str>,
-    job_id: Option<Cow<'a, str>>,
-    journal: Option<Cow<'a, str>>,
-    class: &'static str,
-    label: &'static str,
-    code: String,
-    said: Cow<'a, str>,
-    request_id: Option<Cow<'a, str>>,
-    reason: Cow<'a, str>,
-    product: Cow<'a, str>,
-    versions: Name<'a>,
+    fn of(text: Option<&str>) -> Self {
+        text.map_or_else(|| Self::own("not known".to_owned()), Self::foreign)
+    }
+
+    fn foreign(text: &str) -> Self {
+        Self {
+            text: visible(text).into_owned(),
+            is_foreign: true,
+        }
+    }
 }
 
 /// A share that is not broken before its sign.
 fn share(part: usize, whole: usize) -> String {
-    percent(part, whole).replace(' ', "\u{a0}")
-}
-
-fn foreign(text: Option<&str>) -> Cow<'_, str> {
-    visible(text.unwrap_or_default())
+    text::percent(part, whole).replace(' ', "\u{a0}")
 }
 
 impl<'a> Page<'a> {
     fn of(report: &'a Report) -> Self {
-        let tally = report.tally();
         let all = report.all();
-        let several = report.sections.len() > 1;
         Self {
-            title: match report.jobs().as_slice() {
-                [job] => format!("Retries of job {}", visible(job)),
-                jobs => format!("Retries of {}", counted(jobs.len(), "job")),
-            },
-            sentence: report.sentence(),
-            lead: lead(report),
-            notices: notices(report),
-            tiles: tiles(tally),
-            repeated: (report.repeated() > 0).then(|| counted(report.repeated(), "device")),
-            all: Bars::of(tally, vec![(None, tally)]),
-            outcomes: outcome_rows(tally),
-            courses: report
-                .sections
-                .iter()
-                .filter_map(|section| {
-                    let recovered = &section.recovered;
-                    let shown = Lines::shown(&section.own.tally);
-                    let points = points(recovered, POINTS);
-                    Some(Course {
-                        journal: several.then(|| visible(&section.name)),
-                        from: time(recovered.begin.at_ms),
-                        to: time(recovered.last_event_ms),
-                        lines: Lines::of(&shown, &points)?,
-                        headings: shown.iter().map(|(_, line)| line.label()).collect(),
-                        rows: thinned(&points, POINTS_TOLD)
-                            .iter()
-                            .map(|point| {
-                                let counts = shown.iter().map(|(place, _)| number(point.devices[*place]));
-                                (time(point.at_ms), counts.collect())
-                            })
-                            .collect(),
-                    })
-                })
-                .collect(),
+            report,
+            all,
+            tally: &all.tally,
+            courses: report.sections.iter().filter_map(course).collect(),
             groups: groups(all),
-            refusals: refusals(all),
-            again: again(all),
-            journals: report
-                .sections
-                .iter()
-                .map(|section| Journal::of(section, report.jobs().len() > 1, several))
-                .collect(),
-            failures: report
-                .failures()
-                .take(FAILURES_SHOWN)
-                .map(|device| failure(&device, report.jobs().len() > 1, several))
-                .collect(),
-            listed: (tally.failures() > FAILURES_SHOWN).then(|| (number(FAILURES_SHOWN), number(tally.failures()))),
-            org_id: visible(report.org_id()),
-            made: report.made_ms.map(time),
         }
+    }
+
+    fn several(&self) -> bool {
+        self.report.sections.len() > 1
+    }
+
+    fn several_jobs(&self) -> bool {
+        self.report.jobs().len() > 1
+    }
+
+    /// What became of all devices.
+    fn bars(&self) -> Bars {
+        Bars::of(self.tally, vec![(None, self.tally)])
+    }
+
+    fn title(&self) -> String {
+        match self.report.jobs().as_slice() {
+            [job] => format!("Retries of job {}", visible(job)),
+            jobs => format!("Retries of {}", counted(jobs.len(), "job")),
+        }
+    }
+
+    /// From when to when all of it was.
+    fn period(&self) -> (String, String) {
+        let sections = || self.report.sections.iter().map(|section| &section.recovered);
+        let from = sections().map(|recovered| recovered.begin.at_ms).min();
+        let to = sections().map(|recovered| recovered.last_event_ms).max();
+        (time(from.unwrap_or(0)), time(to.unwrap_or(0)))
+    }
+
+    /// Whose work it was.
+    fn people(&self) -> Vec<&str> {
+        let mut people: Vec<&str> = Vec::new();
+        for (_, operator) in self
+            .report
+            .sections
+            .iter()
+            .flat_map(|section| &section.recovered.operators)
+        {
+            if !people.contains(&operator.who.as_str()) {
+                people.push(&operator.who);
+            }
+        }
+        people
+    }
+
+    /// What a reader has to know first: its class, and in words. Without more words, the failures say more.
+    fn state(&self) -> (&'static str, String, String) {
+        let mut sections = self.report.sections.iter().rev();
+        let ended_early = sections.find_map(|section| {
+            let ended = section.recovered.ended.as_ref();
+            ended.filter(|ended| ended.how != "complete")
+        });
+        let open = self.tally.open();
+        if open > 0 {
+            let rest = format!(" {}. Until then, nothing here is final.", self.report.resume());
+            ("open", format!("{} open:", counted(open, "device")), rest)
+        } else if let Some(ended) = ended_early {
+            let rest = format!(" {}.", ending(Some(&ended.how)));
+            ("stopped", "Ended early:".to_owned(), rest)
+        } else if self.tally.failures() > 0 {
+            ("stopped", self.report.attention(), String::new())
+        } else {
+            ("done", "Done:".to_owned(), " no device needs attention.".to_owned())
+        }
+    }
+
+    /// The numbers in the head of the page, each with its class.
+    fn tiles(&self) -> Vec<(&'static str, usize, &'static str)> {
+        let tally = self.tally;
+        let accepted = tally.outcome(Outcome::Accepted);
+        let mut tiles = vec![("", tally.devices(), "devices"), ("notSeen", accepted, "accepted")];
+        for (became, always) in [
+            (Became::Succeeded, tally.was_watched()),
+            (Became::FailedAgain, tally.was_watched()),
+            (Became::StillFailed, false),
+            (Became::Rejected, true),
+            (Became::Unknown, false),
+            (Became::Skipped, false),
+        ] {
+            let devices = tally.became(became);
+            if always || devices > 0 {
+                tiles.push((class(became), devices, became.label()));
+            }
+        }
+        if tally.open() > 0 {
+            tiles.push(("open", tally.open(), "open"));
+        }
+        tiles
+    }
+
+    /// What the tables of a journal are called after, if there are several.
+    fn caption(&self, section: &'a Section) -> Cow<'a, str> {
+        if self.several() {
+            visible(&section.name)
+        } else {
+            Cow::Borrowed("")
+        }
+    }
+
+    /// The devices to look after, the most serious first, by job.
+    fn keys_by_job(&self) -> Vec<(&'a str, String)> {
+        let jobs = self.report.jobs().into_iter();
+        let lists = jobs.map(|job| {
+            let failures = self.report.failures().take(FAILURES_SHOWN);
+            let keys: Vec<_> = failures
+                .filter(|device| device.job_id == job)
+                .map(|device| visible(device.device_key))
+                .collect();
+            (job, keys.join("\n"))
+        });
+        lists.filter(|(_, keys)| !keys.is_empty()).collect()
     }
 }
 
-fn lead(report: &Report) -> Lead<'_> {
-    let sections = || report.sections.iter().map(|section| &section.recovered);
-    let mut people: Vec<&str> = Vec::new();
-    for (_, operator) in sections().flat_map(|recovered| &recovered.operators) {
-        if !people.contains(&operator.who.as_str()) {
-            people.push(&operator.who);
-        }
-    }
-    let journals = report.sections.len();
-    Lead {
-        journals: (journals > 1).then(|| counted(journals, "journal")),
-        from: time(sections().map(|recovered| recovered.begin.at_ms).min().unwrap_or(0)),
-        to: time(sections().map(|recovered| recovered.last_event_ms).max().unwrap_or(0)),
-        more: people.len().saturating_sub(3),
-        people: people.into_iter().take(3).map(visible).collect(),
+impl Course<'_> {
+    fn description(&self) -> String {
+        let recovered = &self.section.recovered;
+        format!(
+            "From {} to {}.",
+            time(recovered.begin.at_ms),
+            time(recovered.last_event_ms)
+        )
     }
 }
 
-fn notices(report: &Report) -> Vec<Notice<'_>> {
-    let tally = report.tally();
-    let ended_early = report.sections.iter().rev().find_map(|section| {
-        let ended = section.recovered.ended.as_ref();
-        ended.filter(|ended| ended.how != "complete")
-    });
-    let mut notices = vec![if tally.open() > 0 {
-        Notice {
-            class: "open",
-            strong: format!("{} open:", counted(tally.open(), "device")),
-            journal: None,
-            rest: format!("{}. Until then, nothing here is final.", report.resume()),
-            see_failures: false,
-        }
-    } else if let Some(ended) = ended_early {
-        Notice {
-            class: "stopped",
-            strong: "Ended early:".to_owned(),
-            journal: None,
-            rest: format!("{}.", ending(Some(&ended.how))),
-            see_failures: false,
-        }
-    } else if tally.failures() > 0 {
-        Notice {
-            class: "stopped",
-            strong: report.attention(),
-            journal: None,
-            rest: String::new(),
-            see_failures: true,
-        }
-    } else {
-        Notice {
-            class: "done",
-            strong: "Done:".to_owned(),
-            journal: None,
-            rest: "no device needs attention.".to_owned(),
-            see_failures: false,
-        }
-    }];
-    for section in &report.sections {
-        if let Some(torn) = &section.recovered.torn {
-            notices.push(Notice {
-                class: "open",
-                strong: "Cut off:".to_owned(),
-                journal: Some(visible(&section.name)),
-                rest: crate::describe::torn(torn),
-                see_failures: false,
-            });
-        }
-    }
-    notices
+/// The settings of a campaign as in its journal, made safe line by line.
+fn settings(section: &Section) -> String {
+    let settings = serde_json::to_string_pretty(&section.recovered.begin.settings).unwrap_or_default();
+    settings.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
-fn tiles(tally: &Tally) -> Vec<Tile> {
-    let tile = |class, devices, label| Tile {
-        // No colour of alarm for nothing.
-        class: if devices > 0 { class } else { "none" },
-        devices: number(devices),
-        label,
-        share: (!str::is_empty(class)).then(|| share(devices, tally.devices())),
-    };
-    let mut tiles = vec![
-        tile("", tally.devices(), "devices"),
-        tile("notSeen", tally.outcome(Outcome::Accepted), "accepted"),
-    ];
-    for (became, always) in [
-        (Became::Succeeded, tally.was_watched()),
-        (Became::FailedAgain, tally.was_watched()),
-        (Became::StillFailed, false),
-        (Became::Rejected, true),
-        (Became::Unknown, false),
-        (Became::Skipped, false),
-    ] {
-        let devices = tally.became(became);
-        if always || devices > 0 {
-            tiles.push(tile(class(became), devices, became.label()));
-        }
-    }
-    if tally.open() > 0 {
-        tiles.push(tile("open", tally.open(), "open"));
-    }
-    tiles
+fn course(section: &Section) -> Option<Course<'_>> {
+    let shown = Lines::shown(&section.own.tally);
+    let points = points(&section.recovered, POINTS);
+    let lines = Lines::of(&shown, &points)?;
+    Some(Course {
+        section,
+        shown,
+        points,
+        lines,
+    })
 }
 
-fn outcome_rows(tally: &Tally) -> Vec<OutcomeRow> {
-    let rows = outcomes(tally).into_iter().map(|line| OutcomeRow {
-        share: share(line.devices, tally.devices()),
-        devices: number(line.devices),
-        line,
-    });
-    rows.collect()
-}
-
-fn groups(all: &Breakdown) -> Vec<GroupsView<'_>> {
-    let reason = |reason| Name::of(Option::as_deref(reason));
+fn groups(all: &Breakdown) -> Vec<GroupsView> {
+    let named = |name: &Option<String>| Name::of(name.as_deref());
+    let before = "Reasons before, and what became of them";
     let views = [
+        view(["reasons", "Reasons", before, "reason"], &all.reasons, named),
+        view(["products", "Products", "Products", "product"], &all.products, named),
         view(
-            "reasons",
-            "Reasons",
-            "Reasons before, and what became of them",
-            "reason",
-            &all.reasons,
-            reason,
-        ),
-        view("products", "Products", "Products", "product", &all.products, reason),
-        view(
-            "versions",
-            "Versions",
-            "Versions",
-            "version",
+            ["versions", "Versions", "Versions", "version"],
             &all.versions,
-            |versions| Name::versions(versions.from.as_deref(), versions.to.as_deref()),
+            |versions| Name::foreign(&text::versions(versions.from.as_deref(), versions.to.as_deref())),
         ),
     ];
     views.into_iter().flatten().collect()
 }
 
-fn view<'a, K>(
-    id: &'static str,
-    short: &'static str,
-    heading: &'static str,
-    what: &'static str,
-    groups: &'a Groups<K>,
-    name: impl Fn(&'a K) -> Name<'a>,
-) -> Option<GroupsView<'a>> {
+fn view<K>(
+    [id, short, heading, what]: [&'static str; 4],
+    groups: &Groups<K>,
+    name: impl Fn(&K) -> Name,
+) -> Option<GroupsView> {
     let total = groups.total();
     if total.devices() == 0 {
         return None;
     }
-    let columns: Vec<Column> = COLUMNS.into_iter().filter(|(_, count)| count(&total) > 0).collect();
-    let cells = |tally: &Tally| columns.iter().map(|(_, count)| number(count(tally))).collect();
-    let other = |others| counted(others, &format!("other {what}"));
-    let (first, others, of_others) = groups.first(BARS);
-    let mut bars: Vec<_> = first
-        .iter()
-        .map(|(key, tally)| (Some(name(key).plain()), tally))
-        .collect();
-    if others > 0 {
-        bars.push((Some(other(others)), &of_others));
-    }
-    let bars = Bars::of(&total, bars);
-    let (first, others, of_others) = groups.first(ROWS);
-    let mut rows: Vec<_> = first.iter().map(|(key, tally)| (name(key), cells(tally))).collect();
-    if others > 0 {
-        rows.push((Name::own(other(others)), cells(&of_others)));
-    }
+    let first = |count| -> Vec<(Name, Tally)> {
+        let (first, others, of_others) = groups.first(count);
+        let mut rows: Vec<_> = first.iter().map(|(key, tally)| (name(key), *tally)).collect();
+        if others > 0 {
+            rows.push((Name::own(counted(others, &format!("other {what}"))), of_others));
+        }
+        rows
+    };
+    let bars = first(BARS);
+    let bars = bars.iter().map(|(name, tally)| (Some(name.text.as_str()), tally));
     Some(GroupsView {
         id,
         short,
         heading,
         what,
-        bars,
-        headings: columns.iter().map(|(heading, _)| *heading).collect(),
-        rows,
+        bars: Bars::of(&total, bars.collect()),
+        columns: COLUMNS.into_iter().filter(|(_, count)| count(&total) > 0).collect(),
+        rows: first(ROWS),
     })
-}
-
-fn refusals(all: &Breakdown) -> Vec<Refusal<'_>> {
-    let (first, others, of_others) = all.said(ROWS);
-    let mut rows: Vec<_> = first
-        .into_iter()
-        .map(|(message, tally)| Refusal {
-            class: class(message.became),
-            label: message.became.label().into(),
-            devices: number(tally.devices()),
-            code: message.code.map(|code| code.to_string()).unwrap_or_default(),
-            message: foreign(message.text.as_deref()),
-        })
-        .collect();
-    if others > 0 {
-        rows.push(Refusal {
-            class: "",
-            label: counted(others, "other message").into(),
-            devices: number(of_others),
-            code: String::new(),
-            message: Cow::Borrowed(""),
-        });
-    }
-    rows
-}
-
-fn again(all: &Breakdown) -> Vec<(Name<'_>, String)> {
-    let (first, others, of_others) = all.new_reasons.first(ROWS);
-    let rows = first
-        .iter()
-        .map(|(reason, tally)| (Name::of(reason.as_deref()), number(tally.devices())));
-    let mut rows: Vec<_> = rows.collect();
-    if others > 0 {
-        rows.push((Name::own(counted(others, "other reason")), number(of_others.devices())));
-    }
-    rows
-}
-
-fn failure<'a>(device: &DeviceReport<'a>, several_jobs: bool, several: bool) -> Failure<'a> {
-    let facts = &device.facts;
-    let (code, said) = device.blame();
-    Failure {
-        device_key: visible(device.device_key),
-        job_id: several_jobs.then(|| visible(device.job_id)),
-        journal: several.then(|| visible(device.journal)),
-        class: class(device.became),
-        label: device.became.label(),
-        code: code.map(|code| code.to_string()).unwrap_or_default(),
-        said: foreign(said),
-        request_id: device.request_id.map(visible),
-        reason: foreign(facts.reason),
-        product: foreign(facts.product_key),
-        versions: Name::versions(facts.from_version, facts.to_version),
-    }
 }

@@ -110,7 +110,11 @@ fn every_device_has_come_to_one_thing_and_open_ones_are_not_skipped() {
     );
     let rejected = report.failures().next().unwrap();
     assert_eq!(
-        (rejected.code, rejected.message, rejected.request_id),
+        (
+            rejected.standing.code,
+            rejected.standing.message,
+            rejected.standing.request_id
+        ),
         (Some(24_606), Some("Task not found"), Some("request-2"))
     );
 }
@@ -304,7 +308,7 @@ fn texts_of_devices_are_harmless_in_a_spreadsheet_and_a_terminal() {
     let table = String::from_utf8(table).unwrap();
     assert!(!table.contains(['\x1b', '\u{9b}', '\r', '\u{202e}']), "{table}");
     assert!(
-        table.contains(r"\r\n<script>alert('1')</script>\u{202e}txt\u{1b}[31m"),
+        table.contains(r"\u{d}\u{a}<script>alert('1')</script>\u{202e}txt\u{1b}[31m"),
         "{table}"
     );
 

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use enos_ota_campaign::journal::CallEnd;
+use enos_ota_campaign::{Devices, Fate};
 use enos_ota_report::Report;
 
+use crate::story::{BEGUN, JOB, OTHER_JOB, Story, VALVE, plan, plan_of};
 use crate::{attempts, everything, evil};
 
 pub(crate) fn html_of(report: &Report) -> String {
@@ -94,11 +97,12 @@ h3 campaign.jsonl
   last event
   end
   open
-h4 Calls
-  table | calls | number
+  calls
+  call times
   Settings
 h2 Failures
-  table | device | outcome | message, or new reason | before";
+  table | device | outcome | message, or new reason | before
+h3 Their device keys";
 
 #[test]
 fn a_page_loads_nothing_and_leads_nowhere_else() {
@@ -148,7 +152,7 @@ fn texts_of_devices_are_harmless_in_a_page() {
     for text in [
         "<bdi>@evil&#34;&#62;&#60;img src=x onerror=alert(1)&#62;</bdi>",
         "<bdi>&#60;b&#62;pump&#60;/b&#62;</bdi>",
-        r"<bdi>=HYPERLINK(&#34;http://evil&#34;)\r\n&#60;script&#62;alert(&#39;1&#39;)&#60;/script&#62;\u{202e}txt",
+        r"<bdi>=HYPERLINK(&#34;http://evil&#34;)\u{d}\u{a}&#60;script&#62;alert(&#39;1&#39;)&#60;/script&#62;\u{202e}txt",
         r"\u{1b}[31m\u{9b}\u{202e},&#34;quoted&#34;</bdi>",
         "<h3><bdi>&#60;journal&#62;&#38;.jsonl</bdi></h3>",
     ] {
@@ -188,6 +192,40 @@ fn nothing_is_in_the_colour_of_an_alarm_because_there_is_none_of_it() {
     let html = html_of(&Report::of([("campaign.jsonl", everything())]).unwrap());
     assert!(
         html.contains("<li class=\"rejected\"><b>1</b> <span>rejected</span>"),
+        "{html}"
+    );
+}
+
+#[test]
+fn the_keys_of_the_devices_to_look_after_can_be_copied_the_most_serious_first() {
+    let html = html_of(&Report::of([("campaign.jsonl", everything())]).unwrap());
+    let list = "<pre class=\"keys\" tabindex=\"0\">d07\nd04\nd05\nd06\nd08\nd10\nd11\nd09\nd12</pre>";
+    assert!(html.contains(list), "{html}");
+
+    let [first, _] = attempts();
+    let html = html_of(&Report::of([first]).unwrap());
+    assert!(html.contains(">d4\nd5\nd6\nd7</pre>"), "{html}");
+}
+
+#[test]
+fn keys_of_several_jobs_are_listed_by_job_and_where_nothing_failed_there_is_no_list() {
+    let mut devices = Devices::new();
+    devices.push("a", &VALVE).unwrap();
+    let one = Story::begin(&plan_of(JOB, "o1", devices.clone()), BEGUN);
+    let two = Story::begin(&plan_of(OTHER_JOB, "o1", devices), BEGUN + 1);
+    let html = html_of(&Report::of([("one", one.read()), ("two", two.read())]).unwrap());
+    for job in [JOB, OTHER_JOB] {
+        let heading = format!("<h3>Their device keys in job <bdi>{job}</bdi></h3>");
+        assert!(html.contains(&heading), "{html}");
+    }
+    assert_eq!(html.matches(">a</pre>").count(), 2);
+
+    let mut done = Story::begin(&plan(&[("a", &VALVE)]), BEGUN);
+    done.send(&["a"], CallEnd::Accepted);
+    done.pass(1000).see(&["a"], Fate::Succeeded, None);
+    let html = html_of(&Report::of([("done", done.read())]).unwrap());
+    assert!(
+        html.contains("<p>There are none.</p>") && !html.contains("device keys"),
         "{html}"
     );
 }

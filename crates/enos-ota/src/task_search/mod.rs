@@ -9,12 +9,14 @@ use std::fmt;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use enos_ota_client::JobId;
 use enos_ota_client::types::TaskInfo;
+use futures_util::future::{self, Either};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -483,15 +485,16 @@ async fn next_page<T>(
     reading: &mut TaskReading,
 ) -> Option<T> {
     loop {
-        tokio::select! {
-            biased;
-            Some(waiting) = waits.recv() => {
+        // What is first is looked at first.
+        match future::select(pin!(waits.recv()), pages.next()).await {
+            Either::Left((Some(waiting), _)) => {
                 if on_event(SearchEvent::Waiting(waiting)).is_break() {
                     reading.stopped = true;
                     return None;
                 }
             }
-            page = pages.next() => return page,
+            Either::Left((None, page)) => return page.await,
+            Either::Right((page, _)) => return page,
         }
     }
 }
