@@ -6,7 +6,7 @@ use enos_ota::ProxyUrl;
 use serde::Serialize;
 
 use crate::args::{Config as Args, ConfigCommand, ConfigPath, ConfigShow, ObjectOutput};
-use crate::campaign::journals;
+use crate::campaign::{command_line, journals};
 use crate::config::{Config, Found, Origin, Sourced, wanted};
 use crate::console;
 use crate::env;
@@ -110,7 +110,7 @@ fn settings(found: &Found, profile: Option<&str>) -> Result<Vec<Setting>, Failur
         }),
         Setting::new("profile", chosen.as_ref(), text),
         Setting::new("base-url", found.base_url.as_ref(), |url| {
-            journals::without_password(url)
+            command_line::without_password(url)
         }),
         Setting::new("app-key", found.app_key.as_ref(), text),
         Setting {

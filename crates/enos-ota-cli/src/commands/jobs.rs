@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::args::{Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ObjectOutput};
 use crate::body;
-use crate::consent;
+use crate::confirm;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::job::parse_job_id;
@@ -187,12 +187,12 @@ async fn change(
 }
 
 async fn stop(args: &JobsStop) -> Result<Exit, Failure> {
-    consent::ask(&args.consent, &format!("stop the job {}", args.change.job.text()))?;
+    confirm::ask(&args.consent, &format!("stop the job {}", args.change.job.text()))?;
     change(&args.change, "stopped", Client::stop_job).await
 }
 
 async fn delete(args: &JobsDelete) -> Result<Exit, Failure> {
-    consent::ask(&args.consent, &format!("delete the job {}", args.change.job.text()))?;
+    confirm::ask(&args.consent, &format!("delete the job {}", args.change.job.text()))?;
     change(&args.change, "deleted", Client::delete_job).await
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use crate::args::{Connection, Retry};
 use crate::campaign::select::{self, LookUp};
 use crate::campaign::{self, Display, Request};
-use crate::consent;
+use crate::confirm;
 use crate::console;
 use crate::demo;
 use crate::exit::Exit;
@@ -22,7 +22,7 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
     }
     let job_id = job::job_id_of(job_id.as_deref(), connection, failed)?;
     if failed && !args.dry_run && !connection.emulator {
-        consent::can_ask(
+        confirm::can_ask(
             &args.consent,
             &format!("retry the failed tasks of the job {}", job_id.as_str()),
         )?;

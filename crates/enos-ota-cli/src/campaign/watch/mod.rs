@@ -1,47 +1,35 @@
 //! Follows devices to the end of their upgrades, without retrying anything.
 
+mod end;
+mod followed;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use enos_ota::{Clock as _, JobId, OrgId, SystemClock};
+use enos_ota::{Clock as _, JobId, SystemClock};
 use enos_ota_campaign::journal::Recovered;
 use enos_ota_campaign::{
-    Campaign, DeviceId, DeviceState, DeviceTable, Devices, Ending, Event, Fate, Outcome, Plan, Selection, Settings,
-    TaskFacts,
+    Campaign, DeviceTable, Devices, Ending, Event, Fate, Outcome, Plan, Selection, Settings, TaskFacts,
 };
-use serde::Serialize;
+
+use end::{End, write_end};
+use followed::{Followed, accepted};
 
 use super::display::Display;
-use super::{conduct, ending, journals};
+use super::{conduct, journals};
 use crate::args::{Output, duration_in_words};
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
-use crate::results::{FateLine, Head, NoMore, Results};
+use crate::results::{FateLine, Results};
 use crate::session::Session;
-use crate::text::{counted, thousands};
-use crate::upgrades::Upgrades;
 
 /// How often the journal of a campaign that goes on is read anew.
 const REREAD: Duration = Duration::from_secs(30);
 /// How long to wait for a journal in which no accepted device is left to follow.
 const IDLE: Duration = Duration::from_secs(5);
-/// A campaign that writes nothing for so long has been killed: no pause of the gateway is longer.
-const SILENT: Duration = Duration::from_mins(6);
-
-/// Devices to follow, and what is known of them.
-struct Followed {
-    job_id: JobId,
-    org_id: OrgId,
-    devices: Devices,
-    known: Vec<(DeviceId, Fate, Option<Arc<str>>)>,
-    /// Whether there may be more of them later.
-    goes_on: bool,
-    /// When the campaign last wrote something, in milliseconds since 1970-01-01 UTC.
-    last_at_ms: i64,
-}
 
 /// Follows devices of a job; of none of them is known since when it is as it is.
 pub(crate) async fn named<K: AsRef<str>>(
@@ -87,41 +75,6 @@ pub(crate) async fn journal(
         .await
 }
 
-fn accepted(recovered: &Recovered) -> Result<Followed, Failure> {
-    // Where the `updateTime` from before the campaign is not known, it was before the campaign.
-    const CLOCKS_DIFFER_MS: i64 = 30_000;
-    let before = recovered.begin.at_ms - CLOCKS_DIFFER_MS;
-    let all = &recovered.plan.devices;
-    let mut devices = Devices::new();
-    let mut known = Vec::new();
-    for id in all.ids() {
-        let standing = recovered.standing(id);
-        if standing.state != DeviceState::Settled(Outcome::Accepted) {
-            continue;
-        }
-        let mut facts = all.facts(id);
-        facts.updated_ms = facts.updated_ms.or(Some(before));
-        let (followed, _) = devices
-            .push(all.key(id), &facts)
-            .map_err(|error| Failure::usage(error.to_string()))?;
-        if standing.fate.is_final() {
-            known.push((
-                followed,
-                standing.fate,
-                recovered.standing(id).failed_again.map(Into::into),
-            ));
-        }
-    }
-    Ok(Followed {
-        job_id: recovered.plan.job_id.clone(),
-        org_id: recovered.plan.org_id.clone(),
-        devices,
-        known,
-        goes_on: recovered.ended.is_none(),
-        last_at_ms: recovered.last_at_ms,
-    })
-}
-
 struct Watch<'a> {
     session: &'a Session,
     deadline: Instant,
@@ -129,14 +82,6 @@ struct Watch<'a> {
     output: Output,
     interrupts: Interrupts,
     display: Display,
-}
-
-/// How the following of devices ended.
-enum End {
-    AllEnded,
-    TimeIsUp,
-    Interrupted(Exit),
-    Failed(Ending),
 }
 
 impl<'a> Watch<'a> {
@@ -265,29 +210,6 @@ impl<'a> Watch<'a> {
     }
 }
 
-impl Followed {
-    /// Takes over what was seen before.
-    fn take_over(&mut self, ledger: &DeviceTable) {
-        for id in ledger.devices().ids() {
-            let standing = ledger.standing(id);
-            if standing.fate.is_final()
-                && let Some(id) = self.devices.find(ledger.devices().key(id))
-            {
-                self.known
-                    .push((id, standing.fate, standing.failed_again.map(Into::into)));
-            }
-        }
-    }
-
-    fn silence(&self) -> Duration {
-        Duration::from_millis(u64::try_from(SystemClock.now_ms() - self.last_at_ms).unwrap_or(0))
-    }
-
-    fn is_silent(&self) -> bool {
-        self.silence() > SILENT
-    }
-}
-
 /// Tells of a device once it has ended.
 fn tell(results: &mut Results, told: &mut Devices, device_key: &str, fate: Fate, reason: Option<&str>) {
     if fate.is_final() && told.push(device_key, &TaskFacts::default()).is_ok_and(|(_, new)| new) {
@@ -297,104 +219,4 @@ fn tell(results: &mut Results, told: &mut Devices, device_key: &str, fate: Fate,
             reason,
         });
     }
-}
-
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Sums {
-    followed: usize,
-    #[serde(flatten)]
-    upgrades: Upgrades,
-}
-
-impl Sums {
-    fn of(ledger: &DeviceTable) -> Self {
-        Self {
-            followed: ledger.devices().len(),
-            upgrades: Upgrades::of(ledger),
-        }
-    }
-
-    fn sentence(self) -> String {
-        let upgrades = self.upgrades;
-        let parts: Vec<_> = [
-            (upgrades.succeeded, "succeeded"),
-            // Nobody has retried them here.
-            (upgrades.failed_again, "failed"),
-            (upgrades.gone, "without a task"),
-            (upgrades.still_failed, "still failed"),
-            (upgrades.under_way, "under way"),
-            (upgrades.not_seen, "not looked at"),
-        ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{} {word}", thousands(count)))
-        .collect();
-        if parts.is_empty() {
-            "no device to follow".to_owned()
-        } else {
-            format!("{}: {}", counted(self.followed, "device"), parts.join(", "))
-        }
-    }
-}
-
-fn write_end(
-    mut results: Results,
-    session: &Session,
-    job_id: &JobId,
-    org_id: &OrgId,
-    ledger: &DeviceTable,
-    end: &End,
-) -> Result<Exit, Failure> {
-    let devices = ledger.devices();
-    let line = |id| {
-        let standing = ledger.standing(id);
-        FateLine {
-            device_key: devices.key(id),
-            fate: standing.fate,
-            reason: standing.failed_again,
-        }
-    };
-    // The others were told when they ended.
-    for id in devices.ids().filter(|id| !ledger.standing(*id).fate.is_final()) {
-        results.followed(&line(id));
-    }
-    let sums = Sums::of(ledger);
-    let head = Head {
-        schema: "enos-ota/watch/1",
-        job_id: job_id.as_str(),
-        org_id: org_id.as_str(),
-        summary: sums,
-        more: NoMore {},
-    };
-    results.end(&head, || devices.ids().map(line));
-    results.tell_unlisted();
-    ending::tell_reasons(ledger);
-    let sentence = sums.sentence();
-    let exit = match end {
-        End::Failed(ending) => {
-            if let Ending::Stopped(error) | Ending::GaveUp(error) = ending {
-                console::failure(&session.failed(error.clone()));
-            }
-            console::error(format_args!("stopped; {sentence}"));
-            Exit::of_ending(ending, None)
-        }
-        End::Interrupted(exit) => {
-            console::error(format_args!("interrupted; {sentence}"));
-            *exit
-        }
-        End::AllEnded | End::TimeIsUp if sums.upgrades.succeeded == sums.followed => {
-            console::note(sentence);
-            Exit::Success
-        }
-        End::AllEnded => {
-            console::error(sentence);
-            Exit::NotAll
-        }
-        End::TimeIsUp => {
-            console::error(format_args!("the time is up; {sentence}"));
-            Exit::NotAll
-        }
-    };
-    results.conclude(exit)
 }
