@@ -17,7 +17,7 @@ use crate::args::{Consent, Output, RetryOptions, Target};
 use crate::confirm;
 use crate::console;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 use crate::json;
 use crate::session::Session;
 use crate::text::{counted, visible};
@@ -73,9 +73,9 @@ pub(crate) async fn carry_out(session: &Session, chosen: SelectedPlan, request: 
     if let Err(error) = session.client.token_source().token().await
         && Exit::of_error(&error) == Exit::Denied
     {
-        let failure = session.failed(error);
-        unsent(request.output, &plan, &failure.to_string())?;
-        return Err(failure);
+        // Scripts get the platform's own words, people also where the credentials come from.
+        unsent(request.output, &plan, &with_causes(&error))?;
+        return Err(session.failed(error));
     }
     let begin = BeginDetails {
         base_url: session.base_url.clone(),
