@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use enos_ota::Window;
+use serde::Serialize;
 
 use crate::devices::DeviceId;
 use crate::journal::CallEnd;
@@ -151,7 +152,7 @@ pub enum Phase {
 }
 
 /// Calls of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Calls {
     /// Retries.

@@ -10,7 +10,7 @@ use enos_ota::{OrgId, PageSize};
 use url::Url;
 
 use crate::args::{Connection, Target};
-use crate::campaign::journals::{command_line, connection_options};
+use crate::campaign::command_line::{connection_options, join};
 use crate::config::{Found, Setting};
 use crate::env;
 use crate::exit::Exit;
@@ -134,9 +134,9 @@ impl<'a> Place<'a> {
         Ok(format!(
             "# Gets an access token, signs the request now, and sends it. The app secret is read by enos-ota alone.\n\
              {access_token}=$({}) || exit\nexport {access_token}\n{} |\n  {}\n",
-            command_line(&token),
-            command_line(&sign),
-            command_line(&curl)
+            join(&token),
+            join(&sign),
+            join(&curl)
         ))
     }
 }

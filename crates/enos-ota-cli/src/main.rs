@@ -8,7 +8,7 @@ mod campaign;
 mod cancel;
 mod commands;
 mod config;
-mod consent;
+mod confirm;
 mod console;
 mod curl;
 mod demo;

@@ -790,7 +790,7 @@ fn bad_input_is_refused_before_anything_is_sent() {
         ),
         (
             [&job[..], &["--device-keys-file", "bad.csv", "pump-01"]].concat(),
-            "cannot be used with",
+            "devices are named, and --device-keys-file names bad.csv too",
         ),
         (
             [&job[..], &["--chunk-size", "0", "pump-01"]].concat(),

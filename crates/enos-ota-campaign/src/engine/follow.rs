@@ -298,14 +298,16 @@ impl Follow {
                     by_fate.entry((Fate::UnderWay, None)).or_default().push(*device);
                 }
                 StatusFilter::All | StatusFilter::Ended => {
-                    by_fate.entry((Fate::UnderWay, None)).or_default().push(*device)
+                    by_fate.entry((Fate::UnderWay, None)).or_default().push(*device);
                 }
                 StatusFilter::NotFailed => {}
             }
         }
         if !ended.is_empty() {
             self.news_in_round = true;
-            ended.iter().for_each(|device| self.stages.forget(*device));
+            for device in &ended {
+                self.stages.forget(*device);
+            }
             self.ended.extend(ended);
         }
         by_fate

@@ -35,7 +35,7 @@ impl SeenStages {
 
     pub(super) fn stages(&self) -> Option<Stages> {
         let upgrading = self.percent.len() - self.waiting;
-        (!self.percent.is_empty()).then(|| Stages {
+        (!self.percent.is_empty()).then_some(Stages {
             waiting: self.waiting,
             upgrading,
             percent: self.sum,

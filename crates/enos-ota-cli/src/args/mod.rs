@@ -4,10 +4,12 @@
 #![allow(clippy::doc_markdown, rustdoc::bare_urls, rustdoc::broken_intra_doc_links)]
 
 mod admin;
-mod campaign;
 mod help;
+mod journal;
 mod moment;
+mod plan;
 mod profile;
+mod retry;
 mod tools;
 mod values;
 
@@ -21,9 +23,11 @@ pub(crate) use admin::{
     Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ListOutput, Listing, Tasks,
     TasksCancel, TasksCommand, TasksList,
 };
-pub(crate) use campaign::{Apply, Criteria, HowToRetry, Plan, Rehearse, Report, ReportFormat, Resume, Retry, Watch};
 pub(crate) use help::command;
+pub(crate) use journal::{Report, ReportFormat, Resume, Watch};
+pub(crate) use plan::{Apply, Plan, Rehearse};
 pub(crate) use profile::{Config, ConfigCommand, ConfigPath, ConfigShow, Login, Profiles};
+pub(crate) use retry::{Criteria, Retry, RetryOptions};
 pub(crate) use tools::{
     Api, Completions, Doctor, Emulator, Explain, Man, PrintCurl, QuotaHeaders, Sign, Token, TokenOutput, Version,
 };

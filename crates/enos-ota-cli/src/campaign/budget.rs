@@ -6,33 +6,33 @@ use std::path::PathBuf;
 use enos_ota_campaign::{Budget, BudgetVerdict, Campaign, DeviceId, History, Outcome, Plan};
 
 use super::journals;
-use crate::args::HowToRetry;
+use crate::args::RetryOptions;
 use crate::failure::{Failure, with_causes};
 use crate::text::counted;
 
 /// Devices that are not sent, by what is said of them.
 #[derive(Default)]
-pub(crate) struct HeldBack {
+pub(crate) struct OverBudget {
     lists: BTreeMap<String, Vec<DeviceId>>,
     exhausted: usize,
     permanent: usize,
 }
 
 /// Whether the options need to know of which product named devices are, and why they failed.
-pub(crate) fn needs_facts(how: &HowToRetry) -> bool {
+pub(crate) fn needs_facts(how: &RetryOptions) -> bool {
     // A canary has devices of every product and reason.
     limits(how) || how.canary.is_some() || how.waves.is_some()
 }
 
-fn limits(how: &HowToRetry) -> bool {
+fn limits(how: &RetryOptions) -> bool {
     how.max_attempts.is_some() || !how.permanent_reason.is_empty()
 }
 
-impl HeldBack {
-    pub(crate) fn of(how: &HowToRetry, plan: &Plan) -> Result<Self, Failure> {
-        let mut held_back = Self::default();
+impl OverBudget {
+    pub(crate) fn of(how: &RetryOptions, plan: &Plan) -> Result<Self, Failure> {
+        let mut over_budget = Self::default();
         if !limits(how) {
-            return Ok(held_back);
+            return Ok(over_budget);
         }
         let budget = Budget {
             max_attempts: how.max_attempts.map(std::num::NonZeroU32::get),
@@ -45,17 +45,17 @@ impl HeldBack {
         for id in plan.devices.ids() {
             let verdict = budget.verdict(&plan.devices.facts(id), history.attempts(id));
             match verdict {
-                BudgetVerdict::Exhausted { .. } => held_back.exhausted += 1,
-                BudgetVerdict::Permanent { .. } => held_back.permanent += 1,
+                BudgetVerdict::Exhausted { .. } => over_budget.exhausted += 1,
+                BudgetVerdict::Permanent { .. } => over_budget.permanent += 1,
                 _ => continue,
             }
-            held_back
+            over_budget
                 .lists
                 .entry(format!("not sent: {verdict}"))
                 .or_default()
                 .push(id);
         }
-        Ok(held_back)
+        Ok(over_budget)
     }
 
     pub(crate) fn in_words(&self) -> Option<String> {

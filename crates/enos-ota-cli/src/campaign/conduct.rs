@@ -7,7 +7,7 @@ use enos_ota_campaign::{Campaign, Devices, Event, Finished, Settings};
 use tokio::time::MissedTickBehavior;
 
 use super::display::{Display, TICK};
-use super::picture::Picture;
+use super::progress_view::ProgressView;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupts, Stop};
@@ -21,7 +21,7 @@ pub(crate) async fn run(
     mut tell: impl FnMut(&Event, &Devices),
 ) -> Result<Finished, Failure> {
     let devices = Arc::clone(campaign.table().devices());
-    let mut picture = Picture::new(campaign.table(), settings);
+    let mut view = ProgressView::new(campaign.table(), settings);
     let shared_terminal = io::stdout().is_terminal();
     let mut running = campaign.start();
     let controller = running.controller();
@@ -43,19 +43,19 @@ pub(crate) async fn run(
             }
             _ = ticks.tick() => {
                 let progress = running.progress();
-                picture.take_progress(&progress);
-                display.progress(&picture, &progress);
+                view.take_progress(&progress);
+                display.progress(&view, &progress);
             }
             event = running.next_event() => {
                 let Some(event) = event else { break };
-                picture.take_event(&event);
+                view.take_event(&event);
                 match event {
                     Event::Settled { .. } | Event::Seen { .. } if shared_terminal => {
                         display.suspend(|| tell(&event, &devices));
                     }
                     _ => tell(&event, &devices),
                 }
-                display.event(&picture, &event);
+                display.event(&view, &event);
             }
         }
     }

@@ -6,7 +6,7 @@ use enos_ota::{Clock as _, SystemClock, WaitReason, Waiting, Window};
 use enos_ota_campaign::{Event, Progress, ReadProgress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::picture::{self, Picture};
+use super::progress_view::{self, ProgressView};
 use crate::args::duration_in_words;
 use crate::console;
 use crate::log;
@@ -38,20 +38,20 @@ pub(crate) struct Display {
     talkative: bool,
     silence: Duration,
     last_said: Instant,
-    throttled: Seldom,
+    throttled: RateLimitedMessage,
     /// The quota that was told last.
     quota: Option<(u64, Window)>,
-    trouble: Seldom,
+    trouble: RateLimitedMessage,
 }
 
 /// Something that is told now and then.
 #[derive(Default)]
-struct Seldom {
+struct RateLimitedMessage {
     last: Option<Instant>,
     untold: usize,
 }
 
-impl Seldom {
+impl RateLimitedMessage {
     /// `Some` if it is to be told now, with how often it was not.
     fn again(&mut self) -> Option<usize> {
         if self.last.is_some_and(|last| last.elapsed() < SAME_TROUBLE) {
@@ -81,9 +81,9 @@ impl Display {
             talkative,
             silence: if talkative { FIRST_SILENCE } else { SILENCE_OF_FEW },
             last_said: Instant::now(),
-            throttled: Seldom::default(),
+            throttled: RateLimitedMessage::default(),
             quota: None,
-            trouble: Seldom::default(),
+            trouble: RateLimitedMessage::default(),
         }
     }
 
@@ -138,7 +138,7 @@ impl Display {
         }
         let calls = counted(usize::try_from(progress.calls).unwrap_or(usize::MAX), "call");
         if self.bar.is_some() {
-            self.draw(&[picture::reading(progress, &calls, console::columns())]);
+            self.draw(&[progress_view::reading(progress, &calls, console::columns())]);
         } else if self.may_say() {
             let again = if progress.reading > 1 { " again" } else { "" };
             let of = progress
@@ -173,21 +173,21 @@ impl Display {
     }
 
     /// Shows how a campaign stands.
-    pub(crate) fn progress(&mut self, picture: &Picture, progress: &Progress) {
+    pub(crate) fn progress(&mut self, view: &ProgressView, progress: &Progress) {
         if self.bar.is_some() {
-            self.draw(&picture.lines(progress, console::columns()));
+            self.draw(&view.lines(progress, console::columns()));
         } else if self.may_say()
-            && let Some(sentence) = picture.sentence(progress)
+            && let Some(sentence) = view.sentence(progress)
         {
             self.say(sentence);
         }
     }
 
     /// Says what an event is worth a line for.
-    pub(crate) fn event(&mut self, picture: &Picture, event: &Event) {
+    pub(crate) fn event(&mut self, view: &ProgressView, event: &Event) {
         match event {
             Event::WaveBegan { wave, devices, .. } => {
-                let name = picture.wave_name(*wave);
+                let name = view.wave_name(*wave);
                 self.say(format_args!("{name}: {}", counted(*devices, "device")));
             }
             Event::WaveEnded {
@@ -202,7 +202,7 @@ impl Display {
                 } else {
                     console::styled(console::BAD, "failed")
                 };
-                let name = picture.wave_name(*wave);
+                let name = view.wave_name(*wave);
                 self.say(format_args!(
                     "{name} {verdict}: {} of {} succeeded, {} failed again",
                     thousands(*succeeded),
@@ -223,10 +223,10 @@ impl Display {
             } => {
                 // What is new is told at once.
                 if self.quota.replace((*calls, *window)) != Some((*calls, *window)) {
-                    self.throttled = Seldom::default();
+                    self.throttled = RateLimitedMessage::default();
                 }
                 if let Some(untold) = self.throttled.again() {
-                    let left = picture.left_with(*pause, *calls, *window);
+                    let left = view.left_with(*pause, *calls, *window);
                     let text = used_up(*calls, *window, *pause, left, SystemClock.now_ms());
                     self.say(format_args!("{text}{}", more(untold)));
                 }

@@ -1,21 +1,25 @@
 //! Retries of many devices: from the options to the last words.
 
 mod budget;
+mod carry_out;
+pub(crate) mod command_line;
 mod conduct;
 mod confirmation;
 mod display;
 mod ending;
 pub(crate) mod journals;
+mod lines;
 mod overview;
-mod picture;
 pub(crate) mod plan_file;
-mod retry;
+mod progress_view;
+mod run;
 pub(crate) mod select;
 mod settings;
 pub(crate) mod watch;
 
 pub(crate) use budget::needs_facts;
+pub(crate) use carry_out::{Request, carry_out, columns_of_output, rehearse, resume};
 pub(crate) use display::Display;
+pub(crate) use lines::unsent;
 pub(crate) use overview::{of_drift, overview_of};
-pub(crate) use retry::{Request, carry_out, columns_of_output, rehearse, resume, unsent};
 use settings::settings_of;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use enos_ota_campaign::drift::Drift;
 use enos_ota_campaign::{Count, Plan, Selection, Settings, VersionCount, WaveSize};
 
-use super::budget::HeldBack;
-use super::select::Chosen;
+use super::budget::OverBudget;
+use super::select::SelectedPlan;
 use crate::args::duration_in_words;
 use crate::console::{HEADING, styled};
 use crate::text::{counted, histogram, thousands, visible};
@@ -16,7 +16,7 @@ const REASONS: usize = 8;
 const OTHERS: usize = 4;
 
 /// The text, of lines that are no longer than this.
-pub(crate) fn of(chosen: &Chosen, held_back: &HeldBack, settings: &Settings, columns: usize) -> String {
+pub(crate) fn of(chosen: &SelectedPlan, over_budget: &OverBudget, settings: &Settings, columns: usize) -> String {
     let plan = &chosen.plan;
     let summary = plan.summary();
     let mut text = String::new();
@@ -44,7 +44,7 @@ pub(crate) fn of(chosen: &Chosen, held_back: &HeldBack, settings: &Settings, col
 
     let notes = [
         left_out(plan),
-        held_back.in_words(),
+        over_budget.in_words(),
         looked_up(chosen),
         steps(settings, plan.devices.len()),
     ];
@@ -57,8 +57,8 @@ pub(crate) fn of(chosen: &Chosen, held_back: &HeldBack, settings: &Settings, col
 }
 
 /// The same, before it is known how it will be carried out.
-pub(crate) fn overview_of(chosen: &Chosen, columns: usize) -> String {
-    of(chosen, &HeldBack::default(), &Settings::default(), columns)
+pub(crate) fn overview_of(chosen: &SelectedPlan, columns: usize) -> String {
+    of(chosen, &OverBudget::default(), &Settings::default(), columns)
 }
 
 const UNKNOWN: &str = "not known";
@@ -137,7 +137,7 @@ pub(super) fn left_out(plan: &Plan) -> Option<String> {
     }
 }
 
-fn looked_up(chosen: &Chosen) -> Option<String> {
+fn looked_up(chosen: &SelectedPlan) -> Option<String> {
     let parts: Vec<_> = [
         (chosen.not_failed, "not failed now"),
         (chosen.gone, "without a task in the job"),

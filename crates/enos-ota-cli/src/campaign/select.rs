@@ -74,13 +74,13 @@ fn exclusion(file: &Path) -> Result<Exclusion, Failure> {
 }
 
 /// A plan, and how the tasks of named devices stood when they were looked up.
-pub(crate) struct Chosen {
+pub(crate) struct SelectedPlan {
     pub(crate) plan: Plan,
     pub(crate) not_failed: usize,
     pub(crate) gone: usize,
 }
 
-impl From<Plan> for Chosen {
+impl From<Plan> for SelectedPlan {
     fn from(plan: Plan) -> Self {
         Self {
             plan,
@@ -153,7 +153,7 @@ pub(crate) async fn read(
     chunk_size: NonZeroUsize,
     look_up: LookUp,
     display: &mut Display,
-) -> Result<Chosen, Unread> {
+) -> Result<SelectedPlan, Unread> {
     if matches!(selection, Selection::Failed(_)) {
         display.announce(format_args!(
             "reading the failed tasks of the job {}",
@@ -180,7 +180,7 @@ pub(crate) async fn read(
         created_ms,
         selected,
     );
-    let mut chosen = Chosen::from(plan);
+    let mut chosen = SelectedPlan::from(plan);
     if look_up == LookUp::No || !matches!(chosen.plan.selection, Selection::Named(_)) {
         return Ok(chosen);
     }

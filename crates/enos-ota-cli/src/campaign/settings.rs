@@ -2,9 +2,9 @@
 
 use enos_ota_campaign::{AbortAbove, Settings, Waves};
 
-use crate::args::{Connection, HowToRetry};
+use crate::args::{Connection, RetryOptions};
 
-pub(crate) fn settings_of(how: &HowToRetry, connection: &Connection) -> Settings {
+pub(crate) fn settings_of(how: &RetryOptions, connection: &Connection) -> Settings {
     let waves = how.waves.iter().flat_map(|steps| steps.0.iter().copied());
     let steps: Vec<_> = how.canary.into_iter().chain(waves).collect();
     let mut settings = Settings::default();

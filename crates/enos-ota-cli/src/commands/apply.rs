@@ -5,7 +5,7 @@ use enos_ota_campaign::{Plan, drift};
 use crate::args::{Apply, Output};
 use crate::campaign::select::{self, LookUp};
 use crate::campaign::{self, Display, Request, plan_file};
-use crate::consent;
+use crate::confirm;
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -21,7 +21,7 @@ pub(crate) async fn run(args: &Apply) -> Result<Exit, Failure> {
         None => plan.job_id.clone(),
     };
     if !args.dry_run && !connection.emulator {
-        consent::can_ask(&args.consent, &format!("carry out {}", args.plan.display()))?;
+        confirm::can_ask(&args.consent, &format!("carry out {}", args.plan.display()))?;
     }
     let session = Session::open_in(&args.target, Some(&plan.org_id)).await?;
     plan.check_target(&job_id, session.client.org_id())

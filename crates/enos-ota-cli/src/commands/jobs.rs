@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::args::{Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ObjectOutput};
 use crate::body;
-use crate::consent;
+use crate::confirm;
 use crate::curl::{self, Place};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -252,7 +252,7 @@ async fn stop(args: &JobsStop) -> Result<Exit, Failure> {
         let job_id = parse_job_id(args.change.job.text())?;
         return place.print(&StopJob::new(&org_id, &job_id)).await;
     }
-    consent::ask(&args.consent, &format!("stop the job {}", args.change.job.text()))?;
+    confirm::ask(&args.consent, &format!("stop the job {}", args.change.job.text()))?;
     change(&args.change, "stopped", Client::stop_job).await
 }
 
@@ -262,7 +262,7 @@ async fn delete(args: &JobsDelete) -> Result<Exit, Failure> {
         let job_id = parse_job_id(args.change.job.text())?;
         return place.print(&DeleteJob::new(&org_id, &job_id)).await;
     }
-    consent::ask(&args.consent, &format!("delete the job {}", args.change.job.text()))?;
+    confirm::ask(&args.consent, &format!("delete the job {}", args.change.job.text()))?;
     change(&args.change, "deleted", Client::delete_job).await
 }
 

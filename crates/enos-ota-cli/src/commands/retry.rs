@@ -9,7 +9,7 @@ use enos_ota::types::RetryTaskRequest;
 use crate::args::{Connection, Keys, Retry};
 use crate::campaign::select::{self, LookUp};
 use crate::campaign::{self, Display, Request};
-use crate::consent;
+use crate::confirm;
 use crate::console;
 use crate::curl::Place;
 use crate::demo;
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &Retry) -> Result<Exit, Failure> {
         return print_curl(args, &job_id, &keys).await;
     }
     if failed && !args.dry_run && !connection.emulator {
-        consent::can_ask(
+        confirm::can_ask(
             &args.consent,
             &format!("retry the failed tasks of the job {}", job_id.as_str()),
         )?;

@@ -7,7 +7,7 @@ use enos_ota::{FailureCause, Integer};
 
 use crate::args::{Tasks, TasksCancel, TasksCommand, TasksList};
 use crate::cancel;
-use crate::consent;
+use crate::confirm;
 use crate::curl::{self, Place};
 use crate::device_keys;
 use crate::exit::Exit;
@@ -174,7 +174,7 @@ async fn cancel_tasks(args: &TasksCancel) -> Result<Exit, Failure> {
     } else {
         &format!("the tasks of {count} devices")
     };
-    consent::ask(&args.consent, &format!("cancel {tasks} in the job {}", job_id.as_str()))?;
+    confirm::ask(&args.consent, &format!("cancel {tasks} in the job {}", job_id.as_str()))?;
     let session = Session::open(&args.target).await?;
     cancel::run(&session, &job_id, &devices, args.chunk_size, args.output).await
 }

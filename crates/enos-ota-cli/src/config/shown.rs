@@ -4,7 +4,7 @@ use enos_ota::ProxyUrl;
 use serde::Serialize;
 
 use super::{Found, Origin, Sourced, Sources, wanted};
-use crate::campaign::journals;
+use crate::campaign::{command_line, journals};
 use crate::env;
 use crate::failure::Failure;
 
@@ -52,7 +52,7 @@ pub(crate) fn settings(found: &Found, profile: Option<&str>) -> Result<Vec<Setti
         }),
         Setting::new("profile", chosen.as_ref(), text),
         Setting::new("base-url", found.base_url.as_ref(), |url| {
-            journals::without_password(url)
+            command_line::without_password(url)
         }),
         Setting::new("app-key", found.app_key.as_ref(), text),
         Setting {

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use crate::args::{Target, duration_in_words};
-use crate::campaign::journals::{command_line, connection_options};
+use crate::campaign::command_line::{connection_options, join};
 use crate::console;
 use crate::failure::Failure;
 use crate::layout::labelled;
@@ -152,7 +152,7 @@ fn next(target: &Target, job_id: &JobId, job: &JobInfo, counts: &Counts) {
         if target.connection.emulator {
             words.push("--emulator".to_owned());
         }
-        command_line(&words)
+        join(&words)
     };
     let job_id = job_id.as_str();
     match &job.status {

@@ -1,12 +1,15 @@
 //! `enos-ota login`
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
+mod ask;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use enos_ota::search::Expression;
 use enos_ota::{Client, ErrorKind, GatewayErrorCode, PageSize, RetryPolicy};
+
+use ask::{again_if_typed, ask, ask_secret, can_ask, secret};
 
 use crate::args::{Login, duration_in_words};
 use crate::config::{self, Config, NamedProfile, NewProfile, Origin, Parts, Sourced, Sources};
@@ -15,7 +18,6 @@ use crate::env::{self, Variable};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keyring;
-use crate::limited;
 use crate::text::{counted, shell_word, visible};
 
 /// An application that no platform has: the base URL is right if the token service says that it does not know it.
@@ -313,67 +315,4 @@ impl<'a> Dialogue<'a> {
             }
         }
     }
-}
-
-/// Lets the user answer once more what was typed. What was given otherwise would only fail again.
-fn again_if_typed(answer: &Sourced<String>, failure: Failure) -> Result<(), Failure> {
-    if answer.origin != Origin::Typed {
-        return Err(failure);
-    }
-    console::failure(&failure);
-    Ok(())
-}
-
-fn can_ask(args: &Login) -> bool {
-    !args.secret_stdin && io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// The secret, if it is given.
-fn secret(args: &Login) -> Result<Option<Sourced<String>>, Failure> {
-    let connection = &args.target.connection;
-    if args.secret_stdin {
-        let mut text = String::new();
-        io::stdin()
-            .lock()
-            .take(limited::SECRET)
-            .read_to_string(&mut text)
-            .map_err(|error| Failure::usage(format!("the secret cannot be read from standard input: {error}")))?;
-        let secret = config::only_line(&text)
-            .map_err(|wrong| Failure::usage(format!("the secret on standard input {wrong}")))?;
-        return Ok(Some(Sourced::new(secret.to_owned(), Origin::Option("--secret-stdin"))));
-    }
-    config::given_secret(connection)
-}
-
-/// Asks, with an answer that an empty line stands for.
-fn ask(what: &str, old: Option<&str>) -> Result<Sourced<String>, Failure> {
-    loop {
-        match old {
-            Some(old) => console::question(format_args!("{what} [{old}]: ")),
-            None => console::question(format_args!("{what}: ")),
-        }
-        let mut line = String::new();
-        if io::stdin().lock().read_line(&mut line)? == 0 {
-            return Err(cancelled());
-        }
-        match (line.trim(), old) {
-            ("", None) => {}
-            ("", Some(old)) => return Ok(Sourced::new(old.to_owned(), Origin::Typed)),
-            (answer, _) => return Ok(Sourced::new(answer.to_owned(), Origin::Typed)),
-        }
-    }
-}
-
-/// Asks for the secret, which the terminal does not show.
-fn ask_secret() -> Result<Sourced<String>, Failure> {
-    console::question("App secret (is not shown): ");
-    let line = ::console::Term::stderr().read_secure_line()?;
-    match line.trim() {
-        "" => Err(cancelled()),
-        secret => Ok(Sourced::new(secret.to_owned(), Origin::Typed)),
-    }
-}
-
-fn cancelled() -> Failure {
-    Failure::new(Exit::NotAll, "cancelled; nothing was written")
 }
