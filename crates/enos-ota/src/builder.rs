@@ -232,6 +232,26 @@ impl ClientBuilder {
         Ok(RawClient::new(self.settings()?))
     }
 
+    /// Builds a client for programs that are not asynchronous.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), and [`ErrorKind::Internal`] if its thread does not start.
+    #[cfg(feature = "blocking")]
+    pub fn build_blocking(self) -> Result<crate::blocking::Client, Error> {
+        crate::blocking::Client::new(self.build()?)
+    }
+
+    /// As [`build_raw`](Self::build_raw), for programs that are not asynchronous.
+    ///
+    /// # Errors
+    ///
+    /// As [`build_blocking`](Self::build_blocking); no organization is needed.
+    #[cfg(feature = "blocking")]
+    pub fn build_raw_blocking(self) -> Result<crate::blocking::RawClient, Error> {
+        crate::blocking::RawClient::new(self.build_raw()?)
+    }
+
     fn settings(self) -> Result<TokenSettings, Error> {
         let base_url = required(self.base_url.as_deref(), "base URL", "ClientBuilder::base_url")?;
         let base_url = self.parse_base_url(base_url)?;

@@ -3,6 +3,8 @@
 mod answer;
 mod authorize;
 mod base_url;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 mod cause;
 mod client;
