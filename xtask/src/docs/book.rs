@@ -27,6 +27,8 @@ pub(super) struct Page {
     pub(super) name: String,
     pub(super) group: String,
     pub(super) title: String,
+    /// Its title in the search, with what else people type.
+    pub(super) found_as: String,
     /// Its first sentence, for lists of pages.
     pub(super) description: String,
     /// What follows the title, as Markdown.
@@ -41,6 +43,7 @@ impl Page {
             name: name.to_owned(),
             group: String::new(),
             title: title.to_owned(),
+            found_as: title.to_owned(),
             description: first_sentence(&text),
             text,
             source: None,
@@ -118,8 +121,8 @@ impl<'a> Book<'a> {
         if let Some(schema) = path.strip_prefix("docs/schemas/") {
             return there(format!("schemas/{schema}"));
         }
-        if path == "openapi/ota-jobs.yaml" {
-            return there("downloads/ota-jobs.yaml".into());
+        if let Some(document) = path.strip_prefix("openapi/").filter(|name| name.ends_with(".yaml")) {
+            return there(format!("downloads/{document}"));
         }
         if let Some(picture) = path.strip_prefix("docs/").filter(|path| path.ends_with(".svg")) {
             return there(picture.to_owned());
