@@ -232,7 +232,7 @@ pub fn build(inputs: &Inputs) -> Result<Files, DocsError> {
     for (path, text) in &inputs.sources {
         if let Some(name) = path
             .strip_prefix("docs/")
-            .filter(|name| !name.ends_with(".md") && !name.ends_with(".toml"))
+            .filter(|name| ["svg", "json"].iter().any(|end| book::has_extension(name, end)))
         {
             files.insert(name.to_owned(), text.clone().into());
         } else if let Some(name) = path.strip_prefix("openapi/") {
