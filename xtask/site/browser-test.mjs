@@ -65,7 +65,8 @@ async function violations(page) {
 for (const base of bases) {
   const from = base.startsWith("file:") ? "file" : "http";
   for (const name of pages) {
-    for (const colorScheme of ["light", "dark"]) {
+    // What a page looks like does not depend on where it came from: one theme shows whether all of it was loaded.
+    for (const colorScheme of from === "file" ? ["light", "dark"] : ["light"]) {
       await check(`${from} ${name} ${colorScheme}: no request leaves, nothing is complained of, axe finds nothing`, async () => {
         const page = await open(base, name, { colorScheme });
         assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), colorScheme);
@@ -80,6 +81,7 @@ for (const base of bases) {
         await page.done();
       });
     }
+    if (from === "http") continue;
     await check(`${from} ${name}: no sideways scrolling at 360 pixels`, async () => {
       const page = await open(base, name, { viewport: { width: 360, height: 740 } });
       const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);

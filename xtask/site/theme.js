@@ -16,7 +16,10 @@
     const button = document.getElementById("theme");
     if (button) {
       button.hidden = false;
-      button.textContent = `Theme: ${chosen ?? "system"}`;
+      // On a phone, what it is for is left to those who cannot see it.
+      const label = document.createElement("span");
+      label.textContent = "Theme: ";
+      button.replaceChildren(label, chosen ?? "system");
     }
     dispatchEvent(new CustomEvent("theme"));
   }

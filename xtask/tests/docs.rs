@@ -106,7 +106,7 @@ fn the_search_finds_codes_options_and_operations_and_its_links_lead_somewhere() 
         "codes.html#retryTask-24621"
     ));
     assert!(found("--canary <N|PERCENT>", "enos-ota-retry.html#canary"));
-    assert!(found("Retry failed tasks", "retryTask.html"));
+    assert!(found("Retry failed tasks (retryTask)", "retryTask.html"));
 }
 
 #[test]

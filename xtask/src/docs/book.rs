@@ -27,6 +27,8 @@ pub(super) struct Page {
     pub(super) name: String,
     pub(super) group: String,
     pub(super) title: String,
+    /// Its title in the search, with what else people type.
+    pub(super) found_as: String,
     /// Its first sentence, for lists of pages.
     pub(super) description: String,
     /// What follows the title, as Markdown.
@@ -41,6 +43,7 @@ impl Page {
             name: name.to_owned(),
             group: String::new(),
             title: title.to_owned(),
+            found_as: title.to_owned(),
             description: first_sentence(&text),
             text,
             source: None,
@@ -118,10 +121,10 @@ impl<'a> Book<'a> {
         if let Some(schema) = path.strip_prefix("docs/schemas/") {
             return there(format!("schemas/{schema}"));
         }
-        if path == "openapi/ota-jobs.yaml" {
-            return there("downloads/ota-jobs.yaml".into());
+        if let Some(document) = path.strip_prefix("openapi/").filter(|name| has_extension(name, "yaml")) {
+            return there(format!("downloads/{document}"));
         }
-        if let Some(picture) = path.strip_prefix("docs/").filter(|path| path.ends_with(".svg")) {
+        if let Some(picture) = path.strip_prefix("docs/").filter(|name| has_extension(name, "svg")) {
             return there(picture.to_owned());
         }
         let repository = self.inputs.outside.repository.as_ref()?;
@@ -155,9 +158,9 @@ impl<'a> Book<'a> {
         let mut out = String::new();
         let mut rest = line;
         while let Some((before, after)) = rest.split_once("](") {
-            let (link, after) = after.split_once(')').unwrap_or((after, ""));
+            let (target, after) = after.split_once(')').unwrap_or((after, ""));
             out.push_str(before);
-            let there = self.resolve(page, link, "md").unwrap_or_else(|| link.to_owned());
+            let there = self.resolve(page, target, "md").unwrap_or_else(|| target.to_owned());
             out.push_str("](");
             out.push_str(&there);
             out.push(')');
@@ -188,6 +191,10 @@ impl Surroundings for InBook<'_> {
 fn source<'a>(inputs: &'a Inputs, path: &str) -> Result<&'a str, DocsError> {
     let text = inputs.sources.get(path).map(String::as_str);
     text.ok_or_else(|| DocsError::Source(format!("{path} is missing, which docs/pages.toml lists")))
+}
+
+pub(super) fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|end| end == extension)
 }
 
 /// A path that is relative to a file, from the top of the repository.

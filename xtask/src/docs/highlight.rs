@@ -81,7 +81,8 @@ fn token(language: &Language, rest: &str, first: char, before: char) -> (&'stati
     if language.quotes.contains(first) {
         return ("s", quoted(rest, first));
     }
-    if first.is_ascii_digit() {
+    // Not the 1 of `v2.1`.
+    if first.is_ascii_digit() && before != '.' {
         return (
             "n",
             rest.find(|character| !word(character) && character != '.')

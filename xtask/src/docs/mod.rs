@@ -232,7 +232,7 @@ pub fn build(inputs: &Inputs) -> Result<Files, DocsError> {
     for (path, text) in &inputs.sources {
         if let Some(name) = path
             .strip_prefix("docs/")
-            .filter(|name| !name.ends_with(".md") && !name.ends_with(".toml"))
+            .filter(|name| ["svg", "json"].iter().any(|end| book::has_extension(name, end)))
         {
             files.insert(name.to_owned(), text.clone().into());
         } else if let Some(name) = path.strip_prefix("openapi/") {
@@ -258,7 +258,12 @@ pub fn build(inputs: &Inputs) -> Result<Files, DocsError> {
         let rendered = markdown::render(&text, &InBook { book: &book, page });
         for section in &rendered.sections {
             index.push(if section.title.is_empty() {
-                Entry::new(&page.group, &page.title, &format!("{}.html", page.name), &section.text)
+                Entry::new(
+                    &page.group,
+                    &page.found_as,
+                    &format!("{}.html", page.name),
+                    &section.text,
+                )
             } else {
                 let address = format!("{}.html#{}", page.name, section.id);
                 Entry::new(&page.title, &section.title, &address, &section.text)
@@ -278,6 +283,8 @@ pub fn build(inputs: &Inputs) -> Result<Files, DocsError> {
         );
         files.insert(format!("{}.md", page.name), book.plain(page).into());
     }
+    // Of equally good finds the first is shown first: a code is best explained on the page of codes.
+    index.sort_by_key(|entry| !entry.is_on("codes.html"));
     files.insert("404.html".into(), page::missing(&book, &footer).into());
     files.insert("llms.txt".into(), llms.into());
     files.insert("search-index.js".into(), search::script(&index).into());

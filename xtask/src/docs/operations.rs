@@ -118,7 +118,9 @@ fn page(document: &Document, operation: &Operation<'_>) -> Page {
         members(&mut text, document, schema, 0);
     }
     failures(&mut text, operation);
-    Page::generated(operation.id, operation.summary, text)
+    let mut page = Page::generated(operation.id, operation.summary, text);
+    page.found_as = format!("{} ({})", operation.summary, operation.id);
+    page
 }
 
 /// Age, permissions and effect, and the page that this was written from.

@@ -232,7 +232,7 @@ public class Main {{
         for (name, value) in &self.query {
             if let (Value::Variable(variable), true) = (value, *name != "orgId") {
                 let name = name.to_snake_case();
-                lines.push(format!("let {name} = env::var(\"{variable}\")?.parse()?;"));
+                lines.push(format!("    let {name} = env::var(\"{variable}\")?.parse()?;\n"));
                 arguments.push(format!("&{name}"));
             }
         }
@@ -241,15 +241,21 @@ public class Main {{
         if let Some(devices) = body.get("deviceKeys").and_then(Json::as_array) {
             uses += ", DeviceKeys";
             let devices: Vec<_> = devices.iter().map(Json::to_string).collect();
-            lines.push(format!("let devices = DeviceKeys::parse([{}])?;", devices.join(", ")));
+            lines.push(format!(
+                "    let devices = DeviceKeys::parse([{}])?;\n",
+                devices.join(", ")
+            ));
             arguments.push("&devices".into());
         } else if let Some(expression) = body.get("expression").and_then(Json::as_str) {
             uses += ", PageSize, search::Expression";
-            lines.push(format!("let expression = Expression::raw({});", Json::from(expression)));
+            lines.push(format!(
+                "    let expression = Expression::raw({});\n",
+                Json::from(expression)
+            ));
             arguments.extend(["&expression", "1", "PageSize::default()"].map(str::to_owned));
         } else if !self.body.is_empty() {
             lines.push(format!(
-                "let body = serde_json::from_str(\n        r#\"{}\"#,\n    )?;",
+                "    let body = serde_json::from_str(\n        r#\"{}\"#,\n    )?;\n",
                 self.body
             ));
             arguments.push("&body".into());
@@ -271,7 +277,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {{
     Ok(())
 }}
 "#,
-            lines = lines.iter().map(|line| format!("    {line}\n")).collect::<String>(),
+            lines = lines.concat(),
             method = self.operation.id.to_snake_case(),
             arguments = arguments.join(", "),
         )

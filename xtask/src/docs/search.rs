@@ -23,6 +23,10 @@ impl Entry {
             text: words.join(" ").chars().take(LONGEST).collect(),
         }
     }
+
+    pub(super) fn is_on(&self, page: &str) -> bool {
+        self.address.starts_with(page)
+    }
 }
 
 /// The script that defines the index.

@@ -95,24 +95,17 @@ fn answer(files: &Shared, uri: &Uri) -> Response {
         name => name,
     };
     let files = files.read().unwrap_or_else(PoisonError::into_inner);
-    match files.get(name) {
-        Some(bytes) => {
-            let headers = [
-                (header::CONTENT_TYPE, media_type(name)),
-                (header::CACHE_CONTROL, "no-store"),
-            ];
-            (headers, bytes.clone()).into_response()
-        }
-        None => {
-            let page = files.get("404.html").cloned().unwrap_or_default();
-            (
-                StatusCode::NOT_FOUND,
-                [(header::CONTENT_TYPE, media_type("404.html"))],
-                page,
-            )
-                .into_response()
-        }
-    }
+    let (status, name) = if files.contains_key(name) {
+        (StatusCode::OK, name)
+    } else {
+        (StatusCode::NOT_FOUND, "404.html")
+    };
+    let headers = [
+        (header::CONTENT_TYPE, media_type(name)),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    let bytes = files.get(name).cloned().unwrap_or_default();
+    (status, headers, bytes).into_response()
 }
 
 fn media_type(name: &str) -> &'static str {
