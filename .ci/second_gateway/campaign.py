@@ -90,8 +90,8 @@ class Client:
             if run.exit != 5 or self.runs[5] > RESUMES or time.time() > until:
                 return
             if self.world.combo["limit"] in combos.MINUTES:
-                # As a person would: the quota of this minute may be used up by others.
-                time.sleep(20)
+                # As a person would: others have used up this minute.
+                time.sleep(60.2 - (time.time() + float(self.world.combo["clock"])) % 60)
         self.stuck = f"not finished after {sum(self.runs.values())} runs"
 
     def run(self, words, form):

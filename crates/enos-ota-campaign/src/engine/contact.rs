@@ -48,9 +48,15 @@ impl Contact {
     /// Whether an error may be passing that says that every further call would fail in the same way.
     pub(super) fn may_pass(&self, error: &Error, now: Duration) -> bool {
         if error.is_token_expired() {
-            return self.failing_for(now) < TOKEN_PATIENCE;
+            return self.may_learn_of_token(now);
         }
         self.answered_at.is_some() && self.failures < FEW
+    }
+
+    /// Whether nodes of the gateway may still learn of a fresh token. Where calls wait for a minute to pass, time alone tells
+    /// little.
+    fn may_learn_of_token(&self, now: Duration) -> bool {
+        self.failing_for(now) < TOKEN_PATIENCE || self.failures < FEW
     }
 
     /// Whether to give up after an error that may pass.
@@ -84,4 +90,20 @@ fn never_reached(error: &Error) -> bool {
         error.kind(),
         ErrorKind::Config | ErrorKind::Resolve | ErrorKind::Tls | ErrorKind::Connect
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_calls_a_minute_apart_did_not_know_may_be_known_to_the_next_ones() {
+        let mut contact = Contact::default();
+        for minute in 0..u64::from(FEW) {
+            let now = Duration::from_mins(minute);
+            contact.ended(CallResult::Failed, Duration::ZERO, now);
+            let last = minute + 1 == u64::from(FEW);
+            assert_eq!(contact.may_learn_of_token(now), !last, "after {minute} minutes");
+        }
+    }
 }
