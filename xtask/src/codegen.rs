@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::check::check;
 use crate::diagnostic::Report;
+use crate::failure::Failure;
 use crate::generate::{GeneratedFile, generate};
-use crate::output::{Change, OutputError, changes};
+use crate::output::{Change, changes};
 use crate::spec::{Document, LoadError};
 use crate::workspace;
 
@@ -24,33 +25,6 @@ impl Default for Options {
         Self {
             spec: root.join(workspace::SPEC),
             out: root.join(workspace::GENERATED),
-        }
-    }
-}
-
-/// Why nothing was generated.
-#[derive(Debug)]
-pub enum CodegenError {
-    /// The document cannot be read or is wrong.
-    Spec(LoadError),
-    /// The folder cannot be read or written.
-    Output(OutputError),
-}
-
-impl std::fmt::Display for CodegenError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Spec(error) => error.fmt(f),
-            Self::Output(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for CodegenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Spec(error) => error.source(),
-            Self::Output(error) => error.source(),
         }
     }
 }
@@ -75,10 +49,10 @@ pub fn files(document: &Document) -> Result<Vec<GeneratedFile>, Report> {
 /// # Errors
 ///
 /// The document is wrong, or the folder cannot be read.
-pub fn plan(options: &Options) -> Result<Vec<Change>, CodegenError> {
-    let document = Document::load(&options.spec).map_err(CodegenError::Spec)?;
-    let files = files(&document).map_err(|report| CodegenError::Spec(LoadError::Wrong(report)))?;
-    changes(&options.out, &files).map_err(CodegenError::Output)
+pub fn plan(options: &Options) -> Result<Vec<Change>, Failure> {
+    let document = Document::load(&options.spec)?;
+    let files = files(&document).map_err(LoadError::Wrong)?;
+    changes(&options.out, &files)
 }
 
 /// Brings the folder up to date and returns what has changed.
@@ -86,10 +60,10 @@ pub fn plan(options: &Options) -> Result<Vec<Change>, CodegenError> {
 /// # Errors
 ///
 /// The document is wrong, or the folder cannot be read or written.
-pub fn run(options: &Options) -> Result<Vec<Change>, CodegenError> {
+pub fn run(options: &Options) -> Result<Vec<Change>, Failure> {
     let changes = plan(options)?;
     for change in &changes {
-        change.apply().map_err(CodegenError::Output)?;
+        change.apply()?;
     }
     Ok(changes)
 }

@@ -1,6 +1,9 @@
 //! What is wrong with a document, where, and what would be right.
 
 use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 /// A place in a source file. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +35,16 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
+    /// Where a mark is in the text, in bytes. It ends with its line.
+    fn span(&self, mark: Mark) -> Range<usize> {
+        let lines = self.text.split_inclusive('\n').take(mark.line.saturating_sub(1));
+        let start: usize = lines.map(str::len).sum();
+        let line = self.text[start..].lines().next().unwrap_or_default();
+        let offset = |chars| line.char_indices().nth(chars).map_or(line.len(), |(offset, _)| offset);
+        let column = mark.column.saturating_sub(1);
+        start + offset(column)..start + offset(column.saturating_add(mark.width))
+    }
+
     /// The text of a line, counted from 1.
     #[must_use]
     pub fn line(&self, number: usize) -> Option<&str> {
@@ -117,8 +130,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for diagnostic in &self.diagnostics {
-            render(f, &self.source, "error", diagnostic)?;
-            writeln!(f)?;
+            writeln!(f, "{}\n", render(&self.source, Level::ERROR, None, diagnostic))?;
         }
         let count = self.diagnostics.len();
         let noun = if count == 1 { "error" } else { "errors" };
@@ -128,37 +140,18 @@ impl fmt::Display for Report {
 
 impl std::error::Error for Report {}
 
-/// Writes one mistake with the line that it is in, and with a word for how bad it is.
-pub(crate) fn render(
-    f: &mut impl fmt::Write,
-    source: &SourceFile,
-    severity: &str,
-    diagnostic: &Diagnostic,
-) -> fmt::Result {
-    let Mark { line, column, width } = diagnostic.at;
-    writeln!(f, "{}:{line}:{column}: {severity}: {}", source.name, diagnostic.message)?;
-    let number = line.to_string();
-    let margin = " ".repeat(number.len());
-    if let Some(text) = source.line(line) {
-        // A tab in front of the caret keeps its width only if it stays a tab.
-        let lead: String = text
-            .chars()
-            .take(column.saturating_sub(1))
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
-        let rest = text.chars().count().saturating_sub(column.saturating_sub(1));
-        let carets = "^".repeat(width.clamp(1, rest.max(1)));
-        writeln!(f, "{margin} |")?;
-        writeln!(f, "{number} | {text}")?;
-        writeln!(f, "{margin} | {lead}{carets}")?;
-    }
-    if let Some(expected) = &diagnostic.expected {
-        writeln!(f, "{margin} = expected: {expected}")?;
-    }
-    if let Some(hint) = &diagnostic.hint {
-        writeln!(f, "{margin} = hint: {hint}")?;
-    }
-    Ok(())
+/// One mistake with the line that it is in, with how bad it is, and with the rule that it breaks.
+pub(crate) fn render(source: &SourceFile, level: Level<'_>, rule: Option<&str>, diagnostic: &Diagnostic) -> String {
+    let title = level.primary_title(&diagnostic.message);
+    let title = match rule {
+        Some(rule) => title.id(rule),
+        None => title,
+    };
+    let annotation = AnnotationKind::Primary.span(source.span(diagnostic.at));
+    let snippet = Snippet::source(&source.text).path(&source.name).annotation(annotation);
+    let more = |name, text: &'_ Option<String>| text.clone().map(|text| Level::NOTE.with_name(name).message(text));
+    let group = title.element(snippet).elements(more("expected", &diagnostic.expected));
+    Renderer::plain().render(&[group.elements(more("hint", &diagnostic.hint))])
 }
 
 /// The candidate that is most like `word`, if one is like it at all.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use xtask::codegen::{self, CodegenError, Options};
+use xtask::codegen::{self, Options};
+use xtask::failure::Failure;
 use xtask::{diff, docs, lint, new_operation};
 
 /// Maintenance of this workspace.
@@ -66,7 +67,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Codegen) -> Result<ExitCode, CodegenError> {
+fn run(arguments: &Codegen) -> Result<ExitCode, Failure> {
     let mut options = Options::default();
     let mut command = vec!["cargo xtask codegen".to_owned()];
     if let Some(spec) = &arguments.spec {

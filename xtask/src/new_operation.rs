@@ -2,16 +2,15 @@
 //!
 //! What cannot be known is written as TODO, which `cargo xtask lint` refuses until it is filled in.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::check::operations::operations;
+use crate::failure::Failure;
 use crate::generate::names;
+use crate::spec::Document;
 use crate::spec::tree::{Entry, Node};
-use crate::spec::{Document, LoadError};
 use crate::workspace;
 
 /// What to add, and where.
@@ -44,72 +43,37 @@ enum Method {
     Post,
 }
 
-/// Why nothing was added.
-#[derive(Debug)]
-pub enum NewOperationError {
-    /// The document cannot be read.
-    Spec(LoadError),
-    /// The document cannot be written.
-    Unwritable(PathBuf, std::io::Error),
-    /// A name that no operation can have.
-    Name(String),
-    /// The document has it already, on this line.
-    Taken(String, usize),
-    /// The document has no place for it: this is missing.
-    NoPlace(&'static str),
-}
-
-impl fmt::Display for NewOperationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Spec(error) => error.fmt(f),
-            Self::Unwritable(path, _) => write!(f, "{}: error: the file cannot be written", workspace::display(path)),
-            Self::Name(name) => write!(
-                f,
-                "error: `{name}` cannot be the name of an operation\n\
-                 hint: a small letter, then letters and digits, as in `retryTask`"
-            ),
-            Self::Taken(what, line) => write!(f, "error: {what} is there already, on line {line}"),
-            Self::NoPlace(what) => write!(f, "error: the document has no `{what}` to which to add"),
-        }
-    }
-}
-
-impl std::error::Error for NewOperationError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Spec(error) => error.source(),
-            Self::Unwritable(_, error) => Some(error),
-            Self::Name(_) | Self::Taken(..) | Self::NoPlace(_) => None,
-        }
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
 ///
 /// The name cannot be used, or the file cannot be read or written.
-pub fn command(arguments: &Arguments) -> Result<ExitCode, NewOperationError> {
+pub fn command(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let path = arguments
         .spec
         .clone()
         .unwrap_or_else(|| workspace::root().join(workspace::SPEC));
-    let document = Document::load(&path).map_err(NewOperationError::Spec)?;
+    let document = Document::load(&path)?;
     let text = add(&document, arguments)?;
-    std::fs::write(&path, text).map_err(|error| NewOperationError::Unwritable(path.clone(), error))?;
+    std::fs::write(&path, text).map_err(|error| {
+        let path = workspace::display(&path);
+        Failure::new(format!("{path}: error: the file cannot be written")).because(error)
+    })?;
     eprintln!("added `{}` to {}", arguments.name, workspace::display(&path));
     eprintln!("hint: fill in what `cargo xtask lint` says, then run `cargo xtask codegen`");
     Ok(ExitCode::SUCCESS)
 }
 
 /// The text of the document with the operation in it.
-fn add(document: &Document, arguments: &Arguments) -> Result<String, NewOperationError> {
+fn add(document: &Document, arguments: &Arguments) -> Result<String, Failure> {
     let name = &arguments.name;
     let action = arguments.action.as_ref().unwrap_or(name);
     for word in [name, action] {
         if !word.starts_with(|c: char| c.is_ascii_lowercase()) || !word.chars().all(|c| c.is_ascii_alphanumeric()) {
-            return Err(NewOperationError::Name(word.clone()));
+            return Err(Failure::new(format!(
+                "error: `{word}` cannot be the name of an operation\n\
+                 hint: a small letter, then letters and digits, as in `retryTask`"
+            )));
         }
     }
     let has_body = arguments.method == Method::Post && !arguments.no_body;
@@ -118,28 +82,21 @@ fn add(document: &Document, arguments: &Arguments) -> Result<String, NewOperatio
     let schemas = document
         .root
         .find(&["components", "schemas"])
-        .ok_or(NewOperationError::NoPlace("components.schemas"))?;
-    for operation in operations(document) {
+        .ok_or_else(|| no_place("components.schemas"))?;
+    for operation in document.operations() {
         if operation.node.text("operationId") == Some(name) {
-            return Err(NewOperationError::Taken(format!("`{name}`"), operation.method.at.line));
+            return Err(taken(&format!("`{name}`"), operation.method.at.line));
         }
         if operation.path.key.ends_with(&fragment) {
             let what = format!("an operation with the action `{action}`");
-            return Err(NewOperationError::Taken(what, operation.path.at.line));
+            return Err(taken(&what, operation.path.at.line));
         }
     }
     if let Some(schema) = schemas.entry(&body).filter(|_| has_body) {
-        return Err(NewOperationError::Taken(format!("the schema `{body}`"), schema.at.line));
+        return Err(taken(&format!("the schema `{body}`"), schema.at.line));
     }
-    let paths = document
-        .root
-        .entry("paths")
-        .ok_or(NewOperationError::NoPlace("paths"))?;
-    let first = paths
-        .value
-        .entries()
-        .first()
-        .ok_or(NewOperationError::NoPlace("paths"))?;
+    let paths = document.root.entry("paths").ok_or_else(|| no_place("paths"))?;
+    let first = paths.value.entries().first().ok_or_else(|| no_place("paths"))?;
     let path = first.key.split('#').next().unwrap_or_default();
 
     let mut lines: Vec<String> = document.source.text.lines().map(str::to_owned).collect();
@@ -196,99 +153,40 @@ fn last_line(document: &Document, next: Option<usize>) -> usize {
     end
 }
 
+fn taken(what: &str, line: usize) -> Failure {
+    Failure::new(format!("error: {what} is there already, on line {line}"))
+}
+
+fn no_place(what: &str) -> Failure {
+    Failure::new(format!("error: the document has no `{what}` to which to add"))
+}
+
 fn skeleton(key: &str, arguments: &Arguments, action: &str, body: Option<&String>) -> String {
-    let name = &arguments.name;
     // JSON is YAML: whatever is in the summary stays text.
-    let summary = serde_json::Value::from(arguments.summary.as_str());
+    let summary = serde_json::Value::from(arguments.summary.as_str()).to_string();
     let (method, effect) = match arguments.method {
         Method::Get => ("get", "none"),
         Method::Post => ("post", "TODO"),
     };
     let body = body.map_or_else(String::new, |body| {
-        format!(
-            r##"      requestBody:
-        required: true
-        description: "TODO: what the body is for."
-        content:
-          application/json:
-            schema:
-              $ref: "#/components/schemas/{body}"
-            examples:
-              published:
-                summary: The published sample
-                value:
-                  todo: TODO
-"##
-        )
+        include_str!("new_operation/body.yaml").replace("{body}", body)
     });
-    format!(
-        r##"  {key}:
-    {method}:
-      operationId: {name}
-      tags: [TODO]
-      summary: {summary}
-      description: |-
-        TODO: what it does, what must hold before, and what the answer carries.
-
-        - TODO: begin with "Not documented" what no page says, and with "Inferred" what follows from samples.
-      externalDocs:
-        description: "TODO: version and title of the page"
-        url: https://support.enos-iot.com/TODO
-      parameters:
-        - name: action
-          in: query
-          required: true
-          description: Selects this operation.
-          schema:
-            type: string
-            enum: [{action}]
-        - $ref: "#/components/parameters/OrgId"
-        - $ref: "#/components/parameters/JobId"
-{body}      responses:
-        "200":
-          description: >-
-            The answer of the platform. `code` 0 means that the request was accepted; any other `code` is a failure,
-            listed under `x-error-codes`.
-          x-failure-envelope:
-            code: code
-            message: msg
-            requestId: requestId
-            gatewayStatus: apim_status
-            success: 0
-          content:
-            application/json:
-              schema:
-                $ref: "#/components/schemas/Acknowledgement"
-              examples:
-                published:
-                  summary: "TODO: the published sample"
-                  value:
-                    code: 0
-                    msg: OK
-                    requestId: 8e5d4643-1d13-4dd1-8896-e407f16381df
-                    data: null
-      x-available-since: TODO
-      x-effect: {effect}
-      x-permissions:
-        - versions: TODO
-          permission: TODO
-          source: https://support.enos-iot.com/TODO
-      x-error-codes: []
-"##
-    )
+    let filled_in = [
+        ("{key}", key),
+        ("{method}", method),
+        ("{name}", &arguments.name),
+        ("{action}", action),
+        ("{body}", &body),
+        ("{effect}", effect),
+        // Last, since the text may have anything in it.
+        ("{summary}", &summary),
+    ];
+    let template = include_str!("new_operation/operation.yaml").to_owned();
+    filled_in
+        .into_iter()
+        .fold(template, |text, (place, value)| text.replace(place, value))
 }
 
 fn schema(name: &str) -> String {
-    format!(
-        r#"    {name}:
-      type: object
-      description: "TODO: what the body says."
-      required: [todo]
-      properties:
-        todo:
-          type: string
-          description: "TODO: a member, and what it means."
-          example: TODO
-"#
-    )
+    include_str!("new_operation/schema.yaml").replace("{name}", name)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
 
+use crate::failure::Failure;
 use crate::generate::{GeneratedFile, MARKER};
 use crate::workspace;
 
@@ -17,35 +18,17 @@ pub struct Change {
     after: Option<String>,
 }
 
-/// Why the folder could not be read or written.
-#[derive(Debug)]
-pub enum OutputError {
-    /// Reading or writing failed.
-    Io(PathBuf, std::io::Error),
-    /// The folder holds a file that this program has not made, and must not remove.
-    Foreign(PathBuf),
+fn unusable(path: &Path, cause: std::io::Error) -> Failure {
+    let path = workspace::display(path);
+    Failure::new(format!("{path}: error: cannot be read or written")).because(cause)
 }
 
-impl fmt::Display for OutputError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(path, _) => write!(f, "{}: error: cannot be read or written", workspace::display(path)),
-            Self::Foreign(path) => write!(
-                f,
-                "{}: error: not a generated file, but in the folder for them; move it elsewhere",
-                workspace::display(path)
-            ),
-        }
-    }
-}
-
-impl std::error::Error for OutputError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(_, error) => Some(error),
-            Self::Foreign(_) => None,
-        }
-    }
+/// The folder holds a file that this program has not made, and must not remove.
+fn foreign(path: &Path) -> Failure {
+    let path = workspace::display(path);
+    Failure::new(format!(
+        "{path}: error: not a generated file, but in the folder for them; move it elsewhere"
+    ))
 }
 
 /// What must happen to the folder so that it holds these files and nothing else.
@@ -53,7 +36,7 @@ impl std::error::Error for OutputError {
 /// # Errors
 ///
 /// The folder cannot be read, or holds a file that was not generated.
-pub fn changes(folder: &Path, files: &[GeneratedFile]) -> Result<Vec<Change>, OutputError> {
+pub fn changes(folder: &Path, files: &[GeneratedFile]) -> Result<Vec<Change>, Failure> {
     let mut changes = Vec::new();
     for file in files {
         let path = folder.join(file.name);
@@ -70,7 +53,7 @@ pub fn changes(folder: &Path, files: &[GeneratedFile]) -> Result<Vec<Change>, Ou
     for path in others(folder, files)? {
         let text = String::from_utf8_lossy(&read(&path)?.unwrap_or_default()).into_owned();
         if !text.lines().next().unwrap_or_default().contains(MARKER) {
-            return Err(OutputError::Foreign(path));
+            return Err(foreign(&path));
         }
         changes.push(Change {
             path,
@@ -83,19 +66,19 @@ pub fn changes(folder: &Path, files: &[GeneratedFile]) -> Result<Vec<Change>, Ou
 }
 
 /// What is in the folder beside these files. Hidden files are no business of ours.
-fn others(folder: &Path, files: &[GeneratedFile]) -> Result<Vec<PathBuf>, OutputError> {
+fn others(folder: &Path, files: &[GeneratedFile]) -> Result<Vec<PathBuf>, Failure> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(OutputError::Io(folder.to_owned(), error)),
+        Err(error) => return Err(unusable(folder, error)),
     };
     let mut others = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(|error| OutputError::Io(folder.to_owned(), error))?;
+        let entry = entry.map_err(|error| unusable(folder, error))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if entry.path().is_dir() {
-            return Err(OutputError::Foreign(entry.path()));
+            return Err(foreign(&entry.path()));
         }
         if !name.starts_with('.') && !files.iter().any(|file| file.name == name) {
             others.push(entry.path());
@@ -104,11 +87,11 @@ fn others(folder: &Path, files: &[GeneratedFile]) -> Result<Vec<PathBuf>, Output
     Ok(others)
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, OutputError> {
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(OutputError::Io(path.to_owned(), error)),
+        Err(error) => Err(unusable(path, error)),
     }
 }
 
@@ -118,9 +101,8 @@ impl Change {
     /// # Errors
     ///
     /// The file cannot be written or removed.
-    pub fn apply(&self) -> Result<(), OutputError> {
-        self.try_apply()
-            .map_err(|error| OutputError::Io(self.path.clone(), error))
+    pub fn apply(&self) -> Result<(), Failure> {
+        self.try_apply().map_err(|error| unusable(&self.path, error))
     }
 
     fn try_apply(&self) -> std::io::Result<()> {

@@ -109,23 +109,29 @@ fn a_report_shows_the_line_and_what_would_be_right() {
     snapbox::assert_data_eq!(
         report(text).unwrap().to_string(),
         snapbox::str![[r#"
-openapi/ota-jobs.yaml:54:7: error: unknown key `operationID` in an operation
+error: unknown key `operationID` in an operation
+  --> openapi/ota-jobs.yaml:54:7
    |
 54 |       operationID: retryTask
    |       ^^^^^^^^^^^
+   |
    = expected: `operationId`
    = hint: did you mean `operationId`?
 
-openapi/ota-jobs.yaml:79:13: error: `action` has 0 values
+error: `action` has 0 values
+  --> openapi/ota-jobs.yaml:79:13
    |
 79 |             enum: []
    |             ^^^^
+   |
    = expected: exactly one, as in `enum: [...]`
 
-openapi/ota-jobs.yaml:79:13: error: `enum` allows no value
+error: `enum` allows no value
+  --> openapi/ota-jobs.yaml:79:13
    |
 79 |             enum: []
    |             ^^^^
+   |
    = expected: at least one value
 
 3 errors in openapi/ota-jobs.yaml

@@ -250,7 +250,8 @@ fn a_mistake_in_the_document_writes_nothing() {
         let output = scratch.run(arguments);
         assert_eq!(output.status.code(), Some(1));
         assert!(
-            stderr(&output).starts_with("spec.yaml:54:7: error: unknown key"),
+            stderr(&output).starts_with("error: unknown key `operationID`")
+                && stderr(&output).contains("--> spec.yaml:54:7\n"),
             "{}",
             stderr(&output)
         );

@@ -350,15 +350,18 @@ fn people_see_the_lines() {
     assert_data_eq!(
         String::from_utf8(output.stdout).unwrap(),
         str![[r#"
-spec.yaml:44:11: warning[tag-unused]: no operation has the tag `spare, of 100%`
+warning[tag-unused]: no operation has the tag `spare, of 100%`
+  --> spec.yaml:44:11
    |
 44 |   - name: spare, of 100%
    |           ^^^^^^^^^^^^^^
 
-spec.yaml:58:16: error[todo]: this is still to be written
+error[todo]: this is still to be written
+  --> spec.yaml:58:16
    |
 58 |       summary: TODO
    |                ^^^^
+   |
    = hint: replace the text that has TODO in it
 
 

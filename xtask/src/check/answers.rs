@@ -3,7 +3,6 @@
 
 use serde_json::Value as Json;
 
-use super::operations::operations;
 use crate::diagnostic::Diagnostic;
 use crate::spec::Document;
 use crate::spec::tree::{Content, Entry, Node};
@@ -14,7 +13,7 @@ pub(super) fn check(document: &Document, errors: &mut Vec<Diagnostic>) {
         errors,
         seen: Vec::new(),
     };
-    for operation in operations(document) {
+    for operation in document.operations() {
         let response = operation
             .node
             .find(&["responses", "200"])
@@ -24,7 +23,7 @@ pub(super) fn check(document: &Document, errors: &mut Vec<Diagnostic>) {
         let Some(code) = response.find(&["x-failure-envelope", "code"]).and_then(Node::as_str) else {
             continue;
         };
-        let content = response.get("content").map(Node::entries).unwrap_or_default();
+        let content = response.entries_of("content");
         for schema in content.iter().filter_map(|media_type| media_type.value.get("schema")) {
             walk.schema(schema, Some(code));
         }
@@ -47,7 +46,7 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         self.seen.push(schema);
-        for required in schema.get("required").map(Node::items).unwrap_or_default() {
+        for required in schema.items_of("required") {
             let name = required.as_str().unwrap_or_default();
             if Some(name) != code {
                 let message = format!("`{name}` is required, so an answer that lacks it could not be read");
@@ -65,7 +64,7 @@ impl<'a> Walk<'a, '_> {
             self.errors
                 .push(Diagnostic::new(list.at, message).expected("`x-known-values`, in a component"));
         }
-        for property in schema.get("properties").map(Node::entries).unwrap_or_default() {
+        for property in schema.entries_of("properties") {
             self.null(property);
             self.schema(&property.value, None);
         }
@@ -88,7 +87,7 @@ impl<'a> Walk<'a, '_> {
         let Some(schema) = self.document.resolve(&property.value) else {
             return;
         };
-        let is_nullable = schema.get("nullable").is_some_and(Node::is_true);
+        let is_nullable = schema.says("nullable");
         let is_map = schema.text("type") == Some("object") && schema.get("properties").is_none();
         if !is_nullable && (schema.text("type") == Some("array") || is_map) {
             let message = format!("an answer in which `{}` is null could not be read", property.key);

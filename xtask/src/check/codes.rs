@@ -1,12 +1,11 @@
 //! Error codes are listed once, under names that Rust can have.
 
-use super::operations::operations;
 use crate::diagnostic::Diagnostic;
 use crate::spec::Document;
 use crate::spec::tree::Node;
 
 pub(super) fn check(document: &Document, errors: &mut Vec<Diagnostic>) {
-    let list = |key| document.root.get(key).map(Node::items).unwrap_or_default();
+    let list = |key| document.root.items_of(key);
     let common = list("x-common-error-codes");
     let gateway = list("x-gateway-error-codes");
     duplicates(common, &[], errors);
@@ -14,8 +13,8 @@ pub(super) fn check(document: &Document, errors: &mut Vec<Diagnostic>) {
     refusals(list("x-gateway-refusals"), errors);
     names(common, errors);
     names(gateway, errors);
-    for operation in operations(document) {
-        let own = operation.node.get("x-error-codes").map(Node::items).unwrap_or_default();
+    for operation in document.operations() {
+        let own = operation.node.items_of("x-error-codes");
         duplicates(own, common, errors);
         names(own, errors);
     }

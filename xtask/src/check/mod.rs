@@ -7,7 +7,7 @@ mod answers;
 mod codes;
 mod extensions;
 pub(crate) mod nulls;
-pub(crate) mod operations;
+mod operations;
 mod parameters;
 mod references;
 mod schemas;

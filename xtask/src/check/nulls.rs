@@ -26,7 +26,7 @@ pub(super) fn check(document: &Document, visits: &[Visit<'_>], errors: &mut Vec<
 }
 
 fn properties(schema: &Node) -> &[Entry] {
-    schema.get("properties").map(Node::entries).unwrap_or_default()
+    schema.entries_of("properties")
 }
 
 fn wrong(document: &Document, property: &Entry, mark: &Entry) -> Option<Diagnostic> {
@@ -48,7 +48,7 @@ fn wrong(document: &Document, property: &Entry, mark: &Entry) -> Option<Diagnost
 
 /// Whether a schema allows null, if one of these keys is enough to say so.
 pub(crate) fn admits_null(document: &Document, schema: &Node, keys: &[&str]) -> bool {
-    let says = |node: &Node| keys.iter().any(|key| node.get(key).is_some_and(Node::is_true));
+    let says = |node: &Node| keys.iter().any(|key| node.says(key));
     if says(schema) {
         return true;
     }

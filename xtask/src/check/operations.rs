@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use crate::diagnostic::{Diagnostic, Mark, did_you_mean};
 use crate::generate::names;
-use crate::spec::Document;
-use crate::spec::lower::{METHODS, lowered_key};
-use crate::spec::tree::{Content, Entry, Node};
+use crate::spec::lower::lowered_key;
+use crate::spec::tree::{Content, Entry};
+use crate::spec::{Document, PlacedOperation};
 
 /// Methods of the generated client that are no operations, or that its own code calls.
 const METHOD_NAMES: [&str; 10] = [
@@ -33,42 +33,13 @@ const TYPE_NAMES: [&str; 8] = [
     "ResponseValue",
 ];
 
-/// An operation where it is.
-pub(crate) struct Operation<'a> {
-    pub(crate) path: &'a Entry,
-    pub(crate) method: &'a Entry,
-    pub(crate) node: &'a Node,
-}
-
-/// All operations in the order of the document.
-pub(crate) fn operations(document: &Document) -> impl Iterator<Item = Operation<'_>> {
-    document
-        .root
-        .get("paths")
-        .map(Node::entries)
-        .unwrap_or_default()
-        .iter()
-        .flat_map(|path| {
-            let methods = path
-                .value
-                .entries()
-                .iter()
-                .filter(|entry| METHODS.contains(&entry.key.as_str()));
-            methods.map(move |method| Operation {
-                path,
-                method,
-                node: &method.value,
-            })
-        })
-}
-
 pub(super) fn check(document: &Document, errors: &mut Vec<Diagnostic>) {
     let mut ids = HashMap::new();
     let mut keys = HashMap::new();
-    for path in document.root.get("paths").map(Node::entries).unwrap_or_default() {
+    for path in document.root.entries_of("paths") {
         errors.extend(path_error(path));
     }
-    for operation in operations(document) {
+    for operation in document.operations() {
         operation_id(&operation, &mut ids, errors);
         responses(&operation, errors);
         effect(&operation, errors);
@@ -112,7 +83,7 @@ fn path_error(path: &Entry) -> Option<Diagnostic> {
 }
 
 fn operation_id<'a>(
-    operation: &Operation<'a>,
+    operation: &PlacedOperation<'a>,
     ids: &mut HashMap<String, (&'a str, usize)>,
     errors: &mut Vec<Diagnostic>,
 ) {
@@ -148,7 +119,7 @@ fn operation_id<'a>(
     }
 }
 
-fn responses(operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
+fn responses(operation: &PlacedOperation<'_>, errors: &mut Vec<Diagnostic>) {
     let Some(responses) = operation.node.entry("responses") else {
         return;
     };
@@ -172,7 +143,7 @@ fn responses(operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
 }
 
 /// Whatever stands between asks for a `get` as often as it likes.
-fn effect(operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
+fn effect(operation: &PlacedOperation<'_>, errors: &mut Vec<Diagnostic>) {
     let Some(effect) = operation.node.get("x-effect") else {
         return;
     };
@@ -192,9 +163,9 @@ fn effect(operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
     }
 }
 
-fn parameters(document: &Document, operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
+fn parameters(document: &Document, operation: &PlacedOperation<'_>, errors: &mut Vec<Diagnostic>) {
     for list in [&operation.path.value, operation.node] {
-        let items = list.get("parameters").map(Node::items).unwrap_or_default();
+        let items = list.items_of("parameters");
         let mut seen: HashMap<String, &str> = HashMap::new();
         for item in items {
             let Some(name) = document.resolve(item).and_then(|parameter| parameter.text("name")) else {
@@ -224,7 +195,7 @@ fn parameters(document: &Document, operation: &Operation<'_>, errors: &mut Vec<D
     path_parameters(document, operation, errors);
 }
 
-fn path_parameters(document: &Document, operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
+fn path_parameters(document: &Document, operation: &PlacedOperation<'_>, errors: &mut Vec<Diagnostic>) {
     let Some(in_path) = template(&operation.path.key) else {
         let diagnostic = Diagnostic::new(operation.path.at, "the braces of this path do not match");
         errors.push(diagnostic.expected("`{name}`"));
@@ -275,7 +246,7 @@ fn template(key: &str) -> Option<Vec<&str>> {
 }
 
 /// Values that become part of the URL as they are.
-fn fixed_values(document: &Document, operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
+fn fixed_values(document: &Document, operation: &PlacedOperation<'_>, errors: &mut Vec<Diagnostic>) {
     for parameter in document.parameters(&operation.path.value, operation.node) {
         let Some((name, value)) = document.fixed_value(parameter) else {
             continue;
@@ -291,7 +262,7 @@ fn fixed_values(document: &Document, operation: &Operation<'_>, errors: &mut Vec
 }
 
 /// The parameter `action`, and the fragment that repeats it.
-fn action(document: &Document, operation: &Operation<'_>, errors: &mut Vec<Diagnostic>) {
+fn action(document: &Document, operation: &PlacedOperation<'_>, errors: &mut Vec<Diagnostic>) {
     let path = operation.path;
     let id = operation.node.text("operationId").unwrap_or("...");
     let found = document
@@ -317,12 +288,12 @@ fn action(document: &Document, operation: &Operation<'_>, errors: &mut Vec<Diagn
     if parameter.text("in").is_some_and(|place| place != "query") {
         errors.push(Diagnostic::new(place("in"), "`action` is not in the query").expected("`in: query`"));
     }
-    if !parameter.get("required").is_some_and(Node::is_true) {
+    if !parameter.says("required") {
         errors.push(Diagnostic::new(place("required"), "`action` is not required").expected("`required: true`"));
     }
     let schema = parameter.get("schema").and_then(|schema| document.resolve(schema));
     let Some(schema) = schema else { return };
-    let values = schema.get("enum").map(Node::items).unwrap_or_default();
+    let values = schema.items_of("enum");
     if values.len() != 1 {
         let at = schema.entry("enum").map_or(place("schema"), |entry| entry.at);
         let message = format!("`action` has {} values", values.len());

@@ -2,7 +2,6 @@
 
 use super::shape::Visit;
 use crate::diagnostic::Diagnostic;
-use crate::spec::tree::Node;
 
 pub(super) fn check(visits: &[Visit<'_>], errors: &mut Vec<Diagnostic>) {
     for visit in visits.iter().filter(|visit| visit.node.get("$ref").is_none()) {
@@ -60,7 +59,7 @@ fn parameter(visit: &Visit<'_>, errors: &mut Vec<Diagnostic>) {
             let diagnostic = Diagnostic::new(at.at, "a cookie parameter cannot be generated");
             errors.push(diagnostic.expected("query, header or path"));
         }
-        (Some("path"), _) if !node.get("required").is_some_and(Node::is_true) => {
+        (Some("path"), _) if !node.says("required") => {
             let at = node.entry("required").map_or(visit.owner, |entry| entry.at);
             errors.push(Diagnostic::new(at, "a path parameter is always required").expected("`required: true`"));
         }

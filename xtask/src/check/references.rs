@@ -11,7 +11,7 @@ pub(super) fn check(document: &Document, visits: &[Visit<'_>], errors: &mut Vec<
             errors.extend(reference_error(document, visit.name(), section, reference));
         }
     }
-    for section in document.root.get("components").map(Node::entries).unwrap_or_default() {
+    for section in document.root.entries_of("components") {
         for component in section.value.entries() {
             if is_circular(document, &component.value, &mut Vec::new()) {
                 let message = format!("`{}` is nothing but references that lead back to it", component.key);
@@ -90,7 +90,7 @@ fn security(document: &Document, errors: &mut Vec<Diagnostic>) {
         .map(Node::entries)
         .unwrap_or_default();
     let known: Vec<_> = schemes.iter().map(|scheme| scheme.key.as_str()).collect();
-    let paths = document.root.get("paths").map(Node::entries).unwrap_or_default();
+    let paths = document.root.entries_of("paths");
     let operations = paths
         .iter()
         .flat_map(|path| path.value.entries())

@@ -3,7 +3,6 @@
 use serde_json::Value as Json;
 
 use super::extensions;
-use super::operations::operations;
 use super::shape::{Visit, describe, one_of};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::generate::names;
@@ -38,11 +37,7 @@ const TYPED: [(&str, &[&str]); 17] = [
 const FOREIGN_FORMATS: [(&str, &str); 3] = [("date", "chrono"), ("date-time", "chrono"), ("uuid", "uuid")];
 
 pub(super) fn check(document: &Document, visits: &[Visit<'_>], errors: &mut Vec<Diagnostic>) {
-    let components = document
-        .root
-        .find(&["components", "schemas"])
-        .map(Node::entries)
-        .unwrap_or_default();
+    let components = document.schemas();
     for visit in visits
         .iter()
         .filter(|visit| visit.kind == "Schema" && visit.node.get("$ref").is_none())
@@ -66,7 +61,9 @@ pub(super) fn check(document: &Document, visits: &[Visit<'_>], errors: &mut Vec<
 
 /// The names of the other types at the root of the client.
 fn taken_names(document: &Document, components: &[Entry]) -> Vec<String> {
-    let ids = operations(document).filter_map(|operation| operation.node.text("operationId"));
+    let ids = document
+        .operations()
+        .filter_map(|operation| operation.node.text("operationId"));
     let codes = ids.map(|id| names::upper_camel_text(id) + "ErrorCode");
     let lists = components.iter().filter(|component| is_checked_list(&component.value));
     let list_errors = lists.map(|list| format!("{}Error", list.key));
@@ -153,9 +150,9 @@ fn required_properties(node: &Node, errors: &mut Vec<Diagnostic>) {
     if ["allOf", "oneOf", "anyOf"].iter().any(|key| node.get(key).is_some()) {
         return;
     }
-    let properties = node.get("properties").map(Node::entries).unwrap_or_default();
+    let properties = node.entries_of("properties");
     let known: Vec<_> = properties.iter().map(|property| property.key.as_str()).collect();
-    let required = node.get("required").map(Node::items).unwrap_or_default();
+    let required = node.items_of("required");
     for (index, item) in required.iter().enumerate() {
         let Some(name) = item.as_str() else { continue };
         if required[..index].iter().any(|other| other.as_str() == Some(name)) {
@@ -195,7 +192,7 @@ fn values(node: &Node, errors: &mut Vec<Diagnostic>) {
             Some("boolean") => json.is_boolean(),
             Some(_) | None => true,
         };
-        let is_allowed_null = json == Json::Null && node.get("nullable").is_some_and(Node::is_true);
+        let is_allowed_null = json == Json::Null && node.says("nullable");
         if !fits && !is_allowed_null {
             let declared = node.text("type").unwrap_or_default();
             errors.push(

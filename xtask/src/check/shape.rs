@@ -179,7 +179,8 @@ fn visit<'a>(schema: &'static Json, node: &'a Node, owner: Mark, visits: &mut Ve
 
 /// Compares a whole document with the schema.
 pub(super) fn check(root: &Node, visits: &[Visit<'_>]) -> Vec<Diagnostic> {
-    let mut diagnostics = duplicate_keys(root);
+    let mut diagnostics = Vec::new();
+    duplicate_keys(root, &mut diagnostics);
     let references = visits.iter().filter(|visit| visit.node.get("$ref").is_some());
     let ignored = references
         .flat_map(|visit| visit.node.entries())
@@ -212,15 +213,16 @@ pub(super) fn check(root: &Node, visits: &[Visit<'_>]) -> Vec<Diagnostic> {
 }
 
 /// In all values, examples included.
-fn duplicate_keys(node: &Node) -> Vec<Diagnostic> {
+fn duplicate_keys(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     let entries = node.entries();
-    let repeated = entries.iter().enumerate().filter_map(|(index, entry)| {
-        let first = entries[..index].iter().find(|earlier| earlier.key == entry.key)?;
-        let diagnostic = Diagnostic::new(entry.at, format!("the key `{}` is there twice", entry.key));
-        Some(diagnostic.hint(format!("it is first on line {}", first.at.line)))
-    });
-    let children = entries.iter().map(|entry| &entry.value).chain(node.items());
-    repeated.chain(children.flat_map(duplicate_keys)).collect()
+    for (index, entry) in entries.iter().enumerate() {
+        if let Some(first) = entries[..index].iter().find(|earlier| earlier.key == entry.key) {
+            let diagnostic = Diagnostic::new(entry.at, format!("the key `{}` is there twice", entry.key));
+            diagnostics.push(diagnostic.hint(format!("it is first on line {}", first.at.line)));
+        }
+        duplicate_keys(&entry.value, diagnostics);
+    }
+    node.items().iter().for_each(|item| duplicate_keys(item, diagnostics));
 }
 
 /// Of alternatives, the errors of the one that was meant.

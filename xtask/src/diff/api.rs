@@ -99,8 +99,8 @@ pub(super) fn api(files: &[GeneratedFile]) -> Result<Api, syn::Error> {
         let module = match file.name {
             "bodies.rs" => "types::",
             "operations.rs" => "operations::",
-            name if name.ends_with(".rs") => "",
-            _ => continue,
+            "provenance.toml" => continue,
+            _ => "",
         };
         api.extend(items(module, &syn::parse_file(&file.text)?.items));
     }
@@ -261,10 +261,10 @@ fn of_type(owner: &str, kind: &str, generics: &Generics, attributes: &[Attribute
     let derives = attributes
         .iter()
         .filter(|attribute| attribute.path().is_ident("derive"));
-    let derived = derives
+    let paths = derives
         .filter_map(|attribute| attribute.parse_args_with(parse).ok())
         .flatten();
-    let traits = derived.map(|path| of_trait(owner, &path, String::new()));
+    let traits = paths.map(|path| of_trait(owner, &path, String::new()));
     let itself = (format!("`{owner}`"), Promise::new(owner, "", tokens));
     std::iter::once(itself).chain(traits).collect()
 }

@@ -85,25 +85,25 @@ pub(super) fn servers(scope: &Scope<'_>, pair: Pair<'_>, of: &str) -> Vec<Change
 }
 
 fn variables(scope: &Scope<'_>, server: Pair<'_>, of: &str) -> Vec<Change> {
-    let changed = |pair, key: &str, text| {
+    let other = |pair, key: &str, text| {
         let wire = breaking("a client that took its address from the document calls elsewhere");
         scope.key(pair, key, text, wire)
     };
     let Some(variables) = server.get("variables") else {
         let text = format!("the variables of {of} are others");
         let differ = server.differ("variables");
-        return differ.then(|| changed(server, "variables", text)).into_iter().collect();
+        return differ.then(|| other(server, "variables", text)).into_iter().collect();
     };
     let mut changes = Vec::new();
     for key in variables.keys() {
         let name = format!("the variable `{key}` of {of}");
         let Some(variable) = variables.get(key) else {
-            changes.push(changed(variables, key, format!("{name} {}", variables.state(key, ""))));
+            changes.push(other(variables, key, format!("{name} {}", variables.state(key, ""))));
             continue;
         };
         changes.extend(scope.texts(variable, &["description"], &name));
         let values = ["default", "enum"].into_iter().filter(|key| variable.differ(key));
-        changes.extend(values.map(|key| changed(variable, key, format!("the `{key}` of {name} is another"))));
+        changes.extend(values.map(|key| other(variable, key, format!("the `{key}` of {name} is another"))));
         changes.extend(scope.others(variable, &["description", "default", "enum"], &name));
     }
     changes

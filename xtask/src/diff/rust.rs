@@ -30,7 +30,9 @@ pub(super) fn judge(changes: &mut Vec<Change>, base: &Client, head: &Client) {
         if from.is_empty() {
             from = bears(&|touch| touch.is_owner(&difference.owner));
         }
-        from.iter().for_each(|index| found[*index].push(&difference.impact));
+        for index in &from {
+            found[*index].push(&difference.impact);
+        }
         if from.is_empty() {
             alone.push(difference);
         }

@@ -14,7 +14,6 @@ use crate::diagnostic::{Diagnostic, Mark};
 use crate::spec::Document;
 use crate::spec::lower::lower;
 use crate::spec::model::Model;
-use crate::spec::tree::Node;
 
 /// The client's code.
 pub(super) fn generate(document: &Document, model: &Model) -> Result<syn::File, Vec<Diagnostic>> {
@@ -50,11 +49,7 @@ fn first_line(message: &str) -> &str {
 /// Finds the part of the document at which the generator fails: it does not say. Tries the schemas and then the
 /// operations one by one, each with nothing but what it refers to.
 fn blame(document: &Document, model: &Model, json: &Json, reason: &str) -> Diagnostic {
-    let schemas = document
-        .root
-        .find(&["components", "schemas"])
-        .map(Node::entries)
-        .unwrap_or_default();
+    let schemas = document.schemas();
     let guilty = schemas
         .iter()
         .filter_map(|schema| {

@@ -166,8 +166,12 @@ fn is_list_item(text: &str) -> bool {
 fn escape_inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let taken = match first {
+    // Byte by byte, since nearly all of a text is plain, and all of these are ASCII.
+    let is_special = |byte| matches!(byte, b'`' | b'\\' | b'<' | b'[' | b'h');
+    while let Some(plain) = rest.bytes().position(is_special) {
+        out.push_str(&rest[..plain]);
+        rest = &rest[plain..];
+        let taken = match rest.chars().next().unwrap_or_default() {
             '`' => code_span(rest),
             '\\' => rest.chars().take(2).map(char::len_utf8).sum(),
             '<' => autolink(rest).unwrap_or_else(|| {
@@ -191,6 +195,7 @@ fn escape_inline(text: &str) -> String {
         out.push_str(&rest[..taken]);
         rest = &rest[taken..];
     }
+    out.push_str(rest);
     out
 }
 

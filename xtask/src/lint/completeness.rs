@@ -1,14 +1,13 @@
 //! Everything that a reader looks for is there.
 
 use super::Findings;
-use crate::check::operations::operations;
 use crate::check::shape::Visit;
 use crate::diagnostic::{Diagnostic, Mark};
 use crate::spec::Document;
 use crate::spec::tree::{Entry, Node};
 
 pub(super) fn lint(document: &Document, visits: &[Visit<'_>], findings: &mut Findings) {
-    for operation in operations(document) {
+    for operation in document.operations() {
         let id = operation.node.text("operationId").unwrap_or(&operation.path.key);
         lint_operation(id, operation.method, findings);
     }
@@ -20,7 +19,7 @@ pub(super) fn lint(document: &Document, visits: &[Visit<'_>], findings: &mut Fin
                 let name = visit.node.text("name").unwrap_or_default();
                 examples(visit, &format!("the parameter `{name}`"), findings);
             }
-            "RequestBody" if !visit.node.get("required").is_some_and(Node::is_true) => {
+            "RequestBody" if !visit.node.says("required") => {
                 let at = visit.node.entry("required").map_or(visit.owner, |entry| entry.at);
                 let diagnostic = Diagnostic::new(
                     at,
@@ -84,7 +83,7 @@ fn examples(visit: &Visit<'_>, what: &str, findings: &mut Findings) {
         findings.error("example-missing", diagnostic.expected("`example` or `examples`"));
         return;
     }
-    for example in node.get("examples").map(Node::entries).unwrap_or_default() {
+    for example in node.entries_of("examples") {
         if example.value.get("$ref").is_none() && example.value.get("value").is_none() {
             let diagnostic = Diagnostic::new(example.at, format!("the example `{}` has no value", example.key));
             findings.error("example-missing", diagnostic.expected("`value`"));
@@ -111,8 +110,7 @@ fn descriptions(document: &Document, visit: &Visit<'_>, findings: &mut Findings)
         "ExternalDocumentation" => "`externalDocs`".to_owned(),
         "Schema" => {
             members(node, findings);
-            let components = document.root.find(&["components", "schemas"]);
-            let components = components.map(Node::entries).unwrap_or_default();
+            let components = document.schemas();
             let component = components
                 .iter()
                 .find(|component| std::ptr::eq(&raw const component.value, node));
@@ -125,7 +123,7 @@ fn descriptions(document: &Document, visit: &Visit<'_>, findings: &mut Findings)
 }
 
 fn members(schema: &Node, findings: &mut Findings) {
-    let properties = schema.get("properties").map(Node::entries).unwrap_or_default();
+    let properties = schema.entries_of("properties");
     for property in properties
         .iter()
         .filter(|property| property.value.get("$ref").is_none())

@@ -7,7 +7,6 @@ use regex::Regex;
 
 use super::Findings;
 use crate::check::nulls::admits_null;
-use crate::check::operations::operations;
 use crate::check::shape::{Visit, one_of};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::spec::Document;
@@ -27,8 +26,8 @@ pub(super) fn lint(document: &Document, visits: &[Visit<'_>], findings: &mut Fin
 /// A code has the same name, message and category wherever it is listed.
 fn clashing_codes(document: &Document, findings: &mut Findings) {
     let mut first: HashMap<i64, &Node> = HashMap::new();
-    for operation in operations(document) {
-        for code in operation.node.get("x-error-codes").map(Node::items).unwrap_or_default() {
+    for operation in document.operations() {
+        for code in operation.node.items_of("x-error-codes") {
             let Some(number) = code.get("code").and_then(Node::as_i64) else {
                 continue;
             };
@@ -64,7 +63,7 @@ fn mentioned_codes(document: &Document, findings: &mut Findings) {
         items.iter().filter_map(|code| code.get("code")?.as_i64()).collect()
     };
     let common = numbers(document.root.get("x-common-error-codes"));
-    for operation in operations(document) {
+    for operation in document.operations() {
         let own = numbers(operation.node.get("x-error-codes"));
         let Some(text) = operation.node.get("description") else {
             continue;
@@ -90,11 +89,11 @@ fn mentioned_codes(document: &Document, findings: &mut Findings) {
 }
 
 fn tags(document: &Document, findings: &mut Findings) {
-    let declared = document.root.get("tags").map(Node::items).unwrap_or_default();
+    let declared = document.root.items_of("tags");
     let known: Vec<_> = declared.iter().filter_map(|tag| tag.text("name")).collect();
     let mut used = HashSet::new();
-    for operation in operations(document) {
-        for tag in operation.node.get("tags").map(Node::items).unwrap_or_default() {
+    for operation in document.operations() {
+        for tag in operation.node.items_of("tags") {
             let Some(name) = tag.as_str() else { continue };
             used.insert(name);
             if !known.contains(&name) {
@@ -127,11 +126,11 @@ fn unused_components(document: &Document, findings: &mut Findings) {
         references(document, &entry.value, &mut used);
     }
     let security = std::iter::once(&document.root)
-        .chain(operations(document).map(|operation| operation.node))
+        .chain(document.operations().map(|operation| operation.node))
         .filter_map(|node| node.get("security"));
     let schemes = security.flat_map(Node::items).flat_map(Node::entries);
     let schemes: HashSet<_> = schemes.map(|scheme| scheme.key.as_str()).collect();
-    for section in document.root.get("components").map(Node::entries).unwrap_or_default() {
+    for section in document.root.entries_of("components") {
         for component in section.value.entries() {
             let is_used = if section.key == "securitySchemes" {
                 schemes.contains(component.key.as_str())
@@ -193,7 +192,7 @@ fn nulls(document: &Document, visits: &[Visit<'_>], findings: &mut Findings) {
     for visit in visits.iter().filter(|visit| visit.kind == "Schema") {
         let says = |node: &Node| speaks_of_null(node.text("description").unwrap_or_default());
         let all = says(visit.node);
-        for property in visit.node.get("properties").map(Node::entries).unwrap_or_default() {
+        for property in visit.node.entries_of("properties") {
             if (all || says(&property.value)) && !admits_null(document, &property.value, &["nullable", "x-nullable"]) {
                 let message = format!("`{}` may be null by the text, but not by the schema", property.key);
                 findings.error(
@@ -236,11 +235,11 @@ fn urls(visits: &[Visit<'_>], findings: &mut Findings) {
 
 /// Versions of the platform are written as it writes them.
 fn versions(document: &Document, findings: &mut Findings) {
-    for operation in operations(document) {
+    for operation in document.operations() {
         if let Some(since) = operation.node.get("x-available-since") {
             version_list(since, &["", ""], findings);
         }
-        for permission in operation.node.get("x-permissions").map(Node::items).unwrap_or_default() {
+        for permission in operation.node.items_of("x-permissions") {
             if let Some(list) = permission.get("versions") {
                 version_list(list, &[", ", " to "], findings);
             }

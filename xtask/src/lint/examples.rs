@@ -52,7 +52,7 @@ fn own(schema: &Node) -> Vec<&Entry> {
 }
 
 fn several<'a>(document: &'a Document, node: &'a Node) -> Vec<&'a Entry> {
-    let named = node.get("examples").map(Node::entries).unwrap_or_default();
+    let named = node.entries_of("examples");
     let values = named
         .iter()
         .filter_map(|example| document.resolve(&example.value)?.entry("value"));

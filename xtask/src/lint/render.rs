@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use annotate_snippets::Level;
 use clap::ValueEnum;
 use serde_json::{Value as Json, json};
 
@@ -36,9 +37,15 @@ impl Format {
 
 fn human(text: &mut String, source: &SourceFile, findings: &[Finding]) -> fmt::Result {
     for finding in findings {
-        let severity = format!("{}[{}]", finding.severity, finding.rule);
-        render(text, source, &severity, &finding.diagnostic)?;
-        writeln!(text)?;
+        let level = match finding.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        writeln!(
+            text,
+            "{}\n",
+            render(source, level, Some(finding.rule), &finding.diagnostic)
+        )?;
     }
     Ok(())
 }

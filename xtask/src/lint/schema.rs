@@ -14,8 +14,7 @@ pub(super) struct Components {
 
 impl Components {
     pub(super) fn new(document: &Document) -> Self {
-        let schemas = document.root.find(&["components", "schemas"]);
-        let entries = schemas.map(Node::entries).unwrap_or_default();
+        let entries = document.schemas();
         // A part of a composed schema does not know the members of the other parts.
         let mut parts = Vec::new();
         collect_parts(&document.root, &mut parts);
@@ -64,7 +63,7 @@ fn translate(schema: &Node, is_part: bool) -> Json {
     if let Some(reference) = schema.text("$ref") {
         return json!({ "$ref": reference });
     }
-    let is_nullable = schema.get("nullable").is_some_and(Node::is_true);
+    let is_nullable = schema.says("nullable");
     let mut result = Map::new();
     for entry in schema.entries() {
         let value = &entry.value;

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
 
-use super::Document;
 use super::model::is_replaced;
 use super::tree::Node;
+use super::{Document, PlacedOperation};
 
 /// The methods that a path item may have.
 pub const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -21,31 +21,20 @@ pub const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head
 pub fn lower(document: &Document) -> Json {
     let mut json = document.root.to_json();
     let mut paths = Map::new();
-    for path in document.root.get("paths").map(Node::entries).unwrap_or_default() {
-        for method in path
-            .value
-            .entries()
-            .iter()
-            .filter(|entry| METHODS.contains(&entry.key.as_str()))
-        {
-            let parameters = document.parameters(&path.value, &method.value);
-            let (fixed, free): (Vec<_>, Vec<_>) = parameters
-                .into_iter()
-                .partition(|parameter| document.fixed_value(parameter).is_some());
-            let Json::Object(mut operation) = method.value.to_json() else {
-                continue;
-            };
-            operation.insert(
-                "parameters".into(),
-                free.iter().map(|parameter| parameter.to_json()).collect(),
-            );
-
-            let fixed = fixed.iter().filter_map(|parameter| document.fixed_value(parameter));
-            let key = lowered_key(&path.key, fixed);
-            let item = paths.entry(key).or_insert_with(|| Json::Object(Map::new()));
-            if let Json::Object(item) = item {
-                item.insert(method.key.clone(), Json::Object(operation));
-            }
+    for PlacedOperation { path, method, node } in document.operations() {
+        let parameters = document.parameters(&path.value, node).into_iter();
+        let (fixed, free): (Vec<_>, Vec<_>) =
+            parameters.partition(|parameter| document.fixed_value(parameter).is_some());
+        let Json::Object(mut operation) = node.to_json() else {
+            continue;
+        };
+        let free = free.into_iter().map(Node::to_json).collect();
+        operation.insert("parameters".into(), free);
+        let fixed = fixed.iter().filter_map(|parameter| document.fixed_value(parameter));
+        let key = lowered_key(&path.key, fixed);
+        let item = paths.entry(key).or_insert_with(|| Json::Object(Map::new()));
+        if let Json::Object(item) = item {
+            item.insert(method.key.clone(), Json::Object(operation));
         }
     }
     if let Json::Object(members) = &mut json {
@@ -59,11 +48,10 @@ pub fn lower(document: &Document) -> Json {
 /// References to the components that may be null and whose type the client generator does not make: it takes that type
 /// as it is, and would forget the null.
 fn nullable_replaced(document: &Document) -> BTreeSet<String> {
-    let schemas = document.root.find(&["components", "schemas"]);
-    let schemas = schemas.map(Node::entries).unwrap_or_default();
+    let schemas = document.schemas();
     schemas
         .iter()
-        .filter(|schema| is_replaced(&schema.value) && schema.value.get("nullable").is_some_and(Node::is_true))
+        .filter(|schema| is_replaced(&schema.value) && schema.value.says("nullable"))
         .map(|schema| format!("#/components/schemas/{}", schema.key))
         .collect()
 }

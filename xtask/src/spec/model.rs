@@ -1,10 +1,12 @@
 //! What the document says beyond what the client generator reads: error codes, the failure envelope, limits of lists.
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::Document;
-use super::lower::{METHODS, limits as limits_of, with_limits};
+use super::lower::{limits as limits_of, with_limits};
 use super::tree::{Entry, Node};
+use super::{Document, PlacedOperation};
 use crate::diagnostic::{Diagnostic, Mark};
 
 /// Everything that the project's own generators need.
@@ -69,7 +71,7 @@ pub struct Parameter {
 }
 
 /// An entry of `x-permissions`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Permission {
     /// The versions of the platform that have it.
     pub versions: String,
@@ -78,7 +80,7 @@ pub struct Permission {
 }
 
 /// One entry of a list of error codes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Code {
     /// The number.
     pub code: i64,
@@ -95,7 +97,7 @@ pub struct Code {
 }
 
 /// An entry of `x-gateway-refusals`: what the gateway answers in the place of the platform.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
@@ -160,7 +162,7 @@ pub struct OpenEnum {
 }
 
 /// An entry of `x-known-values`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct KnownValue {
     /// The text on the wire.
     pub value: String,
@@ -229,17 +231,8 @@ pub const CATEGORIES: [(&str, &str, &str); 8] = [
 /// Something is missing that the checks should have missed too.
 pub fn extract(document: &Document) -> Result<Model, Diagnostic> {
     let root = &document.root;
-    let mut operations = Vec::new();
-    for path in root.get("paths").map(Node::entries).unwrap_or_default() {
-        for method in path
-            .value
-            .entries()
-            .iter()
-            .filter(|entry| METHODS.contains(&entry.key.as_str()))
-        {
-            operations.push(operation(document, &path.value, method)?);
-        }
-    }
+    let operations = document.operations().map(|found| operation(document, found));
+    let operations = operations.collect::<Result<_, _>>()?;
     let mut lists = Vec::new();
     let mut enums = Vec::new();
     let mut integers = Vec::new();
@@ -251,7 +244,12 @@ pub fn extract(document: &Document) -> Result<Model, Diagnostic> {
         if is_checked_list(&component.value) {
             lists.push(list(component)?);
         } else if is_open_enum(&component.value) {
-            enums.push(open_enum(component)?);
+            enums.push(OpenEnum {
+                name: component.key.clone(),
+                description: description(component),
+                // In the order of the document.
+                values: sorted(&component.value, "x-known-values", |_: &KnownValue| ())?,
+            });
         } else if is_lenient_integer(&component.value) {
             integers.push(LenientInteger {
                 name: component.key.clone(),
@@ -264,9 +262,9 @@ pub fn extract(document: &Document) -> Result<Model, Diagnostic> {
     integers.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Model {
         operations,
-        common_codes: codes(root.get("x-common-error-codes"))?,
-        gateway_codes: codes(root.get("x-gateway-error-codes"))?,
-        refusals: refusals(root.get("x-gateway-refusals"))?,
+        common_codes: sorted(root, "x-common-error-codes", |code: &Code| code.code)?,
+        gateway_codes: sorted(root, "x-gateway-error-codes", |code: &Code| code.code)?,
+        refusals: sorted(root, "x-gateway-refusals", |refusal: &Refusal| refusal.status)?,
         lists,
         enums,
         integers,
@@ -277,9 +275,7 @@ pub fn extract(document: &Document) -> Result<Model, Diagnostic> {
 #[must_use]
 pub fn is_checked_list(schema: &Node) -> bool {
     schema.text("type") == Some("array")
-        && (schema.get("minItems").is_some()
-            || schema.get("maxItems").is_some()
-            || schema.get("uniqueItems").is_some_and(Node::is_true))
+        && (schema.get("minItems").is_some() || schema.get("maxItems").is_some() || schema.says("uniqueItems"))
 }
 
 /// Whether a text component lists known values, so that an enum is generated for it.
@@ -291,7 +287,7 @@ pub fn is_open_enum(schema: &Node) -> bool {
 /// Whether an integer component is taken in quotes too, so that a type of its own is generated for it.
 #[must_use]
 pub fn is_lenient_integer(schema: &Node) -> bool {
-    schema.get("x-lenient").is_some_and(Node::is_true)
+    schema.says("x-lenient")
 }
 
 /// Whether a type is generated for a component by this program instead of by the client generator.
@@ -308,12 +304,12 @@ pub fn schema_name(reference: &str) -> Option<&str> {
         .filter(|name| !name.contains('/'))
 }
 
-fn operation(document: &Document, path_item: &Node, method: &Entry) -> Result<Operation, Diagnostic> {
-    let node = &method.value;
+fn operation(document: &Document, found: PlacedOperation<'_>) -> Result<Operation, Diagnostic> {
+    let PlacedOperation { path, method, node } = found;
     let id = node
         .get("operationId")
         .ok_or_else(|| missing(method.at, "operationId"))?;
-    let parameters = document.parameters(path_item, node);
+    let parameters = document.parameters(&path.value, node);
     let action = parameters
         .iter()
         .filter_map(|parameter| document.fixed_value(parameter))
@@ -356,8 +352,8 @@ fn operation(document: &Document, path_item: &Node, method: &Entry) -> Result<Op
             .text("x-effect")
             .ok_or_else(|| missing(method.at, "x-effect"))?
             .to_owned(),
-        codes: codes(node.get("x-error-codes"))?,
-        permissions: permissions(node.get("x-permissions"))?,
+        codes: sorted(node, "x-error-codes", |code: &Code| code.code)?,
+        permissions: listed(node, "x-permissions")?,
         envelope: Envelope {
             code: member(envelope, "code").ok_or_else(|| missing(envelope.at, "code"))?,
             message: member(envelope, "message"),
@@ -379,68 +375,19 @@ fn member(envelope: &Node, key: &str) -> Option<Member> {
     })
 }
 
-fn codes(node: Option<&Node>) -> Result<Vec<Code>, Diagnostic> {
-    let mut codes = node
-        .map(Node::items)
-        .unwrap_or_default()
-        .iter()
-        .map(code)
-        .collect::<Result<Vec<_>, _>>()?;
-    codes.sort_by_key(|code| code.code);
-    Ok(codes)
+/// What is listed under a key.
+fn listed<T: DeserializeOwned>(node: &Node, key: &str) -> Result<Vec<T>, Diagnostic> {
+    let read = |item: &Node| {
+        serde_json::from_value(item.to_json()).map_err(|error| Diagnostic::new(item.at, format!("`{key}`: {error}")))
+    };
+    node.items_of(key).iter().map(read).collect()
 }
 
-fn permissions(node: Option<&Node>) -> Result<Vec<Permission>, Diagnostic> {
-    let items = node.map(Node::items).unwrap_or_default().iter();
-    items
-        .map(|node| {
-            let text = |key| node.text(key).map(str::to_owned).ok_or_else(|| missing(node.at, key));
-            Ok(Permission {
-                versions: text("versions")?,
-                permission: text("permission")?,
-            })
-        })
-        .collect()
-}
-
-fn refusals(node: Option<&Node>) -> Result<Vec<Refusal>, Diagnostic> {
-    let mut refusals = node
-        .map(Node::items)
-        .unwrap_or_default()
-        .iter()
-        .map(refusal)
-        .collect::<Result<Vec<_>, _>>()?;
-    refusals.sort_by_key(|refusal| refusal.status);
-    Ok(refusals)
-}
-
-fn refusal(node: &Node) -> Result<Refusal, Diagnostic> {
-    let text = |key| node.text(key).map(str::to_owned).ok_or_else(|| missing(node.at, key));
-    Ok(Refusal {
-        status: node
-            .get("status")
-            .and_then(Node::as_i64)
-            .and_then(|status| u16::try_from(status).ok())
-            .ok_or_else(|| missing(node.at, "status"))?,
-        message: text("message")?,
-        description: text("description")?,
-        remedy: text("remedy")?,
-    })
-}
-
-fn code(node: &Node) -> Result<Code, Diagnostic> {
-    let text = |key| node.text(key).map(str::to_owned).ok_or_else(|| missing(node.at, key));
-    Ok(Code {
-        code: node
-            .get("code")
-            .and_then(Node::as_i64)
-            .ok_or_else(|| missing(node.at, "code"))?,
-        name: text("name")?,
-        message: text("message")?,
-        category: text("category")?,
-        description: text("description")?,
-        remedy: text("remedy")?,
-    })
+/// What is listed under a key, ascending.
+fn sorted<T: DeserializeOwned, K: Ord>(node: &Node, key: &str, by: impl FnMut(&T) -> K) -> Result<Vec<T>, Diagnostic> {
+    let mut list = listed(node, key)?;
+    list.sort_by_key(by);
+    Ok(list)
 }
 
 fn list(component: &Entry) -> Result<List, Diagnostic> {
@@ -462,27 +409,7 @@ fn list(component: &Entry) -> Result<List, Diagnostic> {
         description: description(component),
         min: count("minItems").unwrap_or(0),
         max: count("maxItems"),
-        unique: schema.get("uniqueItems").is_some_and(Node::is_true),
-    })
-}
-
-fn open_enum(component: &Entry) -> Result<OpenEnum, Diagnostic> {
-    let values = component
-        .value
-        .get("x-known-values")
-        .map(Node::items)
-        .unwrap_or_default();
-    let value = |node: &Node| {
-        let text = |key| node.text(key).map(str::to_owned).ok_or_else(|| missing(node.at, key));
-        Ok(KnownValue {
-            value: text("value")?,
-            description: text("description")?,
-        })
-    };
-    Ok(OpenEnum {
-        name: component.key.clone(),
-        description: description(component),
-        values: values.iter().map(value).collect::<Result<_, _>>()?,
+        unique: schema.says("uniqueItems"),
     })
 }
 
