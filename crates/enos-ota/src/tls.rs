@@ -16,6 +16,7 @@ use rustls_platform_verifier::Verifier;
 
 use crate::connect::{CertificateProblem, ConnectCause};
 use crate::error::{Error, ErrorKind};
+use crate::setting::Setting;
 use crate::text::shown;
 use crate::transport::find;
 
@@ -55,6 +56,7 @@ fn not_a_root() -> Error {
         ErrorKind::Config,
         "the root certificate is not valid; expected PEM, beginning with -----BEGIN CERTIFICATE-----",
     )
+    .with_setting(Setting::RootCertificate)
 }
 
 fn no_certificates() -> Error {
