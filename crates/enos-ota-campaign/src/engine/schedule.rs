@@ -793,6 +793,13 @@ impl Scheduler {
     }
 
     fn sent_in_vain(&mut self, devices: Vec<DeviceId>, history: SendHistory, end: &SendEnd, now: Duration) {
+        let surely_not = matches!(end.end, CallEnd::Throttled | CallEnd::NotSent | CallEnd::TooMany);
+        if surely_not && history.lost == 0 && history.refused == 0 {
+            // No call has carried them yet, so what any search shows was so before the next one.
+            for id in &devices {
+                self.known.set_sent(*id, CallId::NONE);
+            }
+        }
         match end.end {
             CallEnd::Accepted | CallEnd::NotFailed => {}
             CallEnd::Lost => {

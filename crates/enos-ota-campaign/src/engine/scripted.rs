@@ -322,3 +322,18 @@ fn tasks_that_keep_still_show_nothing_where_others_of_their_list_move_by_themsel
         assert_eq!(settled.map(|(_, outcome)| *outcome), outcome, "{still} keep still");
     }
 }
+
+#[test]
+fn a_search_that_was_begun_before_a_call_that_was_not_sent_counts_for_the_next_one() {
+    let mut script = Script::new(16, 16, 2, 200);
+    script.scheduler.searching = super::schedule::Searching::WholeJob;
+    let first = script.send(&[0, 1]);
+    script.end(first, CallEnd::NotFailed);
+    script.wait();
+    let look = script.look(&[0, 1]);
+    let second = script.send(&[2, 3]);
+    script.end(second, CallEnd::NotSent);
+    script.find(look, (0..16).filter(|number| *number != 3).map(untouched));
+    assert_eq!(script.scheduler.known.before(id(3)), Before::NotFailed);
+    assert!(script.scheduler.known.has_others());
+}
