@@ -655,7 +655,10 @@ fn a_refused_list_costs_only_the_guilty_devices() {
     lines.sort_unstable();
     // Of more than 50 devices, only those that were not accepted are listed.
     assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines[0].starts_with("rejected  pump-007  24621 ") && lines[1].starts_with("rejected  pump-042  24621 "), "{lines:?}");
+    assert!(
+        lines[0].starts_with("rejected  pump-007  24621 ") && lines[1].starts_with("rejected  pump-042  24621 "),
+        "{lines:?}"
+    );
     assert!(
         end.stderr.contains("error: 60 devices: 58 accepted, 2 rejected"),
         "{}",
