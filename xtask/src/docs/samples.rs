@@ -136,33 +136,9 @@ impl<'a> Call<'a> {
         } else {
             format!("r\"\"\"{}\"\"\"", self.body)
         };
-        format!(
-            r#"import hashlib, json, os, time, urllib.parse, urllib.request
-
-token, secret = os.environ["ENOS_TOKEN"], os.environ["ENOS_APP_SECRET"]
-query = {{{query}}}
-body = {body}
-timestamp = str(time.time_ns() // 1_000_000)
-signed = token + "".join(name + query[name] for name in sorted(query)) + body + timestamp + secret
-request = urllib.request.Request(
-    os.environ["ENOS_BASE_URL"] + "{path}?" + urllib.parse.urlencode(query),
-    body.encode() or None,
-    {{
-        "apim-accesstoken": token,
-        "apim-timestamp": timestamp,
-        "apim-signature": hashlib.sha256(signed.encode()).hexdigest(),
-        "Content-Type": "application/json;charset=UTF-8",
-    }},
-    method="{method}",
-)
-with urllib.request.urlopen(request, timeout=30) as response:
-    answer = json.load(response)
-if answer["code"] != 0:
-    raise SystemExit(f"{{answer['code']}} {{answer['msg']}}")
-print(answer["data"])
-"#,
-            path = self.operation.path,
-            method = self.method()
+        self.fill(
+            include_str!("../../site/sample.py"),
+            &[("query", &query), ("body", &body)],
         )
     }
 
@@ -171,58 +147,10 @@ print(answer["data"])
             Value::Fixed(value) => format!("\"{name}\", \"{value}\""),
             Value::Variable(variable) => format!("\"{name}\", System.getenv(\"{variable}\")"),
         });
-        format!(
-            r#"import java.net.URI;
-import java.net.URLEncoder;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.util.Map;
-import java.util.TreeMap;
-
-public class Main {{
-    public static void main(String[] arguments) throws Exception {{
-        String token = System.getenv("ENOS_TOKEN"), secret = System.getenv("ENOS_APP_SECRET");
-        var query = new TreeMap<>(Map.of({query}));
-        String body = {body};
-        String timestamp = String.valueOf(System.currentTimeMillis());
-        var signed = new StringBuilder(token);
-        var url = new StringBuilder(System.getenv("ENOS_BASE_URL") + "{path}");
-        char separator = '?';
-        for (var parameter : query.entrySet()) {{
-            signed.append(parameter.getKey()).append(parameter.getValue());
-            url.append(separator).append(parameter.getKey()).append('=')
-                .append(URLEncoder.encode(parameter.getValue(), StandardCharsets.UTF_8));
-            separator = '&';
-        }}
-        signed.append(body).append(timestamp).append(secret);
-        byte[] hash = MessageDigest.getInstance("SHA-256").digest(signed.toString().getBytes(StandardCharsets.UTF_8));
-        var signature = new StringBuilder();
-        for (byte part : hash) signature.append(String.format("%02x", part));
-
-        var request = HttpRequest.newBuilder(URI.create(url.toString()))
-            .header("apim-accesstoken", token)
-            .header("apim-timestamp", timestamp)
-            .header("apim-signature", signature.toString())
-            .header("Content-Type", "application/json;charset=UTF-8")
-            .method("{method}", {publisher})
-            .build();
-        var response = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
-        // The call has succeeded if `code` is 0.
-        System.out.println(response.body());
-    }}
-}}
-"#,
-            body = Json::from(self.body.as_str()),
-            path = self.operation.path,
-            method = self.method(),
-            publisher = if self.body.is_empty() {
-                "HttpRequest.BodyPublishers.noBody()"
-            } else {
-                "HttpRequest.BodyPublishers.ofString(body)"
-            },
+        let body = Json::from(self.body.as_str()).to_string();
+        self.fill(
+            include_str!("../../site/sample.java"),
+            &[("query", &query), ("body", &body)],
         )
     }
 
@@ -260,27 +188,24 @@ public class Main {{
             ));
             arguments.push("&body".into());
         }
-        format!(
-            r#"use std::env;
+        let parts = [
+            ("uses", uses.as_str()),
+            ("lines", &lines.concat()),
+            ("call", &self.operation.id.to_snake_case()),
+            ("arguments", &arguments.join(", ")),
+        ];
+        self.fill(include_str!("../../site/sample.rs"), &parts)
+    }
 
-use enos_ota::{{{uses}}};
-
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {{
-    let client = Client::builder()
-        .base_url(env::var("ENOS_BASE_URL")?)
-        .credentials(Credentials::new(env::var("ENOS_APP_KEY")?, env::var("ENOS_APP_SECRET")?)?)
-        .org_id(env::var("ENOS_ORG_ID")?)
-        .build()?;
-{lines}    let answer = client.{method}({arguments}).await?;
-    println!("{{answer:?}}");
-    Ok(())
-}}
-"#,
-            lines = lines.concat(),
-            method = self.operation.id.to_snake_case(),
-            arguments = arguments.join(", "),
-        )
+    /// A template with what belongs between its braces.
+    fn fill(&self, template: &str, parts: &[(&str, &str)]) -> String {
+        let mut code = template
+            .replace("{{path}}", self.operation.path)
+            .replace("{{method}}", &self.method());
+        for (name, text) in parts {
+            code = code.replace(&format!("{{{{{name}}}}}"), text);
+        }
+        code
     }
 }
 
