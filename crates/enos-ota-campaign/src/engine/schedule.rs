@@ -47,6 +47,9 @@ pub(super) struct SendHistory {
 pub(super) const NOT_FAILED_BEFORE: &str =
     "a search had shown that this task is not failed, and the platform accepted it";
 
+/// So many devices that are not failed are sent one by one, as long as it is not known what becomes of a refused list.
+const ALONE: usize = 8;
+
 /// That all of so many tasks were retried and have failed again is not likely.
 const SEVERAL: usize = 4;
 
@@ -634,8 +637,15 @@ impl Scheduler {
             .iter()
             .find(|(_, pool)| pool.len() >= size || (!only_full && !pool.is_empty()))?
             .0;
+        // Alone, a device is refused for its own task, and nothing is left to ask.
+        let few = history.before == Before::NotFailed && !self.mixed.is_refused() && history.lost == 0;
         let pool = self.pools.get_mut(&history)?;
-        let devices: Vec<_> = pool.drain(..size.min(pool.len())).collect();
+        let size = if few && pool.len() <= ALONE {
+            1
+        } else {
+            size.min(pool.len())
+        };
+        let devices: Vec<_> = pool.drain(..size).collect();
         if pool.is_empty() {
             self.pools.remove(&history);
         }
