@@ -201,8 +201,8 @@ class Judge:
     def check_empty_acceptance(self, key, task, line):
         """Accepted, but this client's calls never retried it."""
         for call in self.carrying.get(key, ()):
-            before = self.looks(task, 0, call.at, perhaps=True) if task else []
-            shown = before[-1].status if before else None
+            before = self.last_before(task, call) if task else None
+            shown = before.status if before else None
             # A line with code 0 shows that the answer was read, however near a kill was.
             told = self.told_of(call) or (line.get("code") == 0 and call.code == 0)
             if told and self.world.combo["mixed"] == "partly":
@@ -212,6 +212,13 @@ class Judge:
                 return self.apart("accepted by another", key, f"somebody else moved it; {call} tells nothing: {line}")
         self.fault("accepted, never retried", key, f"{line}")
 
+    def last_before(self, task, call):
+        """The last look that could still stop the call, or that shows the task failed; None if there is none."""
+        looks = self.looks(task, 0, call.at, perhaps=True)
+        while looks and looks[-1].status != "failed" and looks[-1].when > call.at - DECIDES:
+            looks.pop()
+        return looks[-1] if looks else None
+
     def tells_nothing(self, call):
         """Whether the client cannot know from the answer if the call retried its failed devices."""
         return self.lost(call) or (call.code == 24621 and self.world.combo["mixed"] == "partly-refused")
@@ -219,9 +226,10 @@ class Judge:
     def moved_by_another(self, task, call):
         """Whether somebody else took a task out of `failed` while it looked as if this call could have done so."""
         behind = float(self.world.combo["reads"])
-        before, after = (self.looks(task, *span, perhaps=True) for span in ((0, call.at), (call.at, self.told.ended)))
-        before = before[-1]
-        left = [state.when for state in task.past if state.when >= before.when - behind and state.status != "failed"]
+        before, after = self.last_before(task, call), self.looks(task, call.at, self.told.ended, perhaps=True)
+        # A look is noted when its answer arrives, which may have taken a while.
+        since = before.when - behind - LATELY
+        left = [state.when for state in task.past if state.when >= since and state.status != "failed"]
         if before.status != "failed" or not left or left[0] > self.told.ended:
             return False
         honest = self.world.combo["update"] == "status"
@@ -273,6 +281,14 @@ class Judge:
             return self.fault("retried twice", key, f"it had been seen {left[0].status} after {first}: {line}")
         if first.trouble in LATE_TROUBLES and first.carried > second.at or second.trouble in LATE_TROUBLES:
             return self.apart("carried out belatedly", key, f"{first} and {second}: {line}")
+        untouched = [look for look in self.looks(task, first.at, second.at) if look.status == "failed"
+                     and look.when <= first.carried + float(self.world.combo["reads"]) + LATELY]
+        before = self.last_before(task, first)
+        if first.trouble in LATE_TROUBLES and before and any(look.update_time == before.update_time for look in untouched):
+            return self.apart("carried out belatedly", key, f"it was seen untouched after {first}: {line}")
+        if any(state.by[0] == "person" or (state.by[0] == "retry" and state.by[1].client != self.told.client)
+               for state in task.past if earlier.when < state.when < later.when):
+            return self.apart("doubled", key, f"somebody else retried it, too, between {first} and {second}: {line}")
         if self.world.by_itself:
             before = self.looks(task, 0, first.at)
             after = self.looks(task, earlier.when, second.at - DECIDES)
@@ -281,9 +297,8 @@ class Judge:
             return self.apart(kind, key, f"updateTime moves by itself, no look between {first} and its new failure: {line}")
         if self.told.no_lookup:
             return self.apart("doubled", key, f"no first look was wanted, {first}: {line}")
-        before = self.looks(task, 0, first.at, perhaps=True)
-        if before and before[-1].status != "failed":
-            return self.apart("doubled", key, f"it was {before[-1].status} when last seen before {first}, so that it had changed "
+        if before and before.status != "failed":
+            return self.apart("doubled", key, f"it was {before.status} when last seen before {first}, so that it had changed "
                                               f"proved nothing: it may have failed by itself: {line}")
         steady, moved = self.controls(earlier.when, second.at)
         if steady < CONTROLS or moved:

@@ -200,8 +200,27 @@ def cases():
     yield "a succeeded one is refused", Forge().judge([("s0", "rejected")], code=24621), [], []
 
     yield "doubled, honest updateTime", lost_and_failed_again().judge([("f0", "accepted")]), ["retried twice"], []
+    forge = lost_and_failed_again(others="process")
+    forge.world.tasks["f0"].past.pop()
+    forge.call(3, ["f0"], retried=["f0"], client="B")
+    forge.state(3.5, "f0", "failed")
+    forge.state(4, "f0", "init", ("retry", forge.world.calls[1]))
+    yield "doubled, and retried by another in between", forge.judge([("f0", "accepted")]), [], ["doubled"]
+    forge = Forge(losses="late")
+    forge.look(0.5, "f0", "failed")
+    forge.call(1, ["f0"], answered=False, retried=["f0"], trouble="cut late", carried=2)
+    forge.look(1.8, "f0", "failed")
+    forge.state(3, "f0", "failed")
+    forge.call(4, ["f0"], retried=["f0"])
+    yield "doubled, seen untouched before the first came late", forge.judge([("f0", "accepted")]), [], ["carried out belatedly"]
+    forge = Forge(mixed="partly")
+    forge.look(0.1, "f0", "failed")
+    forge.look(0.9, "f0", "succeeded")
+    forge.call(1, ["f0", "f1"], retried=["f1"])
+    yield ("code 0, seen to leave too late to stop the call", forge.judge([("f0", "accepted"), ("f1", "accepted")]), [],
+           ["accepted by code 0"])
     forge = lost_and_failed_again()
-    forge.look(0.8, "f0", "upgrading")
+    forge.look(0.6, "f0", "upgrading")
     yield "doubled, seen not failed before", forge.judge([("f0", "accepted")]), [], ["doubled"]
     yield "doubled, updateTime moves by itself", lost_and_failed_again(update="each").judge([("f0", "accepted")]), [], ["doubled"]
     forge = lost_and_failed_again(update="each", taskId="new")

@@ -279,6 +279,8 @@ impl Scheduler {
                 .witness
                 .judge(pending.shown, pending.from, pending.seen, pending.alike)
             {
+                // Somebody else may have retried it meanwhile.
+                _ if pending.changes_by_itself && self.known.has_others() => None,
                 _ if pending.changes_by_itself => Some(false),
                 Verdict::Retried => Some(true),
                 Verdict::Nothing => Some(false),

@@ -47,11 +47,11 @@ pub(super) struct SendHistory {
 pub(super) const NOT_FAILED_BEFORE: &str =
     "a search had shown that this task is not failed, and the platform accepted it";
 
+/// So many devices that are not failed are sent one by one, as long as it is not known what becomes of a refused list.
+const ALONE: usize = 8;
+
 /// That all of so many tasks were retried and have failed again is not likely.
 const SEVERAL: usize = 4;
-/// So many devices whose tasks are not failed are sent in calls of their own, as long as it is not known what becomes of the
-/// others of a refused list. A refusal is then about that device, however its task moves meanwhile.
-const ALONE: usize = 16;
 
 /// From so many refusals on, searches contradict the answers, and the list is halved.
 pub(super) const HALVE_FROM: u32 = 4;
@@ -637,12 +637,15 @@ impl Scheduler {
             .iter()
             .find(|(_, pool)| pool.len() >= size || (!only_full && !pool.is_empty()))?
             .0;
-        let is_clear_alone = !self.mixed.is_refused()
-            && history.before == Before::NotFailed
-            && (history.refused, history.lost) == (0, 0);
+        // Alone, a device is refused for its own task, and nothing is left to ask.
+        let few = history.before == Before::NotFailed && !self.mixed.is_refused() && history.lost == 0;
         let pool = self.pools.get_mut(&history)?;
-        let size = if is_clear_alone && pool.len() <= ALONE { 1 } else { size };
-        let devices: Vec<_> = pool.drain(..size.min(pool.len())).collect();
+        let size = if few && pool.len() <= ALONE {
+            1
+        } else {
+            size.min(pool.len())
+        };
+        let devices: Vec<_> = pool.drain(..size).collect();
         if pool.is_empty() {
             self.pools.remove(&history);
         }
