@@ -5,6 +5,9 @@
 //! cargo run --example retry_fleet -- JOB_ID journal.jsonl
 //! ```
 
+// Settings and details can gain members, so that they are made by changing the default.
+#![allow(clippy::field_reassign_with_default)]
+
 use std::env;
 use std::error::Error;
 use std::num::NonZeroUsize;
@@ -39,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Retries all that have failed but for a reason that a person has given, which is to cancel them.
-pub async fn retry_fleet(
+pub(crate) async fn retry_fleet(
     client: &Client,
     job: JobId,
     journal: &Path,

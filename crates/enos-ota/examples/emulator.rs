@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// What could be a test of your program.
-pub async fn a_lost_answer_does_not_make_a_device_be_retried_twice() -> Result<(), Box<dyn Error>> {
+pub(crate) async fn a_lost_answer_does_not_make_a_device_be_retried_twice() -> Result<(), Box<dyn Error>> {
     // The first retry is carried out, and then the connection breaks.
     let fault = Fault::cut_after_applying().on(Scope::Action(Action::RetryTask));
     let emulator = Emulator::builder().fault(fault).start().await?;

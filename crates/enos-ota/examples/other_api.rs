@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Makes a signed GET request, and returns the body of the response.
-pub async fn get(url: &str, tokens: &TokenSource, credentials: &Credentials) -> Result<String, Box<dyn Error>> {
+pub(crate) async fn get(url: &str, tokens: &TokenSource, credentials: &Credentials) -> Result<String, Box<dyn Error>> {
     // A redirect would take the access token to another host.
     let http = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Retries the tasks, and says how that went.
-pub async fn retry(client: &Client, job: &JobId, devices: &DeviceKeys) -> Result<String, enos_ota::Error> {
+pub(crate) async fn retry(client: &Client, job: &JobId, devices: &DeviceKeys) -> Result<String, enos_ota::Error> {
     let error = match client.retry_task(job, devices).await {
         Ok(accepted) => return Ok(format!("accepted, attempts: {}", accepted.attempts)),
         Err(error) => error,

@@ -77,14 +77,18 @@ impl Verdict {
         (verdict.code.is_some() || verdict.status.is_some() || verdict.apim_status.is_some()).then_some(verdict)
     }
 
-    pub(crate) fn of_envelope(envelope: &impl Envelope) -> Self {
-        Self {
+    /// `None` of a success: those are many, and none of its texts is needed.
+    pub(crate) fn of_failure(envelope: &impl Envelope) -> Option<Self> {
+        if envelope.code() == 0 && envelope.gateway_status().is_none_or(|status| status == 0) {
+            return None;
+        }
+        Some(Self {
             code: Some(envelope.code()),
             status: None,
             apim_status: envelope.gateway_status(),
             message: envelope.message().map(str::to_owned),
             request_id: envelope.request_id().map(str::to_owned),
-        }
+        })
     }
 
     /// The failure that the verdict reports, or `None` if it reports success.

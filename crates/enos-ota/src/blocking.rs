@@ -24,12 +24,11 @@
 //! In asynchronous code, these methods fail with [`ErrorKind::Config`]: they would keep the runtime from its work.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use enos_ota_client::types::{CreateJobRequest, JobInfo, TaskInfo};
 use enos_ota_client::{DeviceKeys, FirmwareId, JobId, OrgId};
-use futures_util::{Stream, StreamExt as _};
+use futures_util::stream::{BoxStream, Stream, StreamExt as _};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
@@ -284,7 +283,7 @@ impl Client {
 /// The pages of a search.
 struct Pages<T> {
     /// `None` after an error that ends them.
-    pages: Option<Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>>,
+    pages: Option<BoxStream<'static, Result<T, Error>>>,
     driver: Driver,
 }
 

@@ -1,6 +1,7 @@
 //! Calls: signed, repeated where that is safe, and judged by what the platform says of them.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -167,7 +168,8 @@ impl Client {
             code = Empty,
             request_id = Empty
         );
-        async {
+        // Pinned where it is: a future of this size is not moved for nothing.
+        let call = pin!(async {
             self.tokens.let_begin().await;
             let call = Call {
                 client: self,
@@ -186,9 +188,8 @@ impl Client {
                 tracing::debug!(kind = ?error.kind(), outcome_unknown = error.outcome_unknown(), "call failed");
             }
             result
-        }
-        .instrument(span)
-        .await
+        });
+        call.instrument(span).await
     }
 }
 
@@ -324,7 +325,8 @@ impl<O: Operation> Call<'_, O> {
         let started = Instant::now();
         let limit = AttemptLimit::new(client.attempt_timeout, self.deadline.left());
         let span = self.attempt_span(attempt);
-        let exchange = self.exchange(token).instrument(span.clone());
+        let exchange = pin!(self.exchange(token));
+        let exchange = exchange.instrument(span.clone());
         let result = match tokio::time::timeout(limit.time, exchange).await {
             Ok(result) => result,
             Err(_) => Err(limit.passed()),
@@ -370,15 +372,15 @@ impl<O: Operation> Call<'_, O> {
 
     /// A span as OpenTelemetry's conventions for HTTP clients have it. Those who do not ask for it pay nothing.
     fn attempt_span(&self, attempt: u32) -> tracing::Span {
-        let (address, port) = self.client.tokens.route().address_and_port();
+        let route = self.client.tokens.route();
         tracing::debug_span!(
             "attempt",
             otel.kind = "client",
             http.request.method = Empty,
             http.request.resend_count = (attempt > 1).then(|| attempt - 1),
             http.response.status_code = Empty,
-            server.address = address,
-            server.port = port,
+            server.address = route.address_and_port().0,
+            server.port = route.address_and_port().1,
             "error.type" = Empty,
         )
     }
@@ -465,7 +467,7 @@ fn judge<O: Operation>(
     clock: &Arc<dyn Clock>,
     secrets: &[&str],
 ) -> Result<O::Response, Error> {
-    match Verdict::of_envelope(&*response).failure::<O::ErrorCode>(secrets) {
+    match Verdict::of_failure(&*response).and_then(|verdict| verdict.failure::<O::ErrorCode>(secrets)) {
         None => Ok(response.into_inner()),
         Some(error) => Err(answer::finish(
             error,

@@ -7,12 +7,12 @@ mod run;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use enos_ota::search::{Criterion, Expression, Tasks, tasks};
 use enos_ota::{Client, Error, JobId, SearchEvent, TaskSearch, TaskStatus, Waiting};
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -73,7 +73,7 @@ pub struct Watcher {
     begun: Option<Instant>,
     /// What is left of the round to ask.
     round: Option<Round>,
-    open: FuturesUnordered<Pin<Box<dyn Future<Output = (Look, LookEnd)> + Send>>>,
+    open: FuturesUnordered<BoxFuture<'static, (Look, LookEnd)>>,
     waits: (mpsc::UnboundedSender<Waiting>, mpsc::UnboundedReceiver<Waiting>),
     /// So many devices are named in a search.
     names: usize,
@@ -228,14 +228,12 @@ impl Watcher {
             })
             .await
             .map_err(|error| crate::selection::unread(job_id, error))?;
-        match full {
-            Some(error) => Err(SelectError::Devices(error)),
-            None => {
-                let mut watcher = Self::new(client, job_id, devices)?;
-                watcher.calls = reading.calls;
-                Ok(watcher)
-            }
+        if let Some(error) = full {
+            return Err(SelectError::Devices(error));
         }
+        let mut watcher = Self::new(client, job_id, devices)?;
+        watcher.calls = reading.calls;
+        Ok(watcher)
     }
 
     /// Sets how long to watch, from the first [`next`](Self::next) on. Without a limit by default. There is always one

@@ -113,7 +113,7 @@ mod tests {
         for _ in 0..9 {
             rounds.begin(s(100));
             rounds.end(s(100), false, 20);
-            waits.push((rounds.due().unwrap() - s(100)).as_millis());
+            waits.push(rounds.due().unwrap().saturating_sub(s(100)).as_millis());
         }
         assert_eq!(
             waits,
@@ -139,9 +139,9 @@ mod tests {
             filters.push(rounds.begin(s(0)));
             rounds.end(s(0), false, 1);
         }
-        use Filter::{All, Ended};
-        assert_eq!(filters, [Ended, Ended, Ended, All, Ended]);
-        assert_eq!(rounds.begin(s(98)), All);
+        let [all, ended] = [Filter::All, Filter::Ended];
+        assert_eq!(filters, [ended, ended, ended, all, ended]);
+        assert_eq!(rounds.begin(s(98)), all);
         rounds.end(s(98), false, 1);
         assert_eq!(rounds.due(), None);
     }

@@ -105,12 +105,12 @@ impl Watcher {
         let (named, others): (Vec<_>, Vec<_>) = devices
             .into_iter()
             .partition(|id| look::is_searchable(self.devices.key(*id)));
-        let names = match filter {
+        let at_most = match filter {
             Filter::All => self.names.min(NAMES_OF_A_PAGE),
             Filter::Ended => self.names,
         };
         let mut looks: Vec<_> = named
-            .chunks(names)
+            .chunks(at_most)
             .map(|devices| Look {
                 devices: devices.to_vec(),
                 filter,

@@ -241,6 +241,27 @@ fn elapsed<T>(times: u64, work: impl Fn() -> T) -> Duration {
     started.elapsed()
 }
 
+/// Makes so many calls of one side and no more, for a program that counts instructions:
+///
+/// ```sh
+/// valgrind --tool=callgrind --separate-threads=yes target/release/deps/overhead-* --calls sdk 2 64 2000
+/// ```
+///
+/// The difference between two numbers of calls is what they cost, without the start. The first thread is the client's.
+fn calls(runtime: &Runtime, sides: &Sides, arguments: &[String]) -> Option<()> {
+    let [side, keys, concurrent, calls] = arguments else {
+        return None;
+    };
+    let (sdk, by_hand) = sides.with_devices(keys.parse().ok()?);
+    let (concurrent, calls) = (concurrent.parse().ok()?, calls.parse().ok()?);
+    match side.as_str() {
+        "sdk" => drive(runtime, &sdk, concurrent, calls),
+        "by_hand" => drive(runtime, &by_hand, concurrent, calls),
+        _ => return None,
+    };
+    Some(())
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
@@ -253,6 +274,13 @@ fn main() {
         .expect("a runtime can be built");
     let base_url = server::start();
     let sides = Sides::new(&runtime, &base_url);
+
+    if let Some(at) = arguments.iter().position(|argument| argument == "--calls") {
+        let given = arguments[at + 1..].iter().filter(|argument| *argument != "--bench");
+        let given: Vec<_> = given.cloned().collect();
+        calls(&runtime, &sides, &given).expect("expected --calls sdk|by_hand KEYS CONCURRENT CALLS");
+        return;
+    }
 
     let mut criterion = Criterion::default().configure_from_args();
     times_of_calls(&mut criterion, &runtime, &sides);
