@@ -377,11 +377,11 @@ mod tests {
             (
                 99400,
                 "Invalid Argument orgId:  orgId does not exist",
-                "99400 Invalid Argument: orgId: orgId does not exist",
+                "99400 Invalid Argument orgId: orgId does not exist",
             ),
-            (99400, "invalid argument", "99400 Invalid Argument"),
-            (99400, "Invalid Argument.", "99400 Invalid Argument"),
-            (99400, "Invalid Arguments", "99400 Invalid Argument: Invalid Arguments"),
+            (99400, "invalid argument", "99400 invalid argument"),
+            (99400, "Invalid Argument.", "99400 Invalid Argument."),
+            (99400, "Invalid Arguments", "99400 Invalid Arguments"),
             (99400, "jobId is empty", "99400 Invalid Argument: jobId is empty"),
             (
                 1003,
