@@ -2,14 +2,14 @@
 //!
 //! | Room | What it decides or does |
 //! |---|---|
-//! | `run` | The loop: dispatches calls, applies what they bring, reports what is durable |
+//! | `run` | The loop: dispatches calls, applies what they bring, reports what is on the disk |
 //! | `ends` | What the loop does when a call has ended |
 //! | `contact` | Whether the gateway is there, and when to give up on it |
 //! | `waves` | A few devices first; watching them; confirming all at the end |
 //! | `send` | One call of *Retry OTA Task*, with its two journal lines |
 //! | `search` | One search: its expression, its pages, its rows |
 //! | `classify` | What the end of a call means: the one table |
-//! | `schedule` | Which call comes next |
+//! | `schedule` | Which call comes next: what waits, what was sent, what is looked up, what was found |
 //! | `refusal` | A list that the platform refused |
 //! | `lost` | A call without an answer |
 //! | `others` | Whether somebody else retries tasks of the job, and what can still be said then |
@@ -17,7 +17,7 @@
 //! | `experiment` | Whether the platform retries the others of a refused list |
 //! | `witness` | Which fields of a task show that it was retried |
 //! | `knowledge` | How each device stood when it was last looked at |
-//! | `follow` | Watching accepted devices |
+//! | `follow`, `stages` | Watching accepted devices |
 //! | `conclude` | The outcome of every device at the end of a run |
 //!
 //! All rooms but `run`, `ends`, `waves`, `conclude`, `send` and `search` are pure: they read no clock and make no call.
