@@ -275,7 +275,11 @@ class Judge:
         first, second = earlier.by[1], later.by[1]
         if not self.tells_nothing(first):
             return self.fault("retried twice", key, f"although {first} told what it did: {line}")
-        left = [look for look in self.looks(task, earlier.when, second.at - DECIDES) if look.status != "failed"]
+        # What is seen after somebody else's retry tells nothing of ours.
+        elsewhere = [state.when for state in task.past if earlier.when < state.when < later.when and (
+            state.by[0] == "person" or (state.by[0] == "retry" and state.by[1].client != self.told.client))]
+        end = min([second.at - DECIDES, *elsewhere])
+        left = [look for look in self.looks(task, earlier.when, end) if look.status != "failed"]
         # Without a first look such a look settles nothing, and a killed run takes it along.
         if left and not (self.told.no_lookup and self.told.kills):
             return self.fault("retried twice", key, f"it had been seen {left[0].status} after {first}: {line}")
@@ -286,8 +290,7 @@ class Judge:
         before = self.last_before(task, first)
         if first.trouble in LATE_TROUBLES and before and any(look.update_time == before.update_time for look in untouched):
             return self.apart("carried out belatedly", key, f"it was seen untouched after {first}: {line}")
-        if any(state.by[0] == "person" or (state.by[0] == "retry" and state.by[1].client != self.told.client)
-               for state in task.past if earlier.when < state.when < later.when):
+        if elsewhere:
             return self.apart("doubled", key, f"somebody else retried it, too, between {first} and {second}: {line}")
         if self.world.by_itself:
             before = self.looks(task, 0, first.at)

@@ -206,6 +206,11 @@ def cases():
     forge.state(3.5, "f0", "failed")
     forge.state(4, "f0", "init", ("retry", forge.world.calls[1]))
     yield "doubled, and retried by another in between", forge.judge([("f0", "accepted")]), [], ["doubled"]
+    forge.look(3.2, "f0", "init")
+    yield "doubled, seen to leave after another's retry", forge.judge([("f0", "accepted")]), [], ["doubled"]
+    forge.look(1.5, "f0", "init")
+    forge.world.tasks["f0"].looks["A"].sort()
+    yield "doubled, seen to leave before another's retry", forge.judge([("f0", "accepted")]), ["retried twice"], []
     forge = Forge(losses="late")
     forge.look(0.5, "f0", "failed")
     forge.call(1, ["f0"], answered=False, retried=["f0"], trouble="cut late", carried=2)

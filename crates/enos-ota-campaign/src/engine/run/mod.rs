@@ -154,6 +154,8 @@ impl Runner {
             lag: settings.lag,
             lost: settings.max_lost,
         };
+        // Devices may just have been accepted in an earlier process, and reads are behind.
+        let began = time.elapsed();
         Self {
             scheduler: scheduler(&plan, &settings, &table, limits, &time, (resumed, says_unseen)),
             rate: RateControl::new(RateSettings {
@@ -186,7 +188,7 @@ impl Runner {
             ending: None,
             refusal: None,
             contact: Contact::default(),
-            last_accepted_at: Duration::ZERO,
+            last_accepted_at: began,
             search_problem: None,
             not_seen: None,
             announcements: 0,
