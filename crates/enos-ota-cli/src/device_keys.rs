@@ -220,6 +220,8 @@ fn is_documented_form(key: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read_text(text: &[u8]) -> Result<Vec<String>, String> {
@@ -262,5 +264,40 @@ mod tests {
     fn keys_outside_the_documented_form_are_still_taken() {
         assert!(!is_documented_form("abc") && !is_documented_form("zähler-1") && is_documented_form("a-_.9"));
         assert_eq!(read_text("abc\nzähler-1".as_bytes()).unwrap(), ["abc", "zähler-1"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+        #[test]
+        fn any_file_is_a_list_of_keys_or_an_error_that_names_the_line(bytes in files()) {
+            match read_text(&bytes) {
+                Ok(keys) => {
+                    let text = String::from_utf8(bytes).unwrap();
+                    let text = text.trim_start_matches('\u{feff}');
+                    let mut expected = Vec::new();
+                    for line in text.split('\n').map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+                        if !expected.contains(&line) {
+                            expected.push(line);
+                        }
+                    }
+                    prop_assert_eq!(keys, expected);
+                }
+                Err(error) => prop_assert!(
+                    error.starts_with("keys.txt, line ") || error == "no device keys were given",
+                    "{}", error
+                ),
+            }
+        }
+    }
+
+    fn files() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            4 => "[a-z0-9._-]{1,8}".prop_map(String::into_bytes),
+            4 => prop::sample::select(vec!["\n", "\r\n", " ", "\t", "#", ",", "\"", "\u{feff}", "\u{2028}", "\u{85}", "\0"])
+                .prop_map(|text| text.as_bytes().to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..4),
+        ];
+        prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
     }
 }

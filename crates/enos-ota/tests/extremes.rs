@@ -153,6 +153,37 @@ async fn any_number_in_a_search_is_read_or_refused() {
 }
 
 #[tokio::test]
+async fn any_announced_limit_is_read_or_left_out_and_nobody_waits_for_it() {
+    let values = NUMBERS.iter().map(|number| number.trim_matches('"'));
+    for value in values.chain(["99999999999999999999999999", "18446744073709551615, 1;w=0", ""]) {
+        let names = [
+            "x-ratelimit-limit-second",
+            "x-ratelimit-remaining-minute",
+            "x-ratelimit-limit-hour",
+            "x-ratelimit-remaining-day",
+            "x-ratelimit-limit-month",
+            "ratelimit-limit",
+            "ratelimit-remaining",
+            "ratelimit-reset",
+        ];
+        let headers = names.map(|name| (name, value));
+        let script = Script::default()
+            .gets([Reply::http(
+                200,
+                &headers,
+                r#"{"status":0,"data":{"accessToken":"token","expire":7200}}"#,
+            )])
+            .calls([Reply::http(200, &headers, r#"{"code":0}"#), Reply::code(0)]);
+        let server = Server::start(script).await;
+        let client = common::client(&server.url());
+        succeed(&client).await;
+        let is_number = value.starts_with(|c: char| c.is_ascii_digit()) && !value.contains(['e', '.']);
+        assert_eq!(client.rate_limits().is_some(), is_number, "{value}");
+        succeed(&client).await;
+    }
+}
+
+#[tokio::test]
 async fn any_date_and_any_clock_will_do() {
     #[derive(Debug)]
     struct At(i64);

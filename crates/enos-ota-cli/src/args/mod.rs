@@ -4,6 +4,8 @@
 #![allow(clippy::doc_markdown, rustdoc::bare_urls, rustdoc::broken_intra_doc_links)]
 
 mod admin;
+#[cfg(test)]
+mod any_text;
 mod help;
 mod journal;
 mod moment;
