@@ -94,11 +94,15 @@ pub(crate) fn hint(message: impl Display) {
 
 /// What went wrong, and what to do. Nothing is said if nobody reads the output any more.
 pub(crate) fn failure(failure: &Failure) {
-    if matches!(failure, Failure::ReaderGone) {
-        return;
+    match failure {
+        Failure::ReaderGone => {}
+        // No error: it is what the user wanted.
+        Failure::Cancelled => line(failure),
+        Failure::Call(_) | Failure::Told { .. } => {
+            error(failure);
+            failure.hints().iter().for_each(hint);
+        }
     }
-    error(failure);
-    failure.hints().iter().for_each(hint);
 }
 
 pub(crate) fn note(message: impl Display) {

@@ -16,6 +16,7 @@ mod run;
 pub(crate) mod select;
 mod settings;
 pub(crate) mod watch;
+mod wave_verdict;
 
 pub(crate) use budget::needs_facts;
 pub(crate) use carry_out::{Request, carry_out, columns_of_output, rehearse, resume};

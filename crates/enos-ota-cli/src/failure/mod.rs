@@ -18,6 +18,8 @@ use call::Call;
 pub(crate) enum Failure {
     /// Whoever read our output has had enough of it, which is no error.
     ReaderGone,
+    /// The user was asked, and did not say yes.
+    Cancelled,
     /// A call, or what was to be one.
     Call(Box<Call>),
     /// Anything else.
@@ -57,7 +59,7 @@ impl Failure {
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         match &mut self {
-            Self::ReaderGone => {}
+            Self::ReaderGone | Self::Cancelled => {}
             Self::Call(call) => call.more_hints.push(hint.into()),
             Self::Told { hints, .. } => hints.push(hint.into()),
         }
@@ -67,6 +69,7 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::ReaderGone => Exit::Success,
+            Self::Cancelled => Exit::NotAll,
             Self::Call(call) => Exit::of_error(&call.error),
             Self::Told { exit, .. } => *exit,
         }
@@ -75,7 +78,7 @@ impl Failure {
     /// What to do, a line each.
     pub(crate) fn hints(&self) -> Vec<String> {
         match self {
-            Self::ReaderGone => Vec::new(),
+            Self::ReaderGone | Self::Cancelled => Vec::new(),
             Self::Call(call) => call.hints(),
             Self::Told { hints, .. } => hints.clone(),
         }
@@ -86,6 +89,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReaderGone => f.write_str("the reader of the output has gone"),
+            Self::Cancelled => f.write_str("Cancelled; nothing was sent."),
             Self::Call(call) => f.write_str(&call.message()),
             Self::Told { message, .. } => f.write_str(message),
         }
