@@ -4,6 +4,7 @@
 #![allow(clippy::doc_markdown, rustdoc::bare_urls, rustdoc::broken_intra_doc_links)]
 
 mod admin;
+mod campaigns;
 mod help;
 mod journal;
 mod moment;
@@ -23,6 +24,7 @@ pub(crate) use admin::{
     Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ListOutput, Listing, Tasks,
     TasksCancel, TasksCommand, TasksList,
 };
+pub(crate) use campaigns::{Campaigns, CampaignsCommand, CampaignsPrune};
 pub(crate) use help::command;
 pub(crate) use journal::{Report, ReportFormat, Resume, Watch};
 pub(crate) use plan::{Apply, Plan, Rehearse};
@@ -125,6 +127,7 @@ pub(crate) enum Command {
     Apply(Box<Apply>),
     Resume(Resume),
     Watch(Watch),
+    Campaigns(Campaigns),
     Report(Report),
     Jobs(Jobs),
     Tasks(Tasks),

@@ -13,7 +13,7 @@ use crate::text::{counted, thousands, visible};
 pub(crate) async fn run(args: &Resume) -> Result<Exit, Failure> {
     let connection = &args.target.connection;
     let path = match &args.journal {
-        Some(path) => path.clone(),
+        Some(path) => journals::locate(path),
         None => journals::last()?,
     };
     let (journal, recovered) = journals::open(&path)?;
