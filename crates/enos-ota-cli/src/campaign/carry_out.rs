@@ -1,5 +1,6 @@
 //! Carries out a plan, or goes on with one.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use enos_ota::{Clock as _, SystemClock};
@@ -20,6 +21,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
 use crate::job;
 use crate::json;
+use crate::layout;
 use crate::session::Session;
 use crate::text::{counted, visible};
 
@@ -212,7 +214,7 @@ fn show(chosen: &SelectedPlan, over_budget: &OverBudget, settings: &Settings, ou
             } else {
                 overview::of(chosen, over_budget, settings, columns)
             };
-            anstream::AutoStream::auto(&mut out).write_all(text.as_bytes())?;
+            anstream::AutoStream::auto(&mut out).write_all(fold_for_output(&text).as_bytes())?;
         }
         Output::Json | Output::Jsonl => {
             json::print(&mut out, &chosen.plan.header())?;
@@ -220,6 +222,11 @@ fn show(chosen: &SelectedPlan, over_budget: &OverBudget, settings: &Settings, ou
     }
     out.flush()?;
     Ok(())
+}
+
+/// A text in lines that fit the terminal, if standard output is one.
+pub(crate) fn fold_for_output(text: &str) -> Cow<'_, str> {
+    layout::columns().map_or(text.into(), |columns| layout::fold(text, columns).into())
 }
 
 /// The columns of a text on standard output.

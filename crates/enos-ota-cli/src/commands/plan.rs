@@ -60,7 +60,7 @@ pub(crate) async fn run(args: &Plan) -> Result<Exit, Failure> {
     match args.output {
         ObjectOutput::Text => {
             let text = campaign::overview_of(&chosen, campaign::columns_of_output());
-            anstream::AutoStream::auto(io::stdout().lock()).write_all(text.as_bytes())?;
+            anstream::AutoStream::auto(io::stdout().lock()).write_all(campaign::fold_for_output(&text).as_bytes())?;
         }
         ObjectOutput::Json => {
             let mut out = io::stdout().lock();
