@@ -1,6 +1,7 @@
 //! Errors of the program itself: one line that says what is wrong, and hints that say what to do.
 
 mod call;
+mod object;
 
 use std::error::Error as StdError;
 use std::fmt;
