@@ -4,7 +4,6 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 
 use crate::args::Consent;
 use crate::console;
-use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// Refuses if the user has not said yes and cannot be asked.
@@ -30,6 +29,6 @@ pub(crate) fn ask(consent: &Consent, what: &str) -> Result<(), Failure> {
     io::stdin().lock().read_line(&mut answer)?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::new(Exit::NotAll, "cancelled; nothing was sent")),
+        _ => Err(Failure::Cancelled),
     }
 }

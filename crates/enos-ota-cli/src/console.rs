@@ -1,5 +1,6 @@
 //! What people read: everything but data, on standard error.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::env;
 use crate::failure::Failure;
+use crate::layout;
 use crate::text::{visible, visible_but_for};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -24,7 +26,16 @@ const COLUMNS: usize = 100;
 
 /// Writes a line. One that cannot be written, such as to a terminal that has gone, stops nothing.
 fn line(text: impl Display) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    let _ = writeln!(anstream::stderr().lock(), "{}", fitted(&text.to_string()));
+}
+
+/// A text in lines that the terminal does not break in the middle of a word.
+fn fitted(text: &str) -> Cow<'_, str> {
+    if io::stderr().is_terminal() {
+        layout::fold(text, columns()).into()
+    } else {
+        text.into()
+    }
 }
 
 /// A message without styles, on one line: whatever it quotes is made visible.
@@ -61,7 +72,7 @@ fn style_at(text: &str) -> Option<usize> {
 
 /// Writes a text that has its styles and line feeds.
 pub(crate) fn styled_text(text: impl Display) {
-    let _ = write!(anstream::stderr().lock(), "{}", with_styles(&text.to_string()));
+    let _ = write!(anstream::stderr().lock(), "{}", fitted(&with_styles(&text.to_string())));
 }
 
 pub(crate) fn error(message: impl Display) {
@@ -94,11 +105,15 @@ pub(crate) fn hint(message: impl Display) {
 
 /// What went wrong, and what to do. Nothing is said if nobody reads the output any more.
 pub(crate) fn failure(failure: &Failure) {
-    if matches!(failure, Failure::ReaderGone) {
-        return;
+    match failure {
+        Failure::ReaderGone => {}
+        // No error: it is what the user wanted.
+        Failure::Cancelled => line(failure),
+        Failure::Call(_) | Failure::Told { .. } => {
+            error(failure);
+            failure.hints().iter().for_each(hint);
+        }
     }
-    error(failure);
-    failure.hints().iter().for_each(hint);
 }
 
 pub(crate) fn note(message: impl Display) {
@@ -111,7 +126,7 @@ pub(crate) fn note(message: impl Display) {
 /// Writes a question, after which the answer is typed.
 pub(crate) fn question(text: impl Display) {
     let mut out = anstream::stderr().lock();
-    let _ = write!(out, "{}", plain(text)).and_then(|()| out.flush());
+    let _ = write!(out, "{}", fitted(&plain(text))).and_then(|()| out.flush());
 }
 
 /// A text in a style.

@@ -121,6 +121,22 @@ impl Exit {
         }
     }
 
+    /// For scripts that read errors.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::NotAll => "notAll",
+            Self::Usage => "usage",
+            Self::Denied => "denied",
+            Self::Precondition => "precondition",
+            Self::GaveUp => "gaveUp",
+            Self::Internal => "internal",
+            Self::HungUp => "hungUp",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+        }
+    }
+
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Success => 0,

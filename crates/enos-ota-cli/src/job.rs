@@ -1,11 +1,15 @@
 //! The job that a command is about.
 
-use enos_ota::JobId;
+use enos_ota::types::JobInfo;
+use enos_ota::{JobId, JobStatus};
 use enos_ota_emulator::DEMO_FLEET_JOB_ID;
 
-use crate::args::{Connection, Keys};
+use crate::args::{Connection, Keys, Target};
+use crate::campaign::command_line;
 use crate::console;
+use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::session::Session;
 
 /// The job and the devices of a command line: without `--job-id`, the first name is the job if it looks like one.
 pub(crate) fn and_devices(job_id: Option<&str>, keys: &Keys) -> (Option<String>, Keys) {
@@ -42,4 +46,35 @@ pub(crate) fn parse_job_id(text: &str) -> Result<JobId, Failure> {
     text.parse().map_err(|_| {
         Failure::usage("the job id is empty").with_hint("give the id of an OTA job; `enos-ota jobs list` tells them")
     })
+}
+
+/// What the platform knows of a job. Questions and warnings gain from it; without it, all goes on as well.
+pub(crate) async fn look_up(session: &Session, job_id: &JobId) -> Option<JobInfo> {
+    session.client.get_job(job_id).await.ok()
+}
+
+/// `job 66f2... (Wind farm to 3.3.0) on apim.example.com (profile prod)`
+pub(crate) fn described(job_id: &JobId, job: Option<&JobInfo>, session: &Session) -> String {
+    let name = job
+        .and_then(|job| job.name.as_ref()?.default_value.as_deref())
+        .filter(|name| !name.is_empty())
+        .map_or_else(String::new, |name| format!(" ({name})"));
+    format!("job {}{name} on {}", job_id.as_str(), session.sources.place())
+}
+
+/// Whether the tasks of the job cannot be retried, because it does not run.
+pub(crate) fn is_stopped(job: &JobInfo) -> bool {
+    job.status == Some(JobStatus::Stopped)
+}
+
+/// A retry in a job that does not run, which the platform would refuse.
+pub(crate) fn stopped(job_id: &JobId, target: &Target) -> Failure {
+    Failure::new(
+        Exit::Precondition,
+        format!("the job {} is stopped, so its tasks cannot be retried", job_id.as_str()),
+    )
+    .with_hint(format!(
+        "start it: {}",
+        command_line::start_job(job_id.as_str(), target)
+    ))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
@@ -9,8 +10,16 @@ use serde_json::ser::{Formatter, Serializer};
 use crate::failure::Failure;
 use crate::text::is_hidden;
 
+static PRINTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether anything was written.
+pub(crate) fn has_printed() -> bool {
+    PRINTED.load(Ordering::Relaxed)
+}
+
 /// Writes a value without a line feed.
 pub(crate) fn write(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    PRINTED.store(true, Ordering::Relaxed);
     value
         .serialize(&mut Serializer::with_formatter(out, Escaping))
         .map_err(io::Error::from)

@@ -51,9 +51,82 @@ fn wrapped(label: &str, text: &str, columns: usize) -> String {
     lines
 }
 
+/// A text of lines, in which those that are too long are broken between words. A command is broken so that a shell reads it
+/// as one all the same.
+pub(crate) fn fold(text: &str, columns: usize) -> String {
+    let lines: Vec<_> = text.split('\n').map(|line| fold_line(line, columns)).collect();
+    lines.join("\n")
+}
+
+fn fold_line(line: &str, columns: usize) -> String {
+    if measure_text_width(line) <= columns {
+        return line.to_owned();
+    }
+    let indent = line.len() - line.trim_start_matches(' ').len();
+    let margin = margin_of(line, indent);
+    let mut folded = " ".repeat(indent);
+    let (mut column, mut gap, mut in_command) = (indent, 0, false);
+    for (index, word) in line[indent..].split(' ').enumerate() {
+        gap += usize::from(index > 0);
+        if word.is_empty() {
+            // What is set apart from a command is none of its words.
+            in_command = false;
+            continue;
+        }
+        let width = measure_text_width(word);
+        let room = columns.saturating_sub(if in_command { CONTINUED.len() } else { 0 });
+        if column > margin && column + gap + width > room {
+            folded.push_str(if in_command { CONTINUED } else { "" });
+            folded.push('\n');
+            (column, gap) = (0, margin);
+        }
+        folded.extend(std::iter::repeat_n(' ', gap));
+        folded.push_str(word);
+        column += gap + width;
+        gap = 0;
+        in_command |= word == "enos-ota";
+    }
+    folded
+}
+
+/// How a shell is told that the command goes on.
+const CONTINUED: &str = " \\";
+
+/// Where the further lines begin: below the text behind `hint:` and the like, else a little to the right.
+fn margin_of(line: &str, indent: usize) -> usize {
+    let first = line[indent..].split(' ').next().unwrap_or_default();
+    match ::console::strip_ansi_codes(first).as_ref() {
+        label @ ("error:" | "warning:" | "hint:" | "next:") => indent + label.len() + 1,
+        _ => indent + 2,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_broken_between_words_and_commands_stay_whole() {
+        assert_eq!(
+            fold(
+                "hint: to go on: enos-ota resume /a/b.jsonl --profile prod\n  12  not broken",
+                32
+            ),
+            "hint: to go on: enos-ota \\\n      resume /a/b.jsonl \\\n      --profile prod\n  12  not broken"
+        );
+        assert_eq!(
+            fold("\u{1b}[1merror:\u{1b}[0m one two three four", 18),
+            "\u{1b}[1merror:\u{1b}[0m one two\n       three four"
+        );
+        assert_eq!(
+            fold("run enos-ota jobs list    lists the jobs", 30),
+            "run enos-ota jobs list    lists\n  the jobs".replace("    lists\n  the", "\n  lists the")
+        );
+        assert_eq!(
+            fold("/a-path-that-is-too-long-for-it", 9),
+            "/a-path-that-is-too-long-for-it"
+        );
+    }
 
     #[test]
     fn a_text_is_wrapped_between_words_and_aligned_below_its_first() {

@@ -31,19 +31,19 @@ mod table;
 mod text;
 mod upgrades;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
-use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ErrorKind};
+use clap::{ArgMatches, FromArgMatches as _};
 
 use crate::args::{Cli, Color, Command};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let cli = match parse(std::env::args_os()) {
-        Ok(cli) => cli,
+    let (cli, wants_json) = match parse(std::env::args_os()) {
+        Ok(parsed) => parsed,
         // It repeats what was given, which may have been copied from anywhere. What is visible is wrong in the same way.
         Err(error) if error.use_stderr() => {
             let visible = std::env::args_os().map(|arg| text::visible(&arg.to_string_lossy()).into_owned());
@@ -68,6 +68,9 @@ fn main() -> ExitCode {
     match run(&cli.command) {
         Ok(exit) => exit.into(),
         Err(failure) => {
+            if wants_json {
+                failure.print_object();
+            }
             console::failure(&failure);
             failure.exit().into()
         }
@@ -93,9 +96,21 @@ fn show(help: &clap::Error) -> ExitCode {
     }
 }
 
-fn parse(words: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+/// The command line, and whether it asks for JSON.
+fn parse(words: impl Iterator<Item = OsString>) -> Result<(Cli, bool), clap::Error> {
     let matches = args::command().try_get_matches_from(words).map_err(without_detour)?;
-    Cli::from_arg_matches(&matches)
+    Ok((Cli::from_arg_matches(&matches)?, wants_json(&matches)))
+}
+
+fn wants_json(matches: &ArgMatches) -> bool {
+    if let Some((_, matches)) = matches.subcommand() {
+        return wants_json(matches);
+    }
+    let is_json = |form: &OsStr| form == "json" || form == "jsonl";
+    ["output", "format"]
+        .into_iter()
+        .filter_map(|id| matches.try_get_raw(id).ok().flatten())
+        .any(|mut forms| forms.any(is_json))
 }
 
 /// Takes away the tip to write a misspelt option behind `--`, which is never what was meant.

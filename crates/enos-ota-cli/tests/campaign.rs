@@ -217,7 +217,8 @@ fn a_dry_run_shows_what_there_is_and_sends_nothing() {
     );
     // Named devices are looked up, so that it can be told which will be refused.
     let named = gateway.run(["retry", "--job-id", JOB, "--dry-run", "pump-001", "stranger"]);
-    assert!(named.stdout.contains("1 without a task in the job"), "{}", named.stdout);
+    let refused = "will be refused: stranger (the job has no task for it)";
+    assert!(named.stdout.contains(refused), "{}", named.stdout);
     assert_eq!(gateway.emulator.counters().retry_calls, 0);
     assert!(!gateway.path("state").exists());
 }

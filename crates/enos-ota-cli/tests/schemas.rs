@@ -99,4 +99,48 @@ fn what_is_printed_is_what_the_schemas_say() {
     ]);
     check("retry-1", &applied.stdout);
     check("report-1", &print(&["report", journal, "--format", "json"]).stdout);
+    check("campaigns-1", &print(&["campaigns", "--output", "json"]).stdout);
+}
+
+#[test]
+fn a_failure_is_an_object_too() {
+    let gateway = Gateway::start();
+    let missing = gateway.run(["jobs", "get", "66f2a1c0d4e5b6a798011eff", "--output", "json"]);
+    check("error-1", &missing.stdout);
+    let error = &missing.json()["error"];
+    assert_eq!((&error["code"], &error["exit"]), (&24404.into(), &4.into()), "{error}");
+    assert!(missing.stderr.starts_with("error: 24404 "), "{}", missing.stderr);
+
+    let denied = common::run(
+        gateway
+            .command(["jobs", "list", "--output", "jsonl"])
+            .env("ENOS_APP_SECRET", "wrong"),
+    );
+    check("error-1", &denied.stdout);
+    assert_eq!(denied.json()["error"]["exit"], 3);
+
+    // Standard output stays empty where the command line is wrong.
+    let usage = gateway.run(["retry", "--job-id", JOB, "--output", "json"]);
+    assert_eq!((usage.code, usage.stdout.as_str()), (Some(2), ""), "{usage:?}");
+    let line = usage.stderr.lines().next().unwrap();
+    check("error-1", line);
+    assert!(line.contains("\"kind\":\"usage\""), "{line}");
+
+    // What has its object already gets no second one.
+    let refused = gateway.run([
+        "retry",
+        "--job-id",
+        "66f2a1c0d4e5b6a798011eff",
+        "--failed",
+        "--yes",
+        "--output",
+        "json",
+    ]);
+    check("retry-1", &refused.stdout);
+    assert!(
+        gateway
+            .run(["jobs", "get", "66f2a1c0d4e5b6a798011eff"])
+            .stdout
+            .is_empty()
+    );
 }

@@ -134,6 +134,48 @@ fn a_job_is_shown_with_its_tasks_and_the_next_step() {
 }
 
 #[test]
+fn messages_are_broken_between_words_and_commands_can_be_copied() {
+    let gateway = Gateway::start();
+    let shown = on_terminal(&gateway, 50, "cat", &["jobs", "get", DEMO_JOB_ID]);
+    let hint = shown
+        .lines()
+        .skip_while(|line| !line.starts_with("hint: "))
+        .collect::<Vec<_>>();
+    assert!(hint.len() > 1 && hint.iter().all(|line| line.len() <= 50), "{shown}");
+    let command = hint.join("\n").replace(" \\\n      ", " ");
+    assert!(
+        command.contains(&format!("enos-ota retry --job-id {DEMO_JOB_ID} --failed --dry-run")),
+        "{shown}"
+    );
+    let dry = [
+        "retry",
+        "--job-id",
+        DEMO_JOB_ID,
+        "--failed",
+        "--dry-run",
+        "--canary",
+        "10%",
+    ];
+    let shown = on_terminal(&gateway, 50, "cat", &dry);
+    // What was drawn and taken away again is on the first line.
+    let mut lines = shown.lines().skip(1);
+    assert!(lines.all(|line| ::console::measure_text_width(line) <= 50), "{shown}");
+}
+
+#[test]
+fn the_help_fits_80_columns() {
+    let gateway = Gateway::start();
+    for args in [&["-h"][..], &["--help"], &["retry", "--help"]] {
+        let help = on_terminal(&gateway, 80, "cat", args);
+        let examples =
+            |line: &&str| line.trim_start().starts_with("enos-ota ") || line.trim_start().starts_with("http");
+        for line in help.lines().filter(|line| !examples(line)) {
+            assert!(::console::measure_text_width(line) <= 80, "{line}");
+        }
+    }
+}
+
+#[test]
 fn columns_can_be_chosen_sorted_and_written_for_a_spreadsheet() {
     let fleet = Fleet::new("o1").job(Job::started("j1").with_tasks([
         Task::failed("pump-9").desc("=1+1"),

@@ -14,12 +14,17 @@ use super::{OPTIONS, Output, Target, values};
 /// codes are those of `enos-ota retry`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
-  enos-ota resume ~/.local/state/enos-ota/journals/20260301T060000Z-5ed758ca49f032b4663063aa.jsonl")]
+Examples:
+  enos-ota resume --last
+  enos-ota resume 20260301T060000Z-5ed758ca49f032b4663063aa")]
 pub(crate) struct Resume {
-    /// The journal [default: that of the last campaign]
+    /// The journal, as a file or by its name in `enos-ota campaigns` [default: that of the last campaign]
     #[arg(value_name = "JOURNAL")]
     pub(crate) journal: Option<PathBuf>,
+
+    /// Take the last campaign, which is what is taken without a journal
+    #[arg(long, conflicts_with = "journal")]
+    pub(crate) last: bool,
 
     /// Form of the result on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
@@ -48,6 +53,10 @@ pub(crate) struct Watch {
     /// The journal, or the job and devices of it [default: the journal of the last campaign]
     #[arg(value_name = "JOURNAL|JOB_ID")]
     pub(crate) names: Vec<String>,
+
+    /// Take the last campaign, which is what is taken without a journal
+    #[arg(long, conflicts_with_all = ["names", "job_id"])]
+    pub(crate) last: bool,
 
     /// The OTA job
     #[arg(long, value_name = "ID")]
@@ -92,6 +101,10 @@ pub(crate) struct Report {
     /// The journals [default: that of the last campaign]
     #[arg(value_name = "JOURNAL")]
     pub(crate) journals: Vec<PathBuf>,
+
+    /// Take the last campaign, which is what is taken without a journal
+    #[arg(long, conflicts_with = "journals")]
+    pub(crate) last: bool,
 
     /// Form of the report
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]

@@ -6,6 +6,7 @@
 mod admin;
 #[cfg(test)]
 mod any_text;
+mod campaigns;
 mod help;
 mod journal;
 mod moment;
@@ -25,6 +26,7 @@ pub(crate) use admin::{
     Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ListOutput, Listing, Tasks,
     TasksCancel, TasksCommand, TasksList,
 };
+pub(crate) use campaigns::{Campaigns, CampaignsCommand, CampaignsPrune};
 pub(crate) use help::command;
 pub(crate) use journal::{Report, ReportFormat, Resume, Watch};
 pub(crate) use plan::{Apply, Plan, Rehearse};
@@ -127,6 +129,7 @@ pub(crate) enum Command {
     Apply(Box<Apply>),
     Resume(Resume),
     Watch(Watch),
+    Campaigns(Campaigns),
     Report(Report),
     Jobs(Jobs),
     Tasks(Tasks),

@@ -1,5 +1,6 @@
 //! Carries out a plan, or goes on with one.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use enos_ota::{Clock as _, SystemClock};
@@ -18,7 +19,9 @@ use crate::confirm;
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
+use crate::job;
 use crate::json;
+use crate::layout;
 use crate::session::Session;
 use crate::text::{counted, visible};
 
@@ -40,33 +43,44 @@ pub(crate) async fn carry_out(session: &Session, chosen: SelectedPlan, request: 
     let mut settings = settings_of(request.how, &request.target.connection);
     settings.lookup = request.lookup;
     let over_budget = OverBudget::of(request.how, &chosen.plan)?;
+    let plan = &chosen.plan;
+    if plan.devices.is_empty() && !request.dry_run {
+        console::note(overview::nothing(&chosen, console::columns()));
+        return unsent(request.output, plan, "").map(|()| Exit::Success);
+    }
+    // Scripts get the platform's own refusal of each device.
+    let for_people = request.output == Output::Text && (request.dry_run || request.selected.is_some());
+    let job = match for_people && !plan.devices.is_empty() {
+        true => job::look_up(session, &plan.job_id).await,
+        false => None,
+    };
+    if job.as_ref().is_some_and(job::is_stopped) {
+        let stopped = job::stopped(&plan.job_id, request.target);
+        if !request.dry_run {
+            return Err(stopped);
+        }
+        console::warning(&stopped);
+        stopped.hints().iter().for_each(console::hint);
+    }
     if request.dry_run {
-        return show(&chosen, &over_budget, &settings, request.output);
-    }
-    if chosen.plan.devices.is_empty() {
-        if let Some(left_out) = overview::left_out(&chosen.plan) {
-            console::note(left_out);
-            console::hint(format_args!(
-                "why they failed: {} --dry-run",
-                command_line::retry(chosen.plan.job_id.as_str(), request.target)
-            ));
+        show(&chosen, &over_budget, &settings, request.output)?;
+        let can_be_done = plan.devices.len() > chosen.gone.len() + chosen.not_failed.len() + over_budget.len();
+        if can_be_done && !job.as_ref().is_some_and(job::is_stopped) {
+            console::note(format_args!("next: {}", visible(&command_line::in_earnest())));
         }
-        console::note(overview::nothing(&chosen.plan));
-        return unsent(request.output, &chosen.plan, "").map(|()| Exit::Success);
+        return Ok(Exit::Success);
     }
-    if let Some(consent) = request.selected {
-        console::note(overview::of(&chosen, &over_budget, &settings, console::columns()));
-        // The fleet of the emulator is there to be tried on.
-        if !request.target.connection.emulator {
-            confirm::ask(
-                consent,
-                &format!(
-                    "retry {} of the job {}",
-                    counted(chosen.plan.devices.len() - over_budget.len(), "device"),
-                    chosen.plan.job_id.as_str()
-                ),
-            )?;
+    match request.selected {
+        Some(consent) => {
+            console::note(overview::of(&chosen, &over_budget, &settings, console::columns()));
+            // The fleet of the emulator is there to be tried on.
+            if !request.target.connection.emulator {
+                let devices = counted(plan.devices.len() - over_budget.len(), "device");
+                let job = job::described(&plan.job_id, job.as_ref(), session);
+                confirm::ask(consent, &format!("retry {devices} of {job}"))?;
+            }
         }
+        None => overview::refused(&chosen).into_iter().for_each(console::note),
     }
     let plan = chosen.plan;
     // With credentials that are refused nothing can be sent, so there is nothing to write down.
@@ -190,19 +204,29 @@ pub(crate) async fn rehearse(
 }
 
 /// Shows what would be done.
-fn show(chosen: &SelectedPlan, over_budget: &OverBudget, settings: &Settings, output: Output) -> Result<Exit, Failure> {
+fn show(chosen: &SelectedPlan, over_budget: &OverBudget, settings: &Settings, output: Output) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match output {
         Output::Text => {
-            let text = overview::of(chosen, over_budget, settings, columns_of_output());
-            anstream::AutoStream::auto(&mut out).write_all(text.as_bytes())?;
+            let columns = columns_of_output();
+            let text = if chosen.plan.devices.is_empty() {
+                overview::nothing(chosen, columns) + "\n"
+            } else {
+                overview::of(chosen, over_budget, settings, columns)
+            };
+            anstream::AutoStream::auto(&mut out).write_all(fold_for_output(&text).as_bytes())?;
         }
         Output::Json | Output::Jsonl => {
             json::print(&mut out, &chosen.plan.header())?;
         }
     }
     out.flush()?;
-    Ok(Exit::Success)
+    Ok(())
+}
+
+/// A text in lines that fit the terminal, if standard output is one.
+pub(crate) fn fold_for_output(text: &str) -> Cow<'_, str> {
+    layout::columns().map_or(text.into(), |columns| layout::fold(text, columns).into())
 }
 
 /// The columns of a text on standard output.

@@ -59,6 +59,36 @@ pub(crate) fn retry(job_id: &str, target: &Target) -> String {
     join(&words)
 }
 
+/// A command that takes a plan.
+pub(crate) fn with_plan(command: &str, path: &Path, connection: &Connection) -> String {
+    let mut words = vec!["enos-ota".to_owned(), command.to_owned(), argument(path)];
+    if connection.emulator {
+        words.push("--emulator".to_owned());
+    }
+    words.extend(connection_options(connection));
+    join(&words)
+}
+
+/// The command that starts a job.
+pub(crate) fn start_job(job_id: &str, target: &Target) -> String {
+    let mut words: Vec<_> = ["enos-ota", "jobs", "start", job_id].map(str::to_owned).into();
+    if let Some(org_id) = &target.org_id {
+        words.extend(["--org-id".to_owned(), org_id.clone()]);
+    }
+    words.extend(connection_options(&target.connection));
+    join(&words)
+}
+
+/// The command of this run without its `--dry-run`.
+pub(super) fn in_earnest() -> String {
+    let args = std::env::args_os()
+        .skip(1)
+        .map(|arg| arg.to_string_lossy().into_owned());
+    let mut words = vec!["enos-ota".to_owned()];
+    words.extend(without_secrets(args.filter(|arg| arg != "--dry-run")));
+    join(&words)
+}
+
 pub(crate) fn join(words: &[String]) -> String {
     words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use enos_ota::{Error, ErrorKind};
-use enos_ota_campaign::{Calls, DeviceTable, Ending, Fate, Finished, Outcome, Summary};
+use enos_ota_campaign::{Calls, DeviceTable, Ending, Fate, Finished, Outcome, Summary, Waves};
 
 use crate::args::duration_in_words;
 use crate::config::Sources;
@@ -18,6 +18,7 @@ use crate::text::{counted, histogram, thousands};
 use crate::upgrades::Upgrades;
 
 use super::confirmation::Confirmation;
+use super::wave_verdict;
 
 /// So many reasons are told at the end.
 const REASONS: usize = 8;
@@ -35,6 +36,9 @@ pub(crate) struct About<'a> {
     pub(crate) in_detail: bool,
     /// Which accepted devices were to be followed to the end.
     pub(crate) followed: Followed,
+    /// What was asked of waves, and how many devices of the last one have failed again.
+    pub(crate) waves: Option<&'a Waves>,
+    pub(crate) failed_in_wave: usize,
     pub(crate) sources: &'a Arc<Sources>,
     /// What the user has stopped the campaign with.
     pub(crate) stop: Option<Stop>,
@@ -105,10 +109,10 @@ fn tell(finished: &Finished, about: &About<'_>, exit: Exit) {
             accepted,
             succeeded,
         } => {
-            console::error(format_args!(
-                "only {} of the {} of wave {wave} succeeded",
-                thousands(*succeeded),
-                counted(*accepted, "device"),
+            console::error(wave_verdict::failed(
+                *wave,
+                [*accepted, *succeeded, about.failed_in_wave],
+                about.waves,
             ));
             console::hint("the other devices are as they were; see why these failed again before you go on");
             "stopped"

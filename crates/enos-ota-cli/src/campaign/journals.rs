@@ -107,18 +107,42 @@ pub(crate) fn last() -> Result<PathBuf, Failure> {
         ))
         .with_hint("give the file that --journal named")
     };
-    let files = std::fs::read_dir(&folder).map_err(|_| none())?;
-    let last = files
-        .filter_map(|file| file.ok().map(|file| file.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl") && path.is_file())
-        // The names begin with the time.
-        .max();
-    let last = last.ok_or_else(none)?;
+    let last = all(&folder).pop().ok_or_else(none)?;
     console::note(format_args!(
         "no journal is given: taking the last, {}",
         visible(&last.to_string_lossy())
     ));
     Ok(last)
+}
+
+/// The journals in a folder, the last begun at the end: their names begin with the time.
+pub(crate) fn all(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).into_iter().flatten();
+    let mut journals: Vec<_> = files
+        .filter_map(|file| file.ok().map(|file| file.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl") && path.is_file())
+        .collect();
+    journals.sort_unstable();
+    journals
+}
+
+/// The file that is meant. A name without a folder may be that of a journal where journals are written by default.
+pub(crate) fn locate(path: &Path) -> PathBuf {
+    let is_name = path.components().count() == 1 && path.file_name().is_some();
+    if is_name
+        && !path.exists()
+        && let Ok(folder) = default_folder()
+    {
+        let mut file = folder.join(path).into_os_string();
+        if path.extension().is_none() {
+            file.push(".jsonl");
+        }
+        let file = PathBuf::from(file);
+        if file.is_file() {
+            return file;
+        }
+    }
+    path.to_owned()
 }
 
 /// Reads a journal.

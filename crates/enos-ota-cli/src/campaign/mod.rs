@@ -16,9 +16,10 @@ mod run;
 pub(crate) mod select;
 mod settings;
 pub(crate) mod watch;
+mod wave_verdict;
 
 pub(crate) use budget::needs_facts;
-pub(crate) use carry_out::{Request, carry_out, columns_of_output, rehearse, resume};
+pub(crate) use carry_out::{Request, carry_out, columns_of_output, fold_for_output, rehearse, resume};
 pub(crate) use display::Display;
 pub(crate) use lines::unsent;
 pub(crate) use overview::{of_drift, overview_of};

@@ -29,23 +29,18 @@ pub(crate) fn of(chosen: &SelectedPlan, over_budget: &OverBudget, settings: &Set
         counted(calls, "call"),
         thousands(plan.chunk_size.get())
     );
-    let mut part = |title: &str, counts: Vec<(String, usize)>, lines: usize| {
-        // Of named devices nothing is known.
-        if counts.iter().any(|(name, _)| name != UNKNOWN) {
-            let _ = writeln!(text, "\n{}", styled(HEADING, title));
-            for line in histogram(&counts, columns.saturating_sub(2), lines) {
-                let _ = writeln!(text, "  {line}");
-            }
-        }
-    };
-    part("Why they failed", names(summary.reasons), REASONS);
-    part("Products", names(summary.products), OTHERS);
-    part("Versions", versions(summary.versions), OTHERS);
+    let gone = chosen.gone.len();
+    let reasons = without_unknown(names(summary.reasons), gone + chosen.not_failed.len());
+    part(&mut text, "Why they failed", &reasons, columns, REASONS);
+    let products = without_unknown(names(summary.products), gone);
+    part(&mut text, "Products", &products, columns, OTHERS);
+    let versions = without_unknown(versions(summary.versions), gone);
+    part(&mut text, "Versions", &versions, columns, OTHERS);
 
     let notes = [
         left_out(plan),
         over_budget.in_words(),
-        looked_up(chosen),
+        refused(chosen),
         steps(settings, plan.devices.len()),
     ];
     let mut first = true;
@@ -58,10 +53,34 @@ pub(crate) fn of(chosen: &SelectedPlan, over_budget: &OverBudget, settings: &Set
 
 /// The same, before it is known how it will be carried out.
 pub(crate) fn overview_of(chosen: &SelectedPlan, columns: usize) -> String {
+    if chosen.plan.devices.is_empty() {
+        return nothing(chosen, columns) + "\n";
+    }
     of(chosen, &OverBudget::default(), &Settings::default(), columns)
 }
 
 const UNKNOWN: &str = "not known";
+
+fn part(text: &mut String, title: &str, counts: &[(String, usize)], columns: usize, lines: usize) {
+    // Of named devices nothing may be known.
+    if counts.iter().any(|(name, _)| name != UNKNOWN) {
+        let _ = writeln!(text, "\n{}", styled(HEADING, title));
+        for line in histogram(counts, columns.saturating_sub(2), lines) {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+}
+
+/// Leaves out devices of which there is nothing to know: they have no task, or it is not failed.
+fn without_unknown(mut counts: Vec<(String, usize)>, devices: usize) -> Vec<(String, usize)> {
+    for (name, count) in &mut counts {
+        if name == UNKNOWN {
+            *count = count.saturating_sub(devices);
+        }
+    }
+    counts.retain(|(_, count)| *count > 0);
+    counts
+}
 
 fn names(counts: Vec<Count>) -> Vec<(String, usize)> {
     counts
@@ -84,8 +103,21 @@ fn versions(counts: Vec<VersionCount>) -> Vec<(String, usize)> {
         .collect()
 }
 
-/// What is said if no device is left.
-pub(super) fn nothing(plan: &Plan) -> String {
+/// What is said if no device is left: which tasks there are, and that none of them is meant.
+pub(super) fn nothing(chosen: &SelectedPlan, columns: usize) -> String {
+    let mut text = String::new();
+    if let Some(left_out) = left_out(&chosen.plan) {
+        let _ = writeln!(text, "{left_out}");
+    }
+    let reasons = names(chosen.reasons_of_all.clone());
+    part(&mut text, "Why they failed", &reasons, columns, REASONS);
+    if !reasons.is_empty() {
+        text.push('\n');
+    }
+    text + &no_device(&chosen.plan)
+}
+
+fn no_device(plan: &Plan) -> String {
     let left_out = plan.left_out;
     let failed = left_out.cancelled
         + left_out.excluded
@@ -137,16 +169,36 @@ pub(super) fn left_out(plan: &Plan) -> Option<String> {
     }
 }
 
-fn looked_up(chosen: &SelectedPlan) -> Option<String> {
+/// So many devices are named that the platform will refuse.
+const NAMED: usize = 5;
+
+/// Which of the named devices the platform will refuse, and why.
+pub(super) fn refused(chosen: &SelectedPlan) -> Option<String> {
     let parts: Vec<_> = [
-        (chosen.not_failed, "not failed now"),
-        (chosen.gone, "without a task in the job"),
+        (
+            &chosen.not_failed,
+            "its task is not failed",
+            "their tasks are not failed",
+        ),
+        (
+            &chosen.gone,
+            "the job has no task for it",
+            "the job has no tasks for them",
+        ),
     ]
     .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{} {what}", thousands(count)))
+    .filter(|(ids, ..)| !ids.is_empty())
+    .map(|(ids, of_one, of_several)| {
+        let devices = &chosen.plan.devices;
+        let mut keys: Vec<_> = ids.iter().take(NAMED).map(|id| visible(devices.key(*id))).collect();
+        if ids.len() > NAMED {
+            keys.push(format!("{} more", thousands(ids.len() - NAMED)).into());
+        }
+        let why = if ids.len() == 1 { of_one } else { of_several };
+        format!("{} ({why})", keys.join(", "))
+    })
     .collect();
-    (!parts.is_empty()).then(|| format!("The platform will refuse some: {}.", parts.join(", ")))
+    (!parts.is_empty()).then(|| format!("will be refused: {}", parts.join("; ")))
 }
 
 fn steps(settings: &Settings, devices: usize) -> Option<String> {

@@ -53,7 +53,9 @@ impl Run<'_> {
         if open > 0 {
             display.announce(format_args!("retrying {}", counted(open, "device")));
         }
+        let mut failed_in_wave = 0;
         let tell = |event: &Event, devices: &Devices| match event {
+            Event::WaveEnded { failed, .. } => failed_in_wave = *failed,
             Event::Settled {
                 devices: settled,
                 outcome,
@@ -101,6 +103,8 @@ impl Run<'_> {
             retry: self.on_platform.then(|| command_line::retry(self.job_id, self.target)),
             in_detail: talkative,
             followed: Followed::with(self.settings),
+            waves: self.settings.waves.as_ref(),
+            failed_in_wave,
             sources: self.sources,
             stop: interrupts.stop(),
         };

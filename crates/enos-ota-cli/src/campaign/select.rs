@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use enos_ota::{Clock as _, ErrorKind, EvenPace, JobId, Pacer, SystemClock};
 use enos_ota_campaign::{
-    Criteria, Devices, Exclusion, Named, OddRows, Plan, Reader, SelectError, Selection, TaskFacts, TaskState,
+    Count, Criteria, DeviceId, Devices, Exclusion, Named, OddRows, Plan, Reader, SelectError, Selection, TaskFacts,
+    TaskState,
 };
 
 use super::display::Display;
@@ -73,19 +74,24 @@ fn exclusion(file: &Path) -> Result<Exclusion, Failure> {
     Ok(Exclusion::new(devices))
 }
 
-/// A plan, and how the tasks of named devices stood when they were looked up.
+/// A plan, and what the platform has told besides.
 pub(crate) struct SelectedPlan {
     pub(crate) plan: Plan,
-    pub(crate) not_failed: usize,
-    pub(crate) gone: usize,
+    /// Named devices that were looked up and are not failed.
+    pub(crate) not_failed: Vec<DeviceId>,
+    /// Named devices that were looked up and have no task in the job.
+    pub(crate) gone: Vec<DeviceId>,
+    /// Why all the failed tasks of the job failed, if none of them was selected.
+    pub(crate) reasons_of_all: Vec<Count>,
 }
 
 impl From<Plan> for SelectedPlan {
     fn from(plan: Plan) -> Self {
         Self {
             plan,
-            not_failed: 0,
-            gone: 0,
+            not_failed: Vec::new(),
+            gone: Vec::new(),
+            reasons_of_all: Vec::new(),
         }
     }
 }
@@ -181,6 +187,9 @@ pub(crate) async fn read(
         selected,
     );
     let mut chosen = SelectedPlan::from(plan);
+    if chosen.plan.devices.is_empty() && matches!(chosen.plan.selection, Selection::Failed(_)) {
+        chosen.reasons_of_all = reasons_of_all(session, reader, &chosen.plan, display).await;
+    }
     if look_up == LookUp::No || !matches!(chosen.plan.selection, Selection::Named(_)) {
         return Ok(chosen);
     }
@@ -197,11 +206,13 @@ pub(crate) async fn read(
                 )));
             }
             warn_of_odd_rows(&found.odd, display);
-            chosen.not_failed = [TaskState::UnderWay, TaskState::Succeeded, TaskState::NotFailed]
-                .into_iter()
-                .map(|state| found.count(state))
-                .sum();
-            chosen.gone = found.count(TaskState::Gone);
+            for id in found.devices.ids() {
+                match found.state(id) {
+                    TaskState::UnderWay | TaskState::Succeeded | TaskState::NotFailed => chosen.not_failed.push(id),
+                    TaskState::Gone => chosen.gone.push(id),
+                    _ => {}
+                }
+            }
             chosen.plan.devices = Arc::new(found.devices);
         }
         Err(error) if look_up == LookUp::Needed || !concerns_searches_alone(&error) => {
@@ -216,6 +227,28 @@ pub(crate) async fn read(
         ))),
     }
     Ok(chosen)
+}
+
+/// Why the failed tasks of the job failed, whatever the criteria say. Nothing if that cannot be read now.
+async fn reasons_of_all(session: &Session, reader: &Reader<'_>, plan: &Plan, display: &mut Display) -> Vec<Count> {
+    if plan.left_out.by_reason + plan.left_out.by_cause == 0 {
+        return Vec::new();
+    }
+    let all = Selection::Failed(Criteria {
+        include_cancelled: true,
+        ..Criteria::default()
+    });
+    let read = reader
+        .read(&all, &plan.job_id, |progress| display.reading(&progress))
+        .await;
+    read.map_or_else(
+        |_| Vec::new(),
+        |selected| {
+            unread_plan(session, &plan.job_id, plan.chunk_size, selected.devices)
+                .summary()
+                .reasons
+        },
+    )
 }
 
 /// Whether a retry may well be answered although a search is refused.

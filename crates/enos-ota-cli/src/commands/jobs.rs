@@ -11,13 +11,17 @@ use enos_ota::{Client, FirmwareId, JobId};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::args::{Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ObjectOutput};
+use crate::args::{
+    Consent, Jobs, JobsChange, JobsCommand, JobsCreate, JobsDelete, JobsGet, JobsList, JobsStop, ObjectOutput,
+};
 use crate::body;
+use crate::campaign::command_line;
 use crate::confirm;
+use crate::console;
 use crate::curl::{self, Place};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::job::parse_job_id;
+use crate::job::{self, parse_job_id};
 use crate::json;
 use crate::listing::{self, Column, Row, Shown, date};
 use crate::session::Session;
@@ -175,7 +179,12 @@ async fn create(args: &JobsCreate) -> Result<Exit, Failure> {
         change: "created",
         request_id: created.request_id.as_deref(),
     }
-    .print(args.output)
+    .print(args.output)?;
+    console::note(format_args!(
+        "next: {}",
+        visible(&command_line::start_job(created.job_id.as_str(), &args.target))
+    ));
+    Ok(Exit::Success)
 }
 
 /// Reads the description of a job. A member that the client would leave out is refused, not lost.
@@ -252,8 +261,21 @@ async fn stop(args: &JobsStop) -> Result<Exit, Failure> {
         let job_id = parse_job_id(args.change.job.text())?;
         return place.print(&StopJob::new(&org_id, &job_id)).await;
     }
-    confirm::ask(&args.consent, &format!("stop the job {}", args.change.job.text()))?;
+    ask(&args.consent, "stop", &args.change).await?;
     change(&args.change, "stopped", Client::stop_job).await
+}
+
+/// Asks with all that tells one job from another.
+async fn ask(consent: &Consent, verb: &str, args: &JobsChange) -> Result<(), Failure> {
+    let job_id = parse_job_id(args.job.text())?;
+    confirm::can_ask(consent, &format!("{verb} the job {}", job_id.as_str()))?;
+    if consent.yes {
+        return Ok(());
+    }
+    let session = Session::open(&args.target).await?;
+    let job = job::look_up(&session, &job_id).await;
+    let described = job::described(&job_id, job.as_ref(), &session);
+    confirm::ask(consent, &format!("{verb} {described}"))
 }
 
 async fn delete(args: &JobsDelete) -> Result<Exit, Failure> {
@@ -262,7 +284,7 @@ async fn delete(args: &JobsDelete) -> Result<Exit, Failure> {
         let job_id = parse_job_id(args.change.job.text())?;
         return place.print(&DeleteJob::new(&org_id, &job_id)).await;
     }
-    confirm::ask(&args.consent, &format!("delete the job {}", args.change.job.text()))?;
+    ask(&args.consent, "delete", &args.change).await?;
     change(&args.change, "deleted", Client::delete_job).await
 }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod apply;
+mod campaigns;
 mod completions;
 mod config;
 mod doctor;
@@ -42,6 +43,7 @@ pub(crate) async fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Login(args) => login::run(args).await,
         Command::Profiles(args) => profiles::run(args),
         Command::Config(args) => config::run(args),
+        Command::Campaigns(args) => campaigns::run(args),
         Command::Report(args) => report::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Doctor(args) => doctor::run(args).await,

@@ -7,7 +7,7 @@ use enos_ota_campaign::PlanError;
 
 use crate::args::{ObjectOutput, Plan};
 use crate::campaign::select::{self, LookUp};
-use crate::campaign::{self, Display};
+use crate::campaign::{self, Display, command_line};
 use crate::console;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_causes};
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: &Plan) -> Result<Exit, Failure> {
     match args.output {
         ObjectOutput::Text => {
             let text = campaign::overview_of(&chosen, campaign::columns_of_output());
-            anstream::AutoStream::auto(io::stdout().lock()).write_all(text.as_bytes())?;
+            anstream::AutoStream::auto(io::stdout().lock()).write_all(campaign::fold_for_output(&text).as_bytes())?;
         }
         ObjectOutput::Json => {
             let mut out = io::stdout().lock();
@@ -68,7 +68,19 @@ pub(crate) async fn run(args: &Plan) -> Result<Exit, Failure> {
         }
     }
     match &args.out {
-        Some(path) => console::note(format_args!("plan: {}", visible(&path.to_string_lossy()))),
+        Some(path) => {
+            console::note(format_args!("plan: {}", visible(&path.to_string_lossy())));
+            if !chosen.plan.devices.is_empty() {
+                let command =
+                    |name| visible(&command_line::with_plan(name, path, &args.target.connection)).into_owned();
+                console::note(format_args!(
+                    "next: {}\n      {}",
+                    command("rehearse"),
+                    command("apply")
+                ));
+            }
+        }
+        None if chosen.plan.devices.is_empty() => {}
         None => console::hint("-o plan.jsonl writes the plan to a file, which `enos-ota apply` carries out"),
     }
     Ok(Exit::Success)

@@ -18,7 +18,7 @@ use crate::text::visible;
 pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
     let journals = match args.journals.as_slice() {
         [] => vec![journals::last()?],
-        given => given.to_vec(),
+        given => given.iter().map(|path| journals::locate(path)).collect(),
     };
     let mut read = Vec::with_capacity(journals.len());
     for path in &journals {

@@ -1,5 +1,7 @@
 //! `enos-ota resume`
 
+use enos_ota_campaign::journal::Recovered;
+
 use crate::args::Resume;
 use crate::campaign::{self, journals};
 use crate::console;
@@ -11,7 +13,7 @@ use crate::text::{counted, thousands, visible};
 pub(crate) async fn run(args: &Resume) -> Result<Exit, Failure> {
     let connection = &args.target.connection;
     let path = match &args.journal {
-        Some(path) => path.clone(),
+        Some(path) => journals::locate(path),
         None => journals::last()?,
     };
     let (journal, recovered) = journals::open(&path)?;
@@ -22,7 +24,18 @@ pub(crate) async fn run(args: &Resume) -> Result<Exit, Failure> {
     }
     let requested = counted(recovered.summary().requested, "device");
     let stand = match recovered.open() {
-        0 => format!("{requested}, all settled: none is sent again"),
+        0 => {
+            let settled = match recovered.summary().requested {
+                1 => "the device is settled".to_owned(),
+                _ => format!("all {requested} are settled"),
+            };
+            let then = if watches(&recovered) {
+                "following the upgrades"
+            } else {
+                "nothing to send"
+            };
+            format!("{settled}; {then}")
+        }
         open => format!(
             "{requested}: {} settled before, {} to go",
             thousands(recovered.summary().settled()),
@@ -31,4 +44,13 @@ pub(crate) async fn run(args: &Resume) -> Result<Exit, Failure> {
     };
     console::note(format_args!("journal: {}\n{stand}", visible(&path.to_string_lossy())));
     campaign::resume(&session, journal, recovered, &args.target, args.output).await
+}
+
+/// Whether the campaign follows upgrades to their end.
+fn watches(recovered: &Recovered) -> bool {
+    recovered
+        .begin
+        .settings
+        .get("watch")
+        .is_some_and(|watch| !watch.is_null())
 }

@@ -1,6 +1,6 @@
 //! `enos-ota watch`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use enos_ota::PageSize;
 use enos_ota::search::{Expression, tasks};
@@ -19,7 +19,7 @@ pub(crate) async fn run(args: &Watch) -> Result<Exit, Failure> {
     let Some((job_id, devices)) = job_of(args) else {
         let path = match args.names.as_slice() {
             [] => journals::last()?,
-            [path] => PathBuf::from(path),
+            [path] => journals::locate(Path::new(path)),
             _ => {
                 return Err(Failure::usage("several journals were given, or devices without a job")
                     .with_hint("give one journal, or the job before its devices"));

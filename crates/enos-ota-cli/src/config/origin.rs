@@ -65,3 +65,18 @@ pub(crate) struct Sources {
     pub(crate) org_id: Option<Sourced<String>>,
     pub(crate) ca_cert: Option<Origin>,
 }
+
+impl Sources {
+    /// Which platform it is, for a question: `apim.example.com (profile prod)`. Production and test differ in nothing else.
+    pub(crate) fn place(&self) -> String {
+        let url = url::Url::parse(&self.base_url).ok();
+        let host = url.as_ref().and_then(url::Url::host_str).unwrap_or(&self.base_url);
+        let port = url.as_ref().and_then(url::Url::port);
+        let port = port.map_or_else(String::new, |port| format!(":{port}"));
+        let origin = match &self.base_url.origin {
+            Origin::Profile(name) => format!("profile {name}"),
+            other => format!("base URL from {other}"),
+        };
+        format!("{host}{port} ({origin})")
+    }
+}

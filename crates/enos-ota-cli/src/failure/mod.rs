@@ -1,6 +1,7 @@
 //! Errors of the program itself: one line that says what is wrong, and hints that say what to do.
 
 mod call;
+mod object;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -18,6 +19,8 @@ use call::Call;
 pub(crate) enum Failure {
     /// Whoever read our output has had enough of it, which is no error.
     ReaderGone,
+    /// The user was asked, and did not say yes.
+    Cancelled,
     /// A call, or what was to be one.
     Call(Box<Call>),
     /// Anything else.
@@ -57,7 +60,7 @@ impl Failure {
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         match &mut self {
-            Self::ReaderGone => {}
+            Self::ReaderGone | Self::Cancelled => {}
             Self::Call(call) => call.more_hints.push(hint.into()),
             Self::Told { hints, .. } => hints.push(hint.into()),
         }
@@ -67,6 +70,7 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::ReaderGone => Exit::Success,
+            Self::Cancelled => Exit::NotAll,
             Self::Call(call) => Exit::of_error(&call.error),
             Self::Told { exit, .. } => *exit,
         }
@@ -75,7 +79,7 @@ impl Failure {
     /// What to do, a line each.
     pub(crate) fn hints(&self) -> Vec<String> {
         match self {
-            Self::ReaderGone => Vec::new(),
+            Self::ReaderGone | Self::Cancelled => Vec::new(),
             Self::Call(call) => call.hints(),
             Self::Told { hints, .. } => hints.clone(),
         }
@@ -86,6 +90,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReaderGone => f.write_str("the reader of the output has gone"),
+            Self::Cancelled => f.write_str("Cancelled; nothing was sent."),
             Self::Call(call) => f.write_str(&call.message()),
             Self::Told { message, .. } => f.write_str(message),
         }
