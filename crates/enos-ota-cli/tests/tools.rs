@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Finished, program, run};
+use common::{Finished, Gateway, program, run};
 use tempfile::TempDir;
 
 fn enos_ota(args: &[&str]) -> Finished {
@@ -104,4 +104,23 @@ fn the_version_says_what_the_program_was_built_from() {
     assert!(about["target"].as_str().unwrap().contains(std::env::consts::ARCH));
     assert!(about["commit"].is_null() || about["commit"].as_str().unwrap().len() >= 40);
     assert!(enos_ota(&["version"]).stdout.starts_with("enos-ota "));
+}
+
+#[test]
+fn verbose_tells_of_each_call_and_very_verbose_of_its_url() {
+    let gateway = Gateway::start();
+    let calls = gateway.run(["jobs", "list", "-v"]).stderr;
+    assert_eq!(calls.lines().count(), 1, "{calls}");
+    assert!(
+        calls.starts_with("call: searchJobs, ") && calls.ends_with(" ms\n"),
+        "{calls}"
+    );
+    let refused = gateway.run(["jobs", "get", "66f2a1c0d4e5b6a798011eff", "-v"]).stderr;
+    assert!(refused.starts_with("call: getJob, 24404, "), "{refused}");
+    let wire = gateway.run(["jobs", "list", "-vv"]).stderr;
+    let url = format!(
+        "{}/connect-service/v2.1/ota-jobs?action=search",
+        gateway.emulator.base_url()
+    );
+    assert!(wire.contains(&url) && wire.contains("method=\"POST\""), "{wire}");
 }
