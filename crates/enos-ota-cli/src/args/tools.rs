@@ -115,7 +115,7 @@ Example:
   enos-ota sign --url 'https://apim-gateway.example.com/some/v1/api?orgId=o1'")]
 pub(crate) struct Token {
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: TokenOutput,
 
     #[command(flatten)]
