@@ -3,13 +3,17 @@
 //! Other crates are left out on purpose: an HTTP library's trace may print the headers that it sends.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::calls::Calls;
 use crate::console::with_styles;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+static VERBOSE: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn init(verbose: u8) {
     let level = match verbose {
@@ -24,7 +28,12 @@ pub(crate) fn init(verbose: u8) {
         .with_writer(|| Stderr)
         .with_target(false)
         .with_ansi(color);
-    tracing_subscriber::registry().with(lines.with_filter(own)).init();
+    VERBOSE.store(verbose > 0, Ordering::Relaxed);
+    let calls = Calls { tell: verbose > 0 };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(own))
+        .with(calls.with_filter(filter_fn(Calls::concerns)))
+        .init();
 }
 
 /// Standard error, on which the texts of the platform steer nothing.
@@ -44,5 +53,5 @@ impl Write for Stderr {
 
 /// Whether more than warnings are shown.
 pub(crate) fn is_verbose() -> bool {
-    LevelFilter::current() > LevelFilter::WARN
+    VERBOSE.load(Ordering::Relaxed)
 }

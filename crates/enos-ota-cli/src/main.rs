@@ -4,6 +4,7 @@
 
 mod args;
 mod body;
+mod calls;
 mod campaign;
 mod cancel;
 mod commands;
@@ -32,6 +33,7 @@ mod text;
 mod upgrades;
 
 use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ErrorKind};
@@ -129,6 +131,9 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new(Exit::Internal, format!("the runtime could not be started: {error}")))?;
     runtime.block_on(async {
         interrupt::survive_file_size_limit();
+        if std::io::stderr().is_terminal() && !console::is_quiet() && !log::is_verbose() {
+            tokio::spawn(calls::tell_of_waiting());
+        }
         commands::run(command).await
     })
 }

@@ -268,3 +268,23 @@ fn a_second_interrupt_abandons_the_call_and_says_that_its_outcome_is_unknown() {
     assert_eq!(end.code, Some(130), "{end:?}");
     assert_eq!(end.json()["devices"][0]["outcome"], "unknown");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_emulator_in_the_background_leads_the_shell_to_it_and_does_not_block() {
+    let folder = TempDir::new().unwrap();
+    let script = format!(
+        "eval \"$('{0}' emulator --print-config --background)\" && '{0}' jobs list --output jsonl; kill $ENOS_EMULATOR_PID",
+        env!("CARGO_BIN_EXE_enos-ota")
+    );
+    let mut shell = Command::new("/bin/sh");
+    let end = run(shell.args(["-c", &script]).env("HOME", folder.path()));
+    assert_eq!((end.code, end.stdout.lines().count()), (Some(0), 3), "{end:?}");
+    let mut refused = program(folder.path());
+    let end = run(refused.args(["emulator", "--print-config", "--background", "--listen", "0.0.0.0:0"]));
+    assert_eq!((end.code, end.stdout.as_str()), (Some(2), ""), "{end:?}");
+    assert!(
+        end.stderr.starts_with("error: the emulator cannot listen on 0.0.0.0:0"),
+        "{end:?}"
+    );
+}

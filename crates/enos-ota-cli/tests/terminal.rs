@@ -7,7 +7,7 @@ mod common;
 use std::process::Command;
 
 use common::{Gateway, run};
-use enos_ota_emulator::{DEMO_JOB_ID, DEMO_STOPPED_JOB_ID, Fleet, Job, Task};
+use enos_ota_emulator::{DEMO_JOB_ID, DEMO_STOPPED_JOB_ID, Fault, Fleet, Job, RetryAfter, Scope, Task};
 
 /// The output on a terminal of so many columns, standard output and standard error together.
 fn on_terminal(gateway: &Gateway, columns: u16, pager: &str, args: &[&str]) -> String {
@@ -160,6 +160,23 @@ fn messages_are_broken_between_words_and_commands_can_be_copied() {
     // What was drawn and taken away again is on the first line.
     let mut lines = shown.lines().skip(1);
     assert!(lines.all(|line| ::console::measure_text_width(line) <= 50), "{shown}");
+}
+
+#[test]
+fn somebody_who_waits_is_told_so() {
+    let gateway = Gateway::start();
+    let slow = || Fault::latency(std::time::Duration::from_millis(1500)).on(Scope::Jobs);
+    gateway.emulator.faults().push(slow());
+    let shown = on_terminal(&gateway, 80, "cat", &["jobs", "list"]);
+    assert!(shown.starts_with("no answer yet\n"), "{shown}");
+    gateway.emulator.faults().push(slow());
+    let quiet = on_terminal(&gateway, 80, "cat", &["jobs", "list", "--quiet"]);
+    assert!(quiet.starts_with("JOB ID"), "{quiet}");
+    // It is the wait between the attempts that takes its time.
+    let later = Fault::throttled(Some(RetryAfter::Seconds(2)));
+    gateway.emulator.faults().push(later.on(Scope::Jobs));
+    let shown = on_terminal(&gateway, 80, "cat", &["jobs", "list"]);
+    assert!(shown.starts_with("no answer yet, attempt 2 of 5\n"), "{shown}");
 }
 
 #[test]

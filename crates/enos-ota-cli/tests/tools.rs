@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Finished, program, run};
+use common::{Finished, Gateway, program, run};
 use tempfile::TempDir;
 
 fn enos_ota(args: &[&str]) -> Finished {
@@ -104,4 +104,66 @@ fn the_version_says_what_the_program_was_built_from() {
     assert!(about["target"].as_str().unwrap().contains(std::env::consts::ARCH));
     assert!(about["commit"].is_null() || about["commit"].as_str().unwrap().len() >= 40);
     assert!(enos_ota(&["version"]).stdout.starts_with("enos-ota "));
+}
+
+#[test]
+fn verbose_tells_of_each_call_and_very_verbose_of_its_url() {
+    let gateway = Gateway::start();
+    let calls = gateway.run(["jobs", "list", "-v"]).stderr;
+    let lines: Vec<_> = calls.lines().filter(|line| line.starts_with("call: ")).collect();
+    assert!(
+        lines.len() == 1 && lines[0].starts_with("call: searchJobs, "),
+        "{calls}"
+    );
+    let retry = gateway.run(["retry", "66f2a1c0d4e5b6a798011e01", "pump-01", "pump-02", "-v"]);
+    for line in ["call: retryTask, ", "retry of 2 devices: accepted\n"] {
+        assert!(retry.stderr.contains(line), "{line}: {}", retry.stderr);
+    }
+    let refused = gateway.run(["jobs", "get", "66f2a1c0d4e5b6a798011eff", "-v"]).stderr;
+    assert!(refused.starts_with("call: getJob, 24404, "), "{refused}");
+    let wire = gateway.run(["jobs", "list", "-vv"]).stderr;
+    let url = format!(
+        "{}/connect-service/v2.1/ota-jobs?action=search",
+        gateway.emulator.base_url()
+    );
+    assert!(wire.contains(&url) && wire.contains("method=\"POST\""), "{wire}");
+}
+
+#[test]
+fn the_form_of_the_output_and_its_file_have_one_name_in_all_commands() {
+    let gateway = Gateway::start();
+    let job = "66f2a1c0d4e5b6a798011e01";
+    for args in [
+        &["retry", job, "pump-01", "-o", "json"][..],
+        &["jobs", "get", job, "-o", "json"],
+        &["token", "-o", "json"],
+        &["plan", job, "--failed", "--output", "json"],
+        &["resume", "--last", "-o", "json"],
+        &["report", "--last", "--output", "json"],
+        &["report", "--last", "--format", "json"],
+    ] {
+        assert!(gateway.run(args).json().is_object(), "{args:?}");
+    }
+    for args in [
+        &["plan", job, "--failed", "--out-file", "plan.jsonl"][..],
+        &["report", "--last", "--output", "html", "--out-file", "report.html"],
+        &["report", "--last", "--out", "report.txt"],
+    ] {
+        let end = gateway.run(args);
+        assert_eq!(
+            (end.code, end.stdout.contains("<html")),
+            (Some(0), false),
+            "{args:?}: {end:?}"
+        );
+        assert!(gateway.folder.path().join(args.last().unwrap()).exists(), "{args:?}");
+    }
+    for args in [["plan", "--out-file", "json"], ["report", "-o", "csv"]] {
+        let end = gateway.run(args);
+        assert_eq!(end.code, Some(2), "{end:?}");
+        let hint = format!(
+            "did you mean --output {0}? To write a file of this name: ./{0}",
+            args[2]
+        );
+        assert!(end.stderr.contains(&hint), "{end:?}");
+    }
 }

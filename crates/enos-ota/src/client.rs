@@ -446,6 +446,8 @@ impl generated::Authorize for Exchange {
         self.signer.authorize(request)?;
         let method = request.method().as_str();
         tracing::Span::current().record("http.request.method", method);
+        // Ids and pages are all that queries of this API hold: what authorises a request is in its headers.
+        tracing::debug!(method, url = %request.url(), "sending");
         if let Some(signature) = request.headers().get(sign::SIGNATURE_HEADER) {
             // A request is signed once.
             let _ = self.signature.set(signature.clone());

@@ -117,7 +117,7 @@ pub(crate) struct JobsGet {
     pub(crate) job: JobArg,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: ObjectOutput,
 
     #[command(flatten)]
@@ -147,7 +147,7 @@ pub(crate) struct JobsCreate {
     pub(crate) data: String,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: ObjectOutput,
 
     #[command(flatten)]
@@ -163,7 +163,7 @@ pub(crate) struct JobsChange {
     pub(crate) job: JobArg,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: ObjectOutput,
 
     #[command(flatten)]
@@ -263,7 +263,7 @@ pub(crate) struct TasksCancel {
     pub(crate) chunk_size: NonZeroUsize,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: Output,
 
     #[command(flatten)]

@@ -27,7 +27,7 @@ pub(crate) struct Resume {
     pub(crate) last: bool,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: Output,
 
     #[command(flatten)]
@@ -77,7 +77,7 @@ pub(crate) struct Watch {
     pub(crate) give_up_after: Duration,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: Output,
 
     #[command(flatten)]
@@ -95,8 +95,8 @@ pub(crate) struct Watch {
 #[command(after_help = "\
 Examples:
   enos-ota report ~/.local/state/enos-ota/journals/*.jsonl
-  enos-ota report journal.jsonl --format html -o report.html
-  enos-ota report journal.jsonl --format json | jq '.failures[].deviceKey'")]
+  enos-ota report --last --output html --out-file report.html
+  enos-ota report --last --output json | jq '.failures[].deviceKey'")]
 pub(crate) struct Report {
     /// The journals [default: that of the last campaign]
     #[arg(value_name = "JOURNAL")]
@@ -107,11 +107,17 @@ pub(crate) struct Report {
     pub(crate) last: bool,
 
     /// Form of the report
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(
+        long = "output",
+        visible_alias = "format",
+        value_enum,
+        default_value_t,
+        value_name = "FORM"
+    )]
     pub(crate) format: ReportFormat,
 
     /// Where to write it [default: standard output]
-    #[arg(short = 'o', long = "out", value_name = "FILE", value_parser = values::report_file, help_heading = OPTIONS)]
+    #[arg(short = 'o', long = "out-file", visible_alias = "out", value_name = "FILE", value_parser = values::file_unless_form, help_heading = OPTIONS)]
     pub(crate) out: Option<PathBuf>,
 
     /// Overwrite the file if it is there

@@ -94,7 +94,7 @@ pub(crate) struct Cli {
     )]
     pub(crate) color: Color,
 
-    /// Say more on standard error: -v what is done, -vv every attempt, -vvv everything. Never a secret.
+    /// Say more on standard error: -v each call, -vv each attempt with its URL, -vvv everything. Never a secret.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Messages")]
     pub(crate) verbose: u8,
 

@@ -48,7 +48,7 @@ pub(crate) struct Plan {
     pub(crate) chunk_size: NonZeroUsize,
 
     /// Where to write the plan, `-` for standard output. Without this, only a summary is shown
-    #[arg(short = 'o', long = "out", value_name = "FILE", value_parser = values::plan_file, help_heading = OPTIONS)]
+    #[arg(short = 'o', long = "out-file", visible_alias = "out", value_name = "FILE", value_parser = values::file_unless_form, help_heading = OPTIONS)]
     pub(crate) out: Option<PathBuf>,
 
     /// Overwrite the file if it is there
@@ -121,7 +121,7 @@ pub(crate) struct Rehearse {
     pub(crate) how: RetryOptions,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: Output,
 
     #[command(flatten)]
@@ -191,7 +191,7 @@ pub(crate) struct Apply {
     pub(crate) consent: Consent,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: Output,
 
     #[command(flatten)]

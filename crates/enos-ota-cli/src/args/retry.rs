@@ -76,7 +76,7 @@ pub(crate) struct Retry {
     pub(crate) consent: Consent,
 
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM", help_heading = OPTIONS)]
     pub(crate) output: Output,
 
     #[command(flatten)]

@@ -115,7 +115,7 @@ Example:
   enos-ota sign --url 'https://apim-gateway.example.com/some/v1/api?orgId=o1'")]
 pub(crate) struct Token {
     /// Form of the result on standard output
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: TokenOutput,
 
     #[command(flatten)]
@@ -143,9 +143,9 @@ Examples:
   enos-ota emulator --print-fleet > fleet.json
   enos-ota emulator --fleet fleet.json
 
-Run it in the background and lead this shell to it, once the file has its five lines:
-  enos-ota emulator --print-config > emulator.env &
-  . ./emulator.env")]
+Run it in the background and lead this shell to it:
+  eval \"$(enos-ota emulator --print-config --background)\"
+  kill $ENOS_EMULATOR_PID                                    # ends it")]
 pub(crate) struct Emulator {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
@@ -175,6 +175,10 @@ pub(crate) struct Emulator {
     /// `listening on` is a comment in it
     #[arg(long)]
     pub(crate) print_config: bool,
+
+    /// Go on in the background: print the variables, and ENOS_EMULATOR_PID to end it with, and exit
+    #[arg(long, requires = "print_config")]
+    pub(crate) background: bool,
 
     /// Print the fleet as a file for --fleet, and exit
     #[arg(long)]

@@ -139,21 +139,11 @@ pub(super) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "expected a whole number from 1".to_owned())
 }
 
-/// Where `plan` writes to.
-pub(super) fn plan_file(text: &str) -> Result<PathBuf, String> {
-    file_unless_form(text, "--output")
-}
-
-/// Where `report` writes to.
-pub(super) fn report_file(text: &str) -> Result<PathBuf, String> {
-    file_unless_form(text, "--format")
-}
-
 /// A file. In other programs `-o json` is the form of the output, and a file of that name is hardly what is meant.
-fn file_unless_form(text: &str, option: &str) -> Result<PathBuf, String> {
+pub(super) fn file_unless_form(text: &str) -> Result<PathBuf, String> {
     if matches!(text, "text" | "table" | "json" | "jsonl" | "csv" | "html") {
         return Err(format!(
-            "did you mean {option} {text}? To write a file of this name: ./{text}"
+            "did you mean --output {text}? To write a file of this name: ./{text}"
         ));
     }
     Ok(PathBuf::from(text))

@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use enos_ota::{Clock as _, SystemClock, WaitReason, Waiting, Window};
+use enos_ota_campaign::journal::CallEnd;
 use enos_ota_campaign::{Event, Progress, ReadProgress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::progress_view::{self, ProgressView};
 use crate::args::duration_in_words;
+use crate::calls;
 use crate::console;
 use crate::log;
 use crate::text::{counted, fit, thousands};
@@ -73,6 +75,7 @@ impl Display {
             if let Ok(style) = ProgressStyle::with_template("{msg}") {
                 bar.set_style(style);
             }
+            calls::set_bar(Some(bar.clone()));
             bar
         });
         Self {
@@ -210,6 +213,18 @@ impl Display {
                     thousands(*failed)
                 ));
             }
+            Event::Answered { end, devices } if log::is_verbose() => {
+                let end = match end {
+                    CallEnd::Accepted => "accepted",
+                    CallEnd::NotFailed => "refused: not all of them are failed",
+                    CallEnd::Lost => "no answer",
+                    CallEnd::Throttled => "refused: too many calls",
+                    CallEnd::NotSent => "not sent",
+                    CallEnd::TooMany => "refused: too many devices",
+                    CallEnd::Refused => "refused",
+                };
+                self.say(format_args!("retry of {}: {end}", counted(*devices, "device")));
+            }
             Event::ChunkSize { devices } => {
                 self.say(format_args!(
                     "the list was too long: {} a call from now on",
@@ -271,6 +286,7 @@ impl Display {
     /// Takes away what was drawn.
     pub(crate) fn close(&mut self) {
         if let Some(bar) = self.bar.take() {
+            calls::set_bar(None);
             bar.finish_and_clear();
         }
     }

@@ -1,7 +1,8 @@
 //! `enos-ota emulator`
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
 
 use enos_ota_emulator::{Emulator, Fleet, QuotaHeaders, StartError};
 
@@ -30,6 +31,9 @@ pub(crate) async fn run(args: &args::Emulator) -> Result<Exit, Failure> {
         writeln!(out, "{}", fleet.to_json())?;
         return Ok(Exit::Success);
     }
+    if args.background {
+        return in_background();
+    }
     let mut interrupts = Interrupts::listen()?;
     let emulator = start(args, fleet).await?;
     // A shell reads the second form, in which only assignments count.
@@ -57,6 +61,43 @@ pub(crate) async fn run(args: &args::Emulator) -> Result<Exit, Failure> {
     interrupts.next().await;
     emulator.shutdown().await;
     Ok(Exit::Success)
+}
+
+/// Starts the same command without `--background`, and passes on what it prints once it listens.
+fn in_background() -> Result<Exit, Failure> {
+    let cannot = |error: io::Error| Failure::new(Exit::Internal, format!("the emulator could not be started: {error}"));
+    let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
+    command
+        .args(std::env::args_os().skip(1).filter(|arg| arg != "--background"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    // Ctrl-C in the shell is not meant for it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn().map_err(cannot)?;
+    let last = format!("export {}=", env::ORG_ID.name);
+    let mut out = io::stdout().lock();
+    for line in child
+        .stdout
+        .take()
+        .into_iter()
+        .flat_map(|out| BufReader::new(out).lines())
+    {
+        let line = line.map_err(cannot)?;
+        writeln!(out, "{line}")?;
+        if line.starts_with(&last) {
+            writeln!(out, "export ENOS_EMULATOR_PID={}", child.id())?;
+            out.flush()?;
+            return Ok(Exit::Success);
+        }
+    }
+    let end = child.wait_with_output().map_err(cannot)?;
+    let told = String::from_utf8_lossy(&end.stderr);
+    let told = told.lines().find_map(|line| line.strip_prefix("error: "));
+    Err(Failure::usage(
+        told.unwrap_or("the emulator ended before it listened").to_owned(),
+    ))
 }
 
 async fn start(args: &args::Emulator, fleet: Fleet) -> Result<Emulator, Failure> {

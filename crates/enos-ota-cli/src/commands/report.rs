@@ -39,8 +39,9 @@ pub(crate) fn run(args: &args::Report) -> Result<Exit, Failure> {
     match &args.out {
         Some(path) if path != Path::new("-") => {
             let cannot = |error: &io::Error| {
-                Failure::usage(format!("the report {} cannot be written: {error}", path.display()))
-                    .with_hint("give another file with -o; one that is there is not overwritten without --force")
+                Failure::usage(format!("the report {} cannot be written: {error}", path.display())).with_hint(
+                    "give another file with --out-file; one that is there is not overwritten without --force",
+                )
             };
             let file = create(path, args.force).map_err(|error| cannot(&error))?;
             let mut out = BufWriter::new(file);

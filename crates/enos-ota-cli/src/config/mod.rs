@@ -22,6 +22,7 @@ pub(crate) use shown::{Setting, settings, settings_of_emulator};
 pub(crate) use write::{NewProfile, save};
 
 use crate::args::Connection;
+use crate::calls;
 use crate::env::{self, Variable};
 use crate::failure::Failure;
 use crate::limited;
@@ -148,6 +149,7 @@ impl Connection {
             builder = builder.timeout(timeout);
         }
         if let Some(attempts) = self.request_attempts.and_then(NonZeroU32::new) {
+            calls::set_attempts(attempts.get());
             builder = builder.retry_policy(RetryPolicy::default().with_max_attempts(attempts));
         }
         builder
