@@ -57,6 +57,10 @@ fuzz_target!(|data: &[u8]| {
     let Some((how, rest)) = data.split_first() else {
         return;
     };
+    // Whoever moves its clock may expect that no signature is of its time any more.
+    if rest.windows(6).any(|word| word == b"/clock") {
+        return;
+    }
     let (runtime, emulator, client) = &*SIDES;
     if how % 4 == 3 {
         send_raw(emulator, rest);
@@ -78,6 +82,8 @@ fuzz_target!(|data: &[u8]| {
             assert_ne!(answer.status.as_u16(), 500, "{:?}", answer.body);
         }
     }
+    emulator.faults().clear();
+    emulator.set_quota(None);
     let alive = runtime.block_on(client.send(&RawRequest {
         method: Method::GET,
         path: "/connect-service/v2.1/ota-jobs".to_owned(),
