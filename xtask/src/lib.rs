@@ -4,6 +4,7 @@
 //! wrong with it, [`generate`] makes the files of the client from it, and [`output`] compares and writes them.
 //! [`lint`] says what a reader of the document would miss, [`diff`] what an edit of it does to those who rely on it.
 
+pub mod bench;
 pub mod check;
 pub mod codegen;
 pub mod diagnostic;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use xtask::codegen::{self, Options};
 use xtask::failure::Failure;
-use xtask::{diff, docs, lint, new_operation};
+use xtask::{bench, diff, docs, lint, new_operation};
 
 /// Maintenance of this workspace.
 #[derive(Parser)]
@@ -30,6 +30,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Build the documentation as a web site in target/site.
     Docs(docs::Arguments),
+    /// Run the benchmarks, and write all results into target/bench.
+    Bench(bench::Arguments),
 }
 
 #[derive(Args)]
@@ -52,6 +54,9 @@ fn main() -> ExitCode {
         Command::NewOperation(arguments) => new_operation::command(&arguments).map_err(Into::into),
         Command::Diff(arguments) => diff::command(&arguments).map_err(Into::into),
         Command::Docs(arguments) => docs::command(&arguments).map_err(Into::into),
+        Command::Bench(arguments) => bench::command(&arguments)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(Into::into),
     };
     match result {
         Ok(code) => code,
