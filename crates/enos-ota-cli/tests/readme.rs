@@ -83,7 +83,7 @@ fn both_languages_begin_with_the_same_commands() {
 
 #[test]
 fn the_command_that_tests_everything_is_the_one_of_continuous_integration() {
-    assert!(README.contains("`cargo test --workspace`"));
+    assert!(README.contains("```sh\ncargo test --workspace\n```"));
     assert!(include_str!("../../../ci/check").contains("\n  cargo test --workspace --locked\n"));
 }
 
