@@ -56,8 +56,7 @@ proptest! {
         check(values::wave_size(&text), is_wave)?;
         check(values::rate(&text), |rate| rate.is_finite() && *rate >= 0.001)?;
         check(values::at_least_one(&text), |_| true)?;
-        check(values::plan_file(&text), |_| true)?;
-        check(values::report_file(&text), |_| true)?;
+        check(values::file_unless_form(&text), |_| true)?;
         if let Err(error) = values::steps(&text) {
             prop_assert!(!error.is_empty());
         }
