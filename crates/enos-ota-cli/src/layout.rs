@@ -86,6 +86,8 @@ fn fold_line(line: &str, columns: usize) -> String {
         gap = 0;
         in_command |= word == "enos-ota";
     }
+    // Behind a question, the answer is typed.
+    folded.extend(std::iter::repeat_n(' ', gap));
     folded
 }
 

@@ -332,7 +332,7 @@ fn plans_and_reports_are_for_their_owner_and_not_named_like_a_form() {
     let gateway = fleet_of(4);
     for (args, option) in [
         (&["plan", "--job-id", JOB, "--failed", "-o"][..], "--output"),
-        (&["report", "j.jsonl", "-o"], "--format"),
+        (&["report", "j.jsonl", "-o"], "--output"),
     ] {
         for form in ["json", "csv", "html", "text"] {
             let end = gateway.run(args.iter().chain(&[form]));

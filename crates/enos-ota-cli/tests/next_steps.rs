@@ -20,7 +20,7 @@ fn answered(gateway: &Gateway, args: &[&str], answer: &str) -> Finished {
     let settings = gateway.command::<[&str; 0]>([]);
     let words: Vec<_> = args.iter().map(|word| format!("'{word}'")).collect();
     let command = format!(
-        "stty cols 200 -echo; '{}' {}",
+        "stty cols 200 rows 24 -echo; '{}' {}",
         env!("CARGO_BIN_EXE_enos-ota"),
         words.join(" ")
     );
