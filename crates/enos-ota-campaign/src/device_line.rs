@@ -1,5 +1,8 @@
 //! A device and its facts as one line, the same in a plan file and in a journal.
 
+// Numbers come from outside here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};

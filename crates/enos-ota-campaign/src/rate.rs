@@ -1,5 +1,8 @@
 //! How fast calls are made: [`enos_ota_rate`], with what the SDK reads in headers.
 
+// Numbers come from outside here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use enos_ota::RateLimit;
 use enos_ota::Window as OfGateway;
 use enos_ota_rate::Window;

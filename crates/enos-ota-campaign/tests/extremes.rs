@@ -132,8 +132,8 @@ impl Gateway {
         let text = body.to_string();
         let rows = self.rows(&text);
         let pagination = &body["pagination"];
-        let (no, size) = (pagination["pageNo"].as_u64(), pagination["pageSize"].as_u64());
-        let (no, size) = (no.unwrap_or(1) as usize, size.unwrap_or(10) as usize);
+        let asked = |name: &str, usual| pagination[name].as_u64().map_or(usual, |n| usize::try_from(n).unwrap());
+        let (no, size) = (asked("pageNo", 1), asked("pageSize", 10));
         let page: Vec<_> = rows.iter().skip((no - 1) * size).take(size).cloned().collect();
         let (total, no) = (rows.len().to_string(), no.to_string());
         let told = |usual: &str| {

@@ -1,5 +1,8 @@
 //! What quotas are counted over, and what answers say about them.
 
+// Numbers come from outside here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -46,10 +49,10 @@ impl Window {
     /// some time.
     pub(crate) fn rest(self, (time, wall_ms): (Duration, i64), from: Duration) -> Duration {
         let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        let wall_ms = wall_ms.saturating_add(ms(from) - ms(time));
+        let wall_ms = wall_ms.saturating_add(ms(from).saturating_sub(ms(time)));
         let length = ms(self.length());
         let rest = match self {
-            Self::Second | Self::Minute | Self::Hour | Self::Day => length - wall_ms.rem_euclid(length),
+            Self::Second | Self::Minute | Self::Hour | Self::Day => length.saturating_sub(wall_ms.rem_euclid(length)),
             Self::Month => next_month_ms(wall_ms).map_or(length, |next| next.saturating_sub(wall_ms)),
         };
         Duration::from_millis(rest.unsigned_abs())

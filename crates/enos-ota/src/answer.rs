@@ -1,5 +1,8 @@
 //! Reading what the platform, its gateway, or something in between sends back.
 
+// Numbers come from outside here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::time::SystemTime;
 
 use enos_ota_client::{Envelope, ErrorCode, GatewayErrorCode};
@@ -259,7 +262,7 @@ pub(crate) async fn read_start(mut response: reqwest::Response, route: &Route) -
     let end = loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
-                let room = SMALL - bytes.len();
+                let room = SMALL.saturating_sub(bytes.len());
                 bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 if chunk.len() > room {
                     break Err(too_large(SMALL));

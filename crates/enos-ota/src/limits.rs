@@ -1,5 +1,8 @@
 //! The rate limits that a gateway announces in the headers of its answers.
 
+// Numbers come from outside here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -136,7 +139,7 @@ fn integer(value: &[u8]) -> Option<u64> {
     if digits.is_empty() || !ends {
         return None;
     }
-    let digit = |sum: u64, digit: &u8| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+    let digit = |sum: u64, digit: &u8| sum.saturating_mul(10).saturating_add(u64::from(digit & 15));
     Some(digits.iter().fold(0, digit))
 }
 

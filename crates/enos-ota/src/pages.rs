@@ -1,5 +1,8 @@
 //! Reading the results of a search page by page.
 
+// Numbers come from outside here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash as _, Hasher};
@@ -62,7 +65,7 @@ impl PageSize {
     fn parts(self) -> Option<(Self, i64)> {
         let size = self.get();
         let parts = (2..=size).find(|parts| size.is_multiple_of(*parts))?;
-        Some((Self::new(size / parts).ok()?, parts.into()))
+        Some((Self::new(size.checked_div(parts)?).ok()?, parts.into()))
     }
 }
 
@@ -137,7 +140,7 @@ impl<T> RawPage<T> {
 
     /// How many rows the page has, whether they could be read or not.
     pub(crate) fn len(&self) -> usize {
-        self.items.len() + self.unreadable.len()
+        self.items.len().saturating_add(self.unreadable.len())
     }
 
     pub(crate) fn into_page(self, page_no: i64, total_changed: bool) -> Page<T> {
@@ -203,7 +206,7 @@ where
                     let first = page_no.saturating_sub(1).saturating_mul(parts_of_it).saturating_add(1);
                     parts.extend((0..parts_of_it).rev().map(|part| (first.saturating_add(part), smaller)));
                 }
-                None if !read && whole.unreadable.len() + 1 >= HOPELESS => return Err(error),
+                None if !read && whole.unreadable.len().saturating_add(1) >= HOPELESS => return Err(error),
                 None => whole.unreadable.push(UnreadableRow::too_large(before)),
             },
         }
@@ -251,10 +254,10 @@ impl Novelty {
         let ids = page.items.iter().map(Row::identity);
         let ids = ids.chain(page.unreadable.iter().map(UnreadableRow::identity));
         let mut whole = DefaultHasher::new();
-        let mut repeated = 0;
+        let mut repeated = 0_u64;
         for id in ids {
             id.hash(&mut whole);
-            repeated += u64::from(!self.rows.insert(id));
+            repeated = repeated.saturating_add(u64::from(!self.rows.insert(id)));
         }
         let same_page = !self.pages.insert(whole.finish()) && page.len() > 1;
         let stale = usize::try_from(repeated).is_ok_and(|repeated| repeated == page.len());

@@ -1,5 +1,8 @@
 //! What an HTTP status and the headers beside it mean.
 
+// Numbers come from outside here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, header};

@@ -60,7 +60,7 @@ struct Stage {
 
 /// Lets every task come as far as it can, over the sockets too, which the runtime looks after only now and then.
 async fn settle() {
-    for _ in 0..600 {
+    for _ in 0..400 {
         tokio::task::yield_now().await;
     }
 }

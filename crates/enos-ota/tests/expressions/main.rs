@@ -72,10 +72,7 @@ proptest! {
 /// What the emulator, which has a reader of its own, finds.
 async fn found(client: &Client, expression: &Expression<Tasks>) -> BTreeSet<String> {
     let page = client.search_tasks(expression, 1, PageSize::default()).await.unwrap();
-    page.items
-        .iter()
-        .map(|task| task.device_key.as_ref().unwrap().to_string())
-        .collect()
+    page.items.iter().map(|task| task.device_key.clone().unwrap()).collect()
 }
 
 fn text(value: impl serde::Serialize) -> String {
