@@ -71,8 +71,8 @@ fn a_campaign_is_taken_by_its_name_or_as_the_last() {
         assert_ne!(watched.code, Some(2), "{journal}: {watched:?}");
     }
     assert_eq!(gateway.run(["report", name, "--last"]).code, Some(2));
-    let last = gateway.run(["report", "--last"]);
-    assert!(last.stderr.contains("taking the last, "), "{}", last.stderr);
+    let end = gateway.run(["report", "--last"]);
+    assert!(end.stderr.contains("taking the last, "), "{}", end.stderr);
 }
 
 #[test]
