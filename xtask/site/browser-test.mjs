@@ -1,5 +1,5 @@
 // Opens every page of target/site in Chromium, from the disk and from `cargo xtask docs --serve`, and checks what only a
-// browser knows. Called by .ci/site.
+// browser knows. Called by ci/site.
 //
 //   node browser-test.mjs FOLDER ADDRESS [SCREENSHOTS]
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
 //! The web site, made from the sources of this workspace and stand-ins for what is fetched and compiled. What only a browser
-//! knows is tested by `.ci/site`.
+//! knows is tested by `ci/site`.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeSet;

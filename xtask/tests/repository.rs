@@ -165,9 +165,9 @@ fn tools_are_installed_from_lock_files() {
     let mut scripts: Vec<String> = files(".github/workflows");
     scripts.extend(
         [
-            ".ci/foreign",
-            ".ci/site",
-            ".ci/tools.sh",
+            "ci/foreign",
+            "ci/site",
+            "ci/tools.sh",
             "ci/check",
             "xtask/src/docs/tools.rs",
         ]
@@ -187,7 +187,7 @@ fn tools_are_installed_from_lock_files() {
             assert!(line.contains("--locked"), "{script}: {line}");
         }
     }
-    let locks = files(".ci/npm");
+    let locks = files("ci/npm");
     for folder in locks {
         let lock: serde_json::Value = serde_json::from_str(&read(&format!("{folder}/package-lock.json"))).unwrap();
         for (name, package) in lock["packages"].as_object().unwrap() {

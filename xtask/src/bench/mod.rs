@@ -32,7 +32,7 @@ const BENCHES: [Bench; 4] = [
     ("sdk", SDK, "--quick", &[]),
     ("fleet", FLEET, "100000", &[]),
     ("emulator", EMULATOR, "", &[]),
-    ("codegen", "python3 .ci/bench-codegen", "3", &["python3", "java"]),
+    ("codegen", "python3 ci/bench-codegen", "3", &["python3", "java"]),
 ];
 
 /// What no benchmark of this repository measures, so that nobody takes its absence for a good result.

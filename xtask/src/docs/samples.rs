@@ -1,5 +1,5 @@
 //! How to call an operation from a shell, from Rust, Python and Java: made from the document, so that a sample cannot differ
-//! from it. `.ci/foreign` runs each of them against the emulator.
+//! from it. `ci/foreign` runs each of them against the emulator.
 
 use std::fmt::Write as _;
 

@@ -1,15 +1,15 @@
-# Tools that the checks need beside Rust, each from a lock file. Sourced by ci/check, .ci/site and .ci/foreign, from the top of
+# Tools that the checks need beside Rust, each from a lock file. Sourced by ci/check, ci/site and ci/foreign, from the top of
 # the workspace. What is installed goes into target/ci-tools, and is installed anew when its lock file changes.
 # shellcheck shell=bash
 
 tools=${tools:-target/ci-tools}
 
-# Installs what .ci/npm/NAME/package-lock.json says, without running any script of a package.
+# Installs what ci/npm/NAME/package-lock.json says, without running any script of a package.
 npm_tools() {
   local folder=$tools/npm/$1
-  if ! cmp -s ".ci/npm/$1/package-lock.json" "$folder/installed.json"; then
+  if ! cmp -s "ci/npm/$1/package-lock.json" "$folder/installed.json"; then
     mkdir -p "$folder"
-    cp ".ci/npm/$1/package.json" ".ci/npm/$1/package-lock.json" "$folder"
+    cp "ci/npm/$1/package.json" "ci/npm/$1/package-lock.json" "$folder"
     npm ci --silent --no-audit --no-fund --ignore-scripts --prefix "$folder"
     cp "$folder/package-lock.json" "$folder/installed.json"
   fi
@@ -31,17 +31,17 @@ redocly() {
 }
 
 spec_validator() {
-  python_tools "$tools/python" .ci/python/spec-validator.txt
+  python_tools "$tools/python" ci/python/spec-validator.txt
   "$tools/python/bin/openapi-spec-validator" "$@"
 }
 
 shellcheck() {
-  python_tools "$tools/lint" .ci/python/lint.txt
+  python_tools "$tools/lint" ci/python/lint.txt
   "$tools/lint/bin/shellcheck" "$@"
 }
 
 zizmor() {
-  python_tools "$tools/lint" .ci/python/lint.txt
+  python_tools "$tools/lint" ci/python/lint.txt
   "$tools/lint/bin/zizmor" "$@"
 }
 
