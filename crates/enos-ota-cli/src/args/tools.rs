@@ -146,6 +146,7 @@ Examples:
 Run it in the background and lead this shell to it:
   eval \"$(enos-ota emulator --print-config --background)\"
   kill $ENOS_EMULATOR_PID                                    # ends it")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Emulator {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]

@@ -50,9 +50,10 @@ pub(crate) async fn carry_out(session: &Session, chosen: SelectedPlan, request: 
     }
     // Scripts get the platform's own refusal of each device.
     let for_people = request.output == Output::Text && (request.dry_run || request.selected.is_some());
-    let job = match for_people && !plan.devices.is_empty() {
-        true => job::look_up(session, &plan.job_id).await,
-        false => None,
+    let job = if for_people && !plan.devices.is_empty() {
+        job::look_up(session, &plan.job_id).await
+    } else {
+        None
     };
     if job.as_ref().is_some_and(job::is_stopped) {
         let stopped = job::stopped(&plan.job_id, request.target);
