@@ -104,8 +104,8 @@ pub enum Record<'a> {
     },
     /// A call has ended.
     ///
-    /// After `Accepted` its devices are accepted, unless a search had shown before that they are not failed. After `Throttled`, `NotSent` and `TooMany` they wait to be sent again,
-    /// and after `NotFailed` and `Lost` a search has to tell.
+    /// After `Accepted` its devices are accepted, unless a search had shown before that they are not failed. After
+    /// `Throttled`, `NotSent` and `TooMany` they wait to be sent again, and after `NotFailed` and `Lost` a search decides.
     Answered {
         /// Number of the call.
         call: u64,
