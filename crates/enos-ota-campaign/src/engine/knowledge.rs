@@ -60,6 +60,8 @@ pub(super) struct Knowledge {
     left: HashSet<DeviceId>,
     /// Devices that a call may have retried although they were sent again.
     doubtful: HashSet<DeviceId>,
+    /// Devices of refused lists whose tasks nobody saw untouched afterwards.
+    perhaps_retried: HashSet<DeviceId>,
 }
 
 impl Knowledge {
@@ -76,6 +78,7 @@ impl Knowledge {
             lost_lists: 0,
             left: HashSet::new(),
             doubtful: HashSet::new(),
+            perhaps_retried: HashSet::new(),
             before,
             devices,
         }
@@ -156,6 +159,16 @@ impl Knowledge {
 
     pub(super) fn has_left(&self, id: DeviceId) -> bool {
         self.left.contains(&id)
+    }
+
+    /// The list of the device was refused, and no search has shown its task as it was before. Where the platform retries the
+    /// others of a refused list, that call may have retried it.
+    pub(super) fn set_perhaps_retried(&mut self, id: DeviceId) {
+        self.perhaps_retried.insert(id);
+    }
+
+    pub(super) fn is_perhaps_retried(&self, id: DeviceId) -> bool {
+        self.perhaps_retried.contains(&id)
     }
 
     pub(super) fn set_doubtful(&mut self, id: DeviceId) {

@@ -94,6 +94,10 @@ impl Scheduler {
                     let compared = self.known.compare(id, task);
                     if compared.is_some_and(|(shown, _)| shown.is_untouched()) {
                         still_failed.push(id);
+                    } else {
+                        // By whatever it was changed, it was not by a call that is still to come.
+                        self.known.set_doubtful(id);
+                        self.known.observe(id, task, found.now);
                     }
                 }
                 (Seen::Failed(Some(task)) | Seen::NotFailed(Some(task)), _) => self.known.observe(id, task, found.now),

@@ -143,7 +143,10 @@ impl Scheduler {
 
     /// Devices whose tasks are not failed, and that no call of this campaign has retried.
     fn reject(&mut self, devices: Vec<DeviceId>, reply: &Arc<Reply>, why: Option<&str>) {
-        let (doubtful, devices): (Vec<_>, Vec<_>) = devices.into_iter().partition(|id| self.known.is_doubtful(*id));
+        let may_be_retried = !self.mixed.is_refused();
+        let (doubtful, devices): (Vec<_>, Vec<_>) = devices
+            .into_iter()
+            .partition(|id| self.known.is_doubtful(*id) || (may_be_retried && self.known.is_perhaps_retried(*id)));
         self.settle_refused(doubtful, Outcome::Unknown, &Reply::of(CANNOT_TELL), false);
         let (elsewhere, others): (Vec<_>, Vec<_>) =
             devices.into_iter().partition(|id| self.known.was_planned_failed(*id));
@@ -182,7 +185,10 @@ impl Scheduler {
             match self.seen(id, found) {
                 Seen::Unclear => unsearchable.push(id),
                 Seen::NoTask => no_task.push(id),
-                Seen::Failed(None) => again.push(id),
+                Seen::Failed(None) => {
+                    self.known.set_perhaps_retried(id);
+                    again.push(id);
+                }
                 Seen::Failed(Some(task)) => match self.known.compare(id, task) {
                     Some((shown, _)) if shown.has_changed() && !self.mixed.is_refused() => self.held.push(Held {
                         has_left: self.known.has_left(id),
@@ -198,6 +204,8 @@ impl Scheduler {
                         if compared.is_some_and(|(shown, _)| shown.is_untouched()) {
                             self.mixed.reading = Reading::Refused;
                             still_failed.push(id);
+                        } else {
+                            self.known.set_perhaps_retried(id);
                         }
                         self.known.observe(id, task, found.now);
                         again.push(id);

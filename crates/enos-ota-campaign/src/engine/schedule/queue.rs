@@ -89,7 +89,10 @@ impl Scheduler {
         let worth_it = before == Before::Failed && (risky || cheaper);
         let look_first = match self.searching {
             Searching::ByKey => worth_it || (before == Before::Unknown && self.look_first),
-            Searching::WholeJob => before == Before::Unknown && self.look_first,
+            // One reading of the job serves all of them.
+            Searching::WholeJob => {
+                (before == Before::Unknown && self.look_first) || (before == Before::Failed && self.is_stale)
+            }
             Searching::Never => false,
         };
         let count = match (look_first, self.searching == Searching::WholeJob) {
