@@ -337,3 +337,37 @@ fn a_search_that_was_begun_before_a_call_that_was_not_sent_counts_for_the_next_o
     assert_eq!(script.scheduler.known.before(id(3)), Before::NotFailed);
     assert!(script.scheduler.known.has_others());
 }
+
+#[test]
+fn a_resumed_run_reads_the_job_before_it_sends_anything_where_devices_cannot_be_searched_for() {
+    let mut script = Script::new(2, 2, 2, 200);
+    script.scheduler.searching = super::schedule::Searching::WholeJob;
+    script.scheduler.goes_on(&Earlier::default());
+    let look = script.look(&[0, 1]);
+    // Somebody else has retried the one.
+    script.find(look, [untouched(0)]);
+    assert_eq!(script.scheduler.known.before(id(1)), Before::NotFailed);
+}
+
+#[test]
+fn what_has_changed_before_a_device_is_sent_again_is_not_taken_for_the_doing_of_that_call() {
+    let mut script = Script::new(16, 16, 2, 200);
+    script.scheduler.searching = super::schedule::Searching::WholeJob;
+    let first = script.send(&[0, 1]);
+    script.end(first, CallEnd::NotFailed);
+    script.wait();
+    let look = script.look(&[0, 1]);
+    let second = script.send(&[2, 3]);
+    script.find(look, (0..16).map(untouched));
+    script.lose(second);
+    script.wait();
+    let again = script.look(&[2, 3]);
+    // These wait to be sent again, and have changed meanwhile.
+    script.find(
+        again,
+        (0..16).map(|number| if number < 2 { changed(number) } else { untouched(number) }),
+    );
+    let seen = |number| script.scheduler.last_seen(&[id(number)])[0].and_then(|seen| seen.update_time);
+    assert_eq!([seen(0), seen(2)], [Some(2), Some(1)]);
+    assert!(script.scheduler.is_doubtful(id(0)));
+}
