@@ -2,8 +2,8 @@
 //!
 //! The two documents are compared as they are written, key by key, so that every difference has a place in a file, and
 //! a key that nobody has taught this module about is reported too, as breaking. For what a difference means for the Rust
-//! crates, both clients are generated and compared ([`api`]), and every difference between them is put down to a
-//! difference between the documents ([`rust`]). What no compiler sees, such as another number for an error code, is said
+//! crates, both clients are generated and compared (`api`), and every difference between them is put down to a
+//! difference between the documents (`rust`). What no compiler sees, such as another number for an error code, is said
 //! where the documents are compared.
 //!
 //! No library does this. `drift` 0.2.0, by the authors of progenitor, knows which way a schema is used, which is the
