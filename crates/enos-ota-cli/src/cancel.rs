@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
 
+use enos_ota::text::with_causes;
 use enos_ota::{Accepted, Client, DeviceKeys, Error, JobId};
 use enos_ota_campaign::{Outcome, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,7 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::args::Output;
 use crate::console;
 use crate::exit::Exit;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::results::{DeviceLine, Head, NoMore, Results, sentence};
 use crate::session::Session;

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use enos_ota::text::with_causes;
 use enos_ota::{Client, ClientBuilder, Credentials};
 use enos_ota_emulator::{Emulator, Fleet, Job, Task};
 
 use crate::exit::Exit;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 
 /// The one command to try.
 pub(crate) const COMMAND: &str = "enos-ota retry --emulator --failed --watch";

@@ -1,10 +1,27 @@
 //! Texts that somebody else wrote: made safe to show, and free of secrets.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::secret::redact;
+
+/// An error and its causes on one line. A cause that only repeats what stands before it is left out.
+#[must_use]
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
 
 /// Makes a text of the platform, a device or a file safe to show to a person.
 ///

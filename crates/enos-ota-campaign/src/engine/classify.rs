@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use enos_ota::text::with_causes;
 use enos_ota::{Accepted, Error, ErrorKind};
 
 use super::{Reply, SendEnd};
@@ -182,19 +183,4 @@ fn reply_of(error: &Error) -> Reply {
         }),
         request_id: error.request_id().map(Into::into),
     }
-}
-
-/// An error and its causes on one line. A cause that only repeats what stands before it is left out.
-pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use enos_ota::text::with_causes;
+
 use super::Reply;
-use super::classify::with_causes;
 use super::lost::DOUBTFUL;
 use super::run::{Runner, settled_record};
 use crate::devices::{DeviceId, Seen};

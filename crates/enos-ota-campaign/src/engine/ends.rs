@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use enos_ota::text::with_causes;
 use enos_ota::{Error, ErrorKind};
 
-use super::classify::{SearchEnd, Severity, classify_search, with_causes};
+use super::classify::{SearchEnd, Severity, classify_search};
 use super::follow::News;
 use super::run::{Paged, Runner, SearchOf};
 use super::search::AfterPage;

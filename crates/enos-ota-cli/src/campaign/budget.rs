@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use enos_ota::text::with_causes;
 use enos_ota_campaign::{Budget, BudgetVerdict, Campaign, DeviceId, History, Outcome, Plan};
 
 use super::journals;
 use crate::args::RetryOptions;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::text::counted;
 
 /// Devices that are not sent, by what is said of them.

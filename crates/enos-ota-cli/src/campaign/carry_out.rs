@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use enos_ota::text::with_causes;
 use enos_ota::{Clock as _, SystemClock};
 use enos_ota_campaign::drift::Drift;
 use enos_ota_campaign::journal::{BeginDetails, Journal, Recovered};
@@ -18,7 +19,7 @@ use crate::args::{Consent, Output, RetryOptions, Target};
 use crate::confirm;
 use crate::console;
 use crate::exit::Exit;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::job;
 use crate::json;
 use crate::layout;

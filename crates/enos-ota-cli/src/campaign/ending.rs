@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use enos_ota::text::with_causes;
 use enos_ota::{Error, ErrorKind};
 use enos_ota_campaign::{Calls, DeviceTable, Ending, Fate, Finished, Outcome, Summary, Waves};
 
@@ -11,7 +12,7 @@ use crate::args::duration_in_words;
 use crate::config::Sources;
 use crate::console::{self, BAD, DOUBTFUL, FAINT, GOOD, HEADING, styled};
 use crate::exit::{Exit, Followed, blames_organization};
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::interrupt::Stop;
 use crate::results::sentence;
 use crate::text::{counted, histogram, thousands};

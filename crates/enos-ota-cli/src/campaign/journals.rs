@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use enos_ota::text::with_causes;
 use enos_ota_campaign::Plan;
 use enos_ota_campaign::journal::{BeginDetails, Journal, JournalError, Operator, Recovered};
 use etcetera::BaseStrategy as _;
@@ -12,7 +13,7 @@ use crate::args::RetryOptions;
 use crate::console;
 use crate::env;
 use crate::exit::Exit;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::session::Session;
 use crate::text::visible;
 

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::Path;
 
+use enos_ota::text::with_causes;
 use enos_ota_campaign::Plan;
 
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 
 /// Reads a plan; `-` is standard input.
 pub(crate) fn load(path: &Path) -> Result<Plan, Failure> {

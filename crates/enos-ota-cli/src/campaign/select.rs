@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use enos_ota::text::with_causes;
 use enos_ota::{Clock as _, ErrorKind, EvenPace, JobId, Pacer, SystemClock};
 use enos_ota_campaign::{
     Count, Criteria, DeviceId, Devices, Exclusion, Named, OddRows, Plan, Reader, SelectError, Selection, TaskFacts,
@@ -16,7 +17,7 @@ use crate::args::{self, Connection, Keys};
 use crate::console;
 use crate::device_keys;
 use crate::exit::{Exit, blames_organization};
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::listing;
 use crate::session::Session;
 use crate::text::{counted, visible};

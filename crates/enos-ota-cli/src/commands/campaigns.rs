@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use enos_ota::text::with_causes;
 use enos_ota::{Clock as _, SystemClock};
 use enos_ota_campaign::Summary;
 use enos_ota_campaign::journal::{Journal, Recovered};
@@ -15,7 +16,7 @@ use crate::campaign::journals;
 use crate::confirm;
 use crate::console;
 use crate::exit::Exit;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::json;
 use crate::listing::{Column, Row, Shown};
 use crate::table::Table;

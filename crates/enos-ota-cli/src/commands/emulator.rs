@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
+use enos_ota::text::with_causes;
 use enos_ota_emulator::{Emulator, Fleet, QuotaHeaders, StartError};
 
 use crate::args;
@@ -11,7 +12,7 @@ use crate::config::unreadable;
 use crate::console;
 use crate::env;
 use crate::exit::Exit;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::text::shell_word;
 

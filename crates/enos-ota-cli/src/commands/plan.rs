@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use enos_ota::text::with_causes;
 use enos_ota_campaign::PlanError;
 
 use crate::args::{ObjectOutput, Plan};
@@ -10,7 +11,7 @@ use crate::campaign::select::{self, LookUp};
 use crate::campaign::{self, Display, command_line};
 use crate::console;
 use crate::exit::Exit;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::job;
 use crate::json;
 use crate::session::Session;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use enos_ota::text::with_causes;
 use enos_ota_campaign::rehearsal::{Assumptions, RehearsalError, Stage};
 use enos_ota_emulator::Fault;
 
@@ -10,7 +11,7 @@ use crate::campaign::{self, plan_file};
 use crate::config::unreadable;
 use crate::console;
 use crate::exit::Exit;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::limited;
 use crate::session::Session;
 use crate::text::{counted, visible};

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use enos_ota::text::with_causes;
 use enos_ota::{Clock as _, SystemClock};
 use enos_ota_report::Report;
 
@@ -11,7 +12,7 @@ use crate::args::{self, ReportFormat};
 use crate::campaign::{columns_of_output, journals};
 use crate::console;
 use crate::exit::Exit;
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 use crate::pager::Out;
 use crate::text::visible;
 

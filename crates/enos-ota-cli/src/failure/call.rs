@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use enos_ota::text::with_causes;
 use enos_ota::{Error, ErrorKind, GatewayErrorCode, Setting};
 
-use super::with_causes;
 use crate::config::{Origin, Sources};
 use crate::env;
 use crate::exit::blames_organization;

@@ -115,18 +115,3 @@ impl From<io::Error> for Failure {
         }
     }
 }
-
-/// An error and its causes on one line. A cause that only repeats what stands before it is left out.
-pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
-}

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use enos_ota::text::with_causes;
 use enos_ota::{Client, Clock as _, JobId, OrgId, SystemClock};
 use enos_ota_campaign::journal::Recovered;
 use enos_ota_campaign::{DeviceState, Devices, Outcome, Watcher};
 
-use crate::failure::{Failure, with_causes};
+use crate::failure::Failure;
 
 /// A campaign that writes nothing for so long has been killed: no pause of the gateway is longer.
 const SILENT: Duration = Duration::from_mins(6);
