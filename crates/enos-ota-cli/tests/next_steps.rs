@@ -5,8 +5,9 @@
 mod common;
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
+use common::terminal::on_terminal;
 use common::{Finished, Gateway, finished};
 use enos_ota_emulator::{DEMO_JOB_ID, DEMO_STOPPED_JOB_ID};
 
@@ -17,25 +18,9 @@ fn contains(text: &str, expected: &str) {
 
 /// Runs a command on a terminal, and types an answer.
 fn answered(gateway: &Gateway, args: &[&str], answer: &str) -> Finished {
-    let settings = gateway.command::<[&str; 0]>([]);
-    let words: Vec<_> = args.iter().map(|word| format!("'{word}'")).collect();
-    let command = format!(
-        "stty cols 200 rows 24 -echo; '{}' {}",
-        env!("CARGO_BIN_EXE_enos-ota"),
-        words.join(" ")
-    );
-    let mut script = Command::new("script");
-    script
-        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
-        .env_clear();
-    for (name, value) in settings.get_envs() {
-        if let Some(value) = value {
-            script.env(name, value);
-        }
-    }
+    let mut script = on_terminal(gateway, "stty cols 200 rows 24 -echo", args);
     let mut child = script
         .envs([("TERM", "dumb"), ("NO_COLOR", "1")])
-        .env("PATH", std::env::var_os("PATH").unwrap())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -4,34 +4,13 @@
 
 mod common;
 
-use std::process::Command;
-
 use common::{Gateway, run};
 use enos_ota_emulator::{DEMO_JOB_ID, DEMO_STOPPED_JOB_ID, Fault, Fleet, Job, RetryAfter, Scope, Task};
 
 /// The output on a terminal of so many columns, standard output and standard error together.
 fn on_terminal(gateway: &Gateway, columns: u16, pager: &str, args: &[&str]) -> String {
-    let settings = gateway.command::<[&str; 0]>([]);
-    let words: Vec<_> = args.iter().map(|word| format!("\"{word}\"")).collect();
-    let command = format!(
-        "stty cols {columns} rows 24; '{}' {}",
-        env!("CARGO_BIN_EXE_enos-ota"),
-        words.join(" ")
-    );
-    let mut script = Command::new("script");
-    script
-        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
-        .env_clear();
-    for (name, value) in settings.get_envs() {
-        if let Some(value) = value {
-            script.env(name, value);
-        }
-    }
-    script
-        .env("TERM", "xterm")
-        .env("NO_COLOR", "1")
-        .env("PAGER", pager)
-        .env("PATH", std::env::var_os("PATH").unwrap());
+    let mut script = common::terminal::on_terminal(gateway, &format!("stty cols {columns} rows 24"), args);
+    script.env("TERM", "xterm").env("NO_COLOR", "1").env("PAGER", pager);
     let end = run(&mut script);
     assert_eq!(end.code, Some(0), "{end:?}");
     end.stdout.replace('\r', "")

@@ -8,6 +8,8 @@
     unreachable_pub
 )]
 
+pub mod terminal;
+
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
